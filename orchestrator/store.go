@@ -1,0 +1,130 @@
+package orchestrator
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// Ack waits until a write that is under way is stored. Writes are started together and waited for together, so that a
+// step pays for one round trip, not for one per effect.
+type Ack = func(context.Context) error
+
+// Log is the history: the only truth.
+type Log interface {
+	// Append adds a record to the workflow's subject if the subject's last sequence is expect (0: the subject is new).
+	// It returns the record's sequence. An error of code conflict says that another writer was first; every other
+	// outcome that the store leaves open (a timeout, a write in flight) is resolved inside, by reading the subject's
+	// last record from the stream's leader and comparing nonces.
+	Append(ctx context.Context, shard int, r *protocol.Record, data []byte, expect uint64) (uint64, error)
+	// Last reads the subject's last record from the stream's leader. Its zero value says that there is none.
+	Last(ctx context.Context, shard int, workflow string) (protocol.Entry, error)
+	// Range reads the subject's records from sequence from to sequence to, both included, in order. It may read from a
+	// follower; the caller checks that the last one is there.
+	Range(ctx context.Context, shard int, workflow string, from, to uint64) iter.Seq2[protocol.Entry, error]
+}
+
+// Inbox is what the world tells the workflows of a shard, in order.
+type Inbox interface {
+	// Tell publishes an input. id deduplicates; reply, when not empty, is the subject that wants the verdict.
+	Tell(ctx context.Context, workflow string, body protocol.InputBody, id, reply string) error
+	// Inputs delivers every message of the shard's inbox from the first that is left, one after the other, until stop
+	// is called. A handler that blocks holds the delivery up. stop returns once no handler runs.
+	Inputs(ctx context.Context, shard int, handle func(protocol.Delivery)) (stop func(), err error)
+	// Release removes the inbox messages up to and including seq: all of them were handled.
+	Release(ctx context.Context, shard int, seq uint64) error
+}
+
+// Timers are durable wake-ups.
+type Timers interface {
+	// ArmWakeup sets, or replaces, the workflow's one wake-up.
+	ArmWakeup(shard int, workflow string, at time.Time) Ack
+	// DisarmWakeup removes the workflow's wake-up, if any.
+	DisarmWakeup(ctx context.Context, shard int, workflow string) error
+	// ArmRetry sets the wake-up that carries the next attempt of an activity.
+	ArmRetry(shard int, task protocol.ActivityTask, at time.Time) Ack
+	// Retry reads the waiting retry of an activity and when it is due, or nil when none waits.
+	Retry(ctx context.Context, shard int, workflow, run string, scheduled int64) (*protocol.ActivityTask, time.Time, error)
+	// Fired delivers every wake-up of the shard that has fired, as Inputs does.
+	Fired(ctx context.Context, shard int, handle func(protocol.Delivery)) (stop func(), err error)
+	// ReleaseFired removes the fired wake-ups up to and including seq.
+	ReleaseFired(ctx context.Context, shard int, seq uint64) error
+}
+
+// Queue is the work queue of tasks.
+type Queue interface {
+	// DispatchActivity puts an activity attempt on its queue. A task that is there already is not an error.
+	DispatchActivity(task protocol.ActivityTask) Ack
+	// DispatchWorkflow calls for a worker, as DispatchActivity does for an activity.
+	DispatchWorkflow(queue string, task protocol.QueuedWorkflowTask) Ack
+	// RemoveActivity takes an attempt off the queue, whether it was there or not.
+	RemoveActivity(ctx context.Context, queue, run string, scheduled int64, attempt int) error
+	// CancelActivity tells the workers of a queue to stop an activity. It is not stored.
+	CancelActivity(queue string, cancel protocol.CancelActivity) error
+}
+
+// Exchange is the fast path of workflow tasks: core request and reply.
+type Exchange interface {
+	// Offer sends a workflow task to one worker, or to any worker of the queue when worker is empty, and waits for the
+	// answer. It gives up when nothing, not even a sign of progress, is heard for the time of patience.
+	// Errors: code no_worker when nobody listens; timeout when the worker fell silent.
+	Offer(ctx context.Context, worker string, task *protocol.WorkflowTask, patience time.Duration) (*protocol.WorkflowTaskAnswer, error)
+}
+
+// Index holds the rows that list shows.
+type Index interface {
+	// PutRow stores a run's row.
+	PutRow(row protocol.Row) Ack
+}
+
+// Announcer tells those who wait.
+type Announcer interface {
+	// Reply sends a verdict to the subject that asked for it.
+	Reply(subject string, v protocol.Verdict) error
+	// Closed announces the end of a run.
+	Closed(o protocol.Outcome) error
+	// DeadLetter stores a message that could not be decoded or applied, with the reason.
+	DeadLetter(ctx context.Context, d protocol.Delivery, reason error) error
+}
+
+// Leases says which node works on which shard.
+type Leases interface {
+	// Join announces the node and returns once it answers pings. leave takes that back.
+	Join(ctx context.Context, n protocol.Node) (leave func(context.Context), err error)
+	// Nodes lists the nodes that are announced, dead ones included.
+	Nodes(ctx context.Context) ([]protocol.Node, error)
+	// Alive asks a node for a sign of life.
+	Alive(ctx context.Context, node string) bool
+	// Forget removes a dead node's announcement.
+	Forget(ctx context.Context, node string) error
+	// Leases reads every lease, by shard, from the bucket's leader.
+	Leases(ctx context.Context) (map[int]HeldLease, error)
+	// Acquire takes the shard if its lease is still at revision (0: nobody had it). It returns the new revision, or an
+	// error of code conflict.
+	Acquire(ctx context.Context, shard int, l protocol.Lease, revision uint64) (uint64, error)
+	// Yield gives the shard up if its lease is still at revision, and tells the other nodes.
+	Yield(ctx context.Context, shard int, revision uint64) error
+	// News calls handle whenever a node joined, left or gave up a shard, until stop is called.
+	News(handle func()) (stop func(), err error)
+}
+
+// HeldLease is a lease and the revision at which it is held.
+type HeldLease = protocol.HeldLease
+
+// Store is everything that a node needs of NATS.
+type Store interface {
+	Log
+	Inbox
+	Timers
+	Queue
+	Exchange
+	Index
+	Announcer
+	Leases
+	// Shards is the number of shards of the namespace.
+	Shards() int
+	// PruneWorker removes the row of a worker that no longer listens.
+	PruneWorker(ctx context.Context, queue, worker string) error
+}

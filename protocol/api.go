@@ -1,0 +1,134 @@
+package protocol
+
+import "encoding/json"
+
+// The control API is a NATS micro service; each endpoint is a subject of the form mr.<namespace>.api.<endpoint> that
+// takes one of these bodies and answers with JSON. An error answers {"error": {"code", "message", "hint"}} and carries
+// the micro service's own error headers as well.
+//
+//	start      StartRequest      -> Verdict
+//	signal     SignalRequest     -> Verdict
+//	cancel     CancelRequest     -> Verdict
+//	terminate  TerminateRequest  -> Verdict
+//	describe   RunRequest        -> Description
+//	result     RunRequest        -> Outcome
+//	history    HistoryRequest    -> HistoryPage
+//	list       ListRequest       -> ListPage
+//	workers    WorkersRequest    -> WorkersAnswer
+const (
+	EndpointStart     = "start"
+	EndpointSignal    = "signal"
+	EndpointCancel    = "cancel"
+	EndpointTerminate = "terminate"
+	EndpointDescribe  = "describe"
+	EndpointResult    = "result"
+	EndpointHistory   = "history"
+	EndpointList      = "list"
+	EndpointWorkers   = "workers"
+)
+
+// StartRequest starts a workflow. Its input is any JSON value, written plainly; a payload that is not JSON goes into
+// Payload instead.
+type StartRequest struct {
+	StartInput
+	Input   json.RawMessage `json:"input,omitempty"`
+	Payload *Payload        `json:"payload,omitempty"`
+}
+
+// SignalRequest signals the open run of a workflow. Its input is any JSON value, as in [StartRequest].
+type SignalRequest struct {
+	ID string `json:"id"`
+	SignalInput
+	Input   json.RawMessage `json:"input,omitempty"`
+	Payload *Payload        `json:"payload,omitempty"`
+}
+
+// Start returns the input that the request stands for.
+func (r StartRequest) Start() (StartInput, error) {
+	p, err := requestPayload(r.Input, r.Payload)
+	r.StartInput.Input = p
+	return r.StartInput, err
+}
+
+// Signal returns the input that the request stands for.
+func (r SignalRequest) Signal() (SignalInput, error) {
+	p, err := requestPayload(r.Input, r.Payload)
+	r.SignalInput.Input = p
+	return r.SignalInput, err
+}
+
+func requestPayload(raw json.RawMessage, p *Payload) (Payload, error) {
+	switch {
+	case p != nil && len(raw) > 0:
+		return Payload{}, Errorf(CodeBadRequest, "a request has either an input or a payload, not both")
+	case p != nil:
+		return *p, nil
+	case len(raw) > 0:
+		return JSONPayload(raw)
+	}
+	return Payload{}, nil
+}
+
+// CancelRequest asks the open run of a workflow to stop.
+type CancelRequest struct {
+	ID string `json:"id"`
+	CancelInput
+}
+
+// TerminateRequest ends the open run of a workflow.
+type TerminateRequest struct {
+	ID string `json:"id"`
+	TerminateInput
+}
+
+// RunRequest names a run: the given one, or the workflow's latest when Run is empty.
+type RunRequest struct {
+	ID  string `json:"id"`
+	Run string `json:"run_id,omitempty"`
+}
+
+// HistoryRequest asks for the events of a run with IDs above After.
+type HistoryRequest struct {
+	ID    string `json:"id"`
+	Run   string `json:"run_id,omitempty"`
+	After int64  `json:"after,omitzero"`
+}
+
+// HistoryPage is as many events as fit into a message. More says that others follow.
+type HistoryPage struct {
+	Run    string  `json:"run_id"`
+	Events []Event `json:"events"`
+	More   bool    `json:"more,omitzero"`
+}
+
+// ListRequest asks for rows. Every field narrows the list; the zero value lists everything, newest first.
+type ListRequest struct {
+	Status Status `json:"status,omitempty"`
+	Type   string `json:"type,omitempty"`
+	Queue  string `json:"queue,omitempty"`
+	// Limit is the most rows to return. Defaults to 100, at most 1,000.
+	Limit int `json:"limit,omitzero"`
+	// Before continues a list: the Next of the page before.
+	Before string `json:"before,omitempty"`
+}
+
+// ListPage is a page of rows. Next is empty on the last one.
+type ListPage struct {
+	Runs []Row  `json:"runs"`
+	Next string `json:"next,omitempty"`
+}
+
+// WorkersRequest asks who serves a queue; every queue when empty.
+type WorkersRequest struct {
+	Queue string `json:"queue,omitempty"`
+}
+
+// WorkersAnswer lists the workers that are there right now.
+type WorkersAnswer struct {
+	Workers []Worker `json:"workers"`
+}
+
+// ErrorAnswer is the body of a refused request.
+type ErrorAnswer struct {
+	Error *Error `json:"error"`
+}

@@ -1,0 +1,134 @@
+package protocol
+
+import "encoding/json"
+
+// Command is something that workflow code asks for. One command becomes exactly one event.
+type Command struct {
+	Attributes CommandAttributes
+}
+
+// CommandType names a kind of command. The names are Temporal's.
+type CommandType string
+
+// CommandAttributes is one of the attribute structs of this package, such as [ScheduleActivityTask].
+type CommandAttributes interface {
+	// CommandType names the kind of command that the attributes belong to.
+	CommandType() CommandType
+}
+
+// ScheduleActivityTask asks for an activity; it becomes ActivityTaskScheduled.
+type ScheduleActivityTask struct {
+	ActivityID      string            `json:"activity_id"`
+	ActivityType    string            `json:"activity_type"`
+	Queue           string            `json:"queue,omitempty"` // the workflow's own when empty
+	Input           Payload           `json:"input,omitzero"`
+	ScheduleToClose Duration          `json:"schedule_to_close_timeout,omitzero"`
+	StartToClose    Duration          `json:"start_to_close_timeout,omitzero"`
+	Heartbeat       Duration          `json:"heartbeat_timeout,omitzero"`
+	RetryPolicy     RetryPolicy       `json:"retry_policy,omitzero"`
+	Headers         map[string]string `json:"headers,omitempty"`
+}
+
+// RequestCancelActivityTask asks for an activity to stop; it becomes ActivityTaskCancelRequested.
+type RequestCancelActivityTask struct {
+	ActivityID string `json:"activity_id"`
+}
+
+// StartTimer arms a timer; it becomes TimerStarted.
+type StartTimer struct {
+	TimerID     string   `json:"timer_id"`
+	StartToFire Duration `json:"start_to_fire_timeout"`
+}
+
+// CancelTimer disarms a timer; it becomes TimerCanceled.
+type CancelTimer struct {
+	TimerID string `json:"timer_id"`
+}
+
+// CompleteWorkflowExecution ends the run with a result.
+type CompleteWorkflowExecution struct {
+	Result Payload `json:"result,omitzero"`
+}
+
+// FailWorkflowExecution ends the run with an error.
+type FailWorkflowExecution struct {
+	Failure *Failure `json:"failure"`
+}
+
+// CancelWorkflowExecution ends the run as canceled.
+type CancelWorkflowExecution struct {
+	Details Payload `json:"details,omitzero"`
+}
+
+// CommandType implements [CommandAttributes].
+func (ScheduleActivityTask) CommandType() CommandType { return "ScheduleActivityTask" }
+
+// CommandType implements [CommandAttributes].
+func (RequestCancelActivityTask) CommandType() CommandType { return "RequestCancelActivityTask" }
+
+// CommandType implements [CommandAttributes].
+func (StartTimer) CommandType() CommandType { return "StartTimer" }
+
+// CommandType implements [CommandAttributes].
+func (CancelTimer) CommandType() CommandType { return "CancelTimer" }
+
+// CommandType implements [CommandAttributes].
+func (CompleteWorkflowExecution) CommandType() CommandType { return "CompleteWorkflowExecution" }
+
+// CommandType implements [CommandAttributes].
+func (FailWorkflowExecution) CommandType() CommandType { return "FailWorkflowExecution" }
+
+// CommandType implements [CommandAttributes].
+func (CancelWorkflowExecution) CommandType() CommandType { return "CancelWorkflowExecution" }
+
+// Type names the kind of command.
+func (c Command) Type() CommandType { return c.Attributes.CommandType() }
+
+// MarshalJSON writes {"type", "attributes"}.
+func (c Command) MarshalJSON() ([]byte, error) {
+	return Marshal(struct {
+		Type       CommandType       `json:"type"`
+		Attributes CommandAttributes `json:"attributes"`
+	}{c.Type(), c.Attributes})
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (c *Command) UnmarshalJSON(b []byte) error {
+	var w struct {
+		Type       CommandType     `json:"type"`
+		Attributes json.RawMessage `json:"attributes"`
+	}
+	if err := json.Unmarshal(b, &w); err != nil {
+		return err
+	}
+	decode, ok := commandDecoders[w.Type]
+	if !ok {
+		return Errorf(CodeUnsupported, "unknown command type %q", w.Type).
+			WithHint("the worker is newer than the orchestrator: upgrade the orchestrator first")
+	}
+	attrs, err := decode(w.Attributes)
+	c.Attributes = attrs
+	return err
+}
+
+var commandDecoders = map[CommandType]func(json.RawMessage) (CommandAttributes, error){}
+
+func registerCommand[T CommandAttributes]() struct{} {
+	var zero T
+	commandDecoders[zero.CommandType()] = func(b json.RawMessage) (CommandAttributes, error) {
+		var v T
+		err := json.Unmarshal(b, &v)
+		return v, err
+	}
+	return struct{}{}
+}
+
+var _ = []struct{}{
+	registerCommand[ScheduleActivityTask](),
+	registerCommand[RequestCancelActivityTask](),
+	registerCommand[StartTimer](),
+	registerCommand[CancelTimer](),
+	registerCommand[CompleteWorkflowExecution](),
+	registerCommand[FailWorkflowExecution](),
+	registerCommand[CancelWorkflowExecution](),
+}

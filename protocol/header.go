@@ -1,0 +1,16 @@
+package protocol
+
+// Headers of messages, next to the server's own. Hot fields are here so that a reader of a stream need not decode bodies.
+const (
+	HeaderRun   = "Mr-Run"   // history: the run
+	HeaderStep  = "Mr-Step"  // history: the step
+	HeaderNonce = "Mr-Nonce" // history: the record's nonce
+	HeaderFirst = "Mr-First" // history: stream sequence of the run's first record; absent in the first
+	HeaderLast  = "Mr-Last"  // history: ID of the record's last event
+	HeaderReply = "Mr-Reply" // inbox: subject that wants the verdict
+	HeaderFrom  = "Mr-From"  // dead letters: the subject of the message
+	HeaderWhy   = "Mr-Why"   // dead letters: the reason
+)
+
+// HeaderMsgID is the server's header for deduplication: the request ID of an input, the task ID of a result.
+const HeaderMsgID = "Nats-Msg-Id"

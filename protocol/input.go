@@ -1,0 +1,167 @@
+package protocol
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// InputKind names a kind of input, and is a token of the inbox subject, so that permissions can tell roles apart.
+type InputKind string
+
+// Kinds of inputs.
+const (
+	KindStart     InputKind = "start"     // clients: [StartInput]
+	KindSignal    InputKind = "signal"    // clients: [SignalInput]
+	KindCancel    InputKind = "cancel"    // clients: [CancelInput]
+	KindTerminate InputKind = "terminate" // clients: [TerminateInput]
+	KindResult    InputKind = "result"    // workers: [ActivityResult]
+	KindReady     InputKind = "ready"     // workers: [WorkerReady]
+	KindTimer     InputKind = "timer"     // the timers stream or the owner's clock: [TimerInput]; never in an inbox
+)
+
+// Input is what the world tells a workflow.
+type Input struct {
+	// Seq is the input's sequence in the shard's inbox; zero for a timer.
+	Seq uint64
+	// Time is when the input was stored.
+	Time time.Time
+	// Workflow is the ID of the workflow that is told.
+	Workflow string
+	// ID is the message ID under which the input was published: the request ID of a client's request.
+	ID string
+	// Reply is the subject that wants to know what became of the input; empty when nobody does.
+	Reply string
+	// Body is what is said.
+	Body InputBody
+}
+
+// InputBody is one of StartInput, SignalInput, CancelInput, TerminateInput, ActivityResult, WorkerReady and TimerInput.
+type InputBody interface {
+	// InputKind names the kind of input that the body belongs to.
+	InputKind() InputKind
+}
+
+// StartInput starts a run.
+type StartInput struct {
+	// Type is the workflow type, such as "shop.Checkout".
+	Type string `json:"type"`
+	// ID is the workflow ID. Made up when empty, by whoever takes the request.
+	ID string `json:"id,omitempty"`
+	// Queue is the task queue whose workers run the workflow. Required.
+	Queue string `json:"queue"`
+	// Input is the workflow's argument.
+	Input Payload `json:"input,omitzero"`
+	// Run is the ID that the new run gets; whoever takes the request makes it up.
+	Run string `json:"run_id,omitempty"`
+	// RequestID makes a repeated request harmless: the same one always answers with the same run.
+	RequestID   string             `json:"request_id,omitempty"`
+	RunTimeout  Duration           `json:"run_timeout,omitzero"`
+	TaskTimeout Duration           `json:"task_timeout,omitzero"`
+	Memo        map[string]Payload `json:"memo,omitempty"`
+	Headers     map[string]string  `json:"headers,omitempty"`
+	Identity    string             `json:"identity,omitempty"`
+}
+
+// SignalInput hands a value to the open run.
+type SignalInput struct {
+	Run       string  `json:"run_id,omitempty"` // only this run, when set
+	Name      string  `json:"signal"`
+	Input     Payload `json:"input,omitzero"`
+	RequestID string  `json:"request_id,omitempty"`
+	Identity  string  `json:"identity,omitempty"`
+}
+
+// CancelInput asks the open run to stop.
+type CancelInput struct {
+	Run       string `json:"run_id,omitempty"`
+	Reason    string `json:"reason,omitempty"`
+	RequestID string `json:"request_id,omitempty"`
+	Identity  string `json:"identity,omitempty"`
+}
+
+// TerminateInput ends the open run without asking it.
+type TerminateInput struct {
+	Run      string  `json:"run_id,omitempty"`
+	Reason   string  `json:"reason,omitempty"`
+	Details  Payload `json:"details,omitzero"`
+	Identity string  `json:"identity,omitempty"`
+}
+
+// TimerInput says that a wake-up came. With Task it is the end of a retry's wait; without, the workflow looks at its own
+// deadlines and ignores the call when none has passed.
+type TimerInput struct {
+	Task *ActivityTask `json:"task,omitempty"`
+}
+
+// InputKind implements [InputBody].
+func (StartInput) InputKind() InputKind { return KindStart }
+
+// InputKind implements [InputBody].
+func (SignalInput) InputKind() InputKind { return KindSignal }
+
+// InputKind implements [InputBody].
+func (CancelInput) InputKind() InputKind { return KindCancel }
+
+// InputKind implements [InputBody].
+func (TerminateInput) InputKind() InputKind { return KindTerminate }
+
+// InputKind implements [InputBody].
+func (ActivityResult) InputKind() InputKind { return KindResult }
+
+// InputKind implements [InputBody].
+func (WorkerReady) InputKind() InputKind { return KindReady }
+
+// InputKind implements [InputBody].
+func (TimerInput) InputKind() InputKind { return KindTimer }
+
+// DecodeInput reads the body of an input of the given kind.
+func DecodeInput(kind InputKind, data []byte) (InputBody, error) {
+	switch kind {
+	case KindStart:
+		return decodeBody[StartInput](data)
+	case KindSignal:
+		return decodeBody[SignalInput](data)
+	case KindCancel:
+		return decodeBody[CancelInput](data)
+	case KindTerminate:
+		return decodeBody[TerminateInput](data)
+	case KindResult:
+		return decodeBody[ActivityResult](data)
+	case KindReady:
+		return decodeBody[WorkerReady](data)
+	case KindTimer:
+		return decodeBody[TimerInput](data)
+	}
+	return nil, Errorf(CodeUnsupported, "unknown kind of input %q", kind)
+}
+
+func decodeBody[T InputBody](data []byte) (InputBody, error) {
+	var v T
+	if len(data) == 0 {
+		return v, nil
+	}
+	if err := json.Unmarshal(data, &v); err != nil {
+		return nil, Errorf(CodeBadRequest, "the body of a %s is not what it should be: %v", v.InputKind(), err).
+			WithHint("PROTOCOL.md shows every body")
+	}
+	return v, nil
+}
+
+// Verdict is what became of an input, sent to its reply subject once it is recorded.
+type Verdict struct {
+	// ID and Run are the workflow and run that took the input.
+	ID  string `json:"id,omitempty"`
+	Run string `json:"run_id,omitempty"`
+	// Error is why the input was refused; nothing of it was recorded then.
+	Error *Error `json:"error,omitempty"`
+}
+
+// Outcome is how a run ended.
+type Outcome struct {
+	ID     string  `json:"id"`
+	Run    string  `json:"run_id"`
+	Status Status  `json:"status"`
+	Result Payload `json:"result,omitzero"`
+	// Failure is set for every status but Completed and Running.
+	Failure *Failure `json:"failure,omitempty"`
+}

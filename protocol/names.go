@@ -1,0 +1,36 @@
+package protocol
+
+import (
+	"reflect"
+	"runtime"
+	"strings"
+)
+
+// FuncName is the name under which a function is registered and called unless the author gives another: package and
+// function, such as "shop.Checkout", or package, type and method, such as "shop.Desk.Charge". A function literal has no
+// stable name and is refused.
+func FuncName(f any) (string, error) {
+	v := reflect.ValueOf(f)
+	if v.Kind() != reflect.Func || v.IsNil() {
+		return "", Errorf(CodeBadRequest, "%T is not a function", f)
+	}
+	name := runtime.FuncForPC(v.Pointer()).Name()
+	name = strings.TrimSuffix(name[strings.LastIndexByte(name, '/')+1:], "-fm")
+	name = strings.NewReplacer("(*", "", "(", "", ")", "", "[...]", "").Replace(name)
+	for part := range strings.SplitSeq(name, ".") {
+		if rest, ok := strings.CutPrefix(part, "func"); ok && rest != "" && strings.Trim(rest, "0123456789") == "" {
+			return "", Errorf(CodeBadRequest, "%s is a function literal: its name changes with the code around it", name).
+				WithHint("declare it as a function, or register it with worker.Named")
+		}
+	}
+	return name, nil
+}
+
+// Signal is a typed name: T is what the signal carries. Workflow code receives it, clients send it.
+type Signal[T any] struct{ name string }
+
+// NewSignal names a signal. Declare it once, as a package variable beside the workflow that receives it.
+func NewSignal[T any](name string) Signal[T] { return Signal[T]{name: name} }
+
+// Name is the signal's name on the wire.
+func (s Signal[T]) Name() string { return s.name }

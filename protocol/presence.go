@@ -1,0 +1,57 @@
+package protocol
+
+import "time"
+
+// NamespaceConfig is what was decided when a namespace was created. It lies in the config bucket under [ConfigKey].
+type NamespaceConfig struct {
+	// Shards is the number of shards. It never changes.
+	Shards int `json:"shards"`
+	// Created is when the namespace was made.
+	Created time.Time `json:"created"`
+	// Version is the [RecordVersion] of the node that made it.
+	Version int `json:"version"`
+}
+
+// ConfigKey is the key of the [NamespaceConfig] in the config bucket.
+const ConfigKey = "namespace"
+
+// Lease says which node works on a shard. It is for locality only: safety is in the compare-and-set of every append.
+type Lease struct {
+	Node  string    `json:"node"`
+	Epoch int64     `json:"epoch"`
+	Since time.Time `json:"since"`
+}
+
+// Node is an orchestrator's row in the nodes bucket.
+type Node struct {
+	ID      string    `json:"id"`
+	Host    string    `json:"host,omitempty"`
+	PID     int       `json:"pid,omitzero"`
+	Version string    `json:"version,omitempty"`
+	Started time.Time `json:"started"`
+}
+
+// Worker is a worker's row in the workers bucket.
+type Worker struct {
+	ID         string    `json:"id"`
+	Queue      string    `json:"queue"`
+	Workflows  []string  `json:"workflows,omitempty"`
+	Activities []string  `json:"activities,omitempty"`
+	Host       string    `json:"host,omitempty"`
+	PID        int       `json:"pid,omitzero"`
+	SDK        string    `json:"sdk,omitempty"`
+	Started    time.Time `json:"started"`
+}
+
+// Heartbeat is what an activity last reported, in the heartbeats bucket.
+type Heartbeat struct {
+	Attempt int       `json:"attempt"`
+	Time    time.Time `json:"time"`
+	Details Payload   `json:"details,omitzero"`
+}
+
+// HeldLease is a lease and the revision of the bucket at which it is held.
+type HeldLease struct {
+	Lease
+	Revision uint64
+}

@@ -1,0 +1,67 @@
+package protocol
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"time"
+)
+
+// RecordVersion is the version of the record format that this package writes.
+const RecordVersion = 1
+
+// Record is one step of a run: every event of it, in one message on the workflow's history subject. Its append is the
+// commit; nothing of the step is visible before it.
+type Record struct {
+	// Version is [RecordVersion].
+	Version int `json:"v"`
+	// Workflow and Run say whose step this is.
+	Workflow string `json:"workflow_id"`
+	Run      string `json:"run_id"`
+	// Step numbers the records of a run, dense from 1.
+	Step int64 `json:"step"`
+	// Nonce tells this write from any other attempt at the same step: after a conflict or a timeout the writer
+	// recognises its own record by it.
+	Nonce string `json:"nonce"`
+	// Prev is the [Digest] of the record before this one on the same subject, of whatever run; empty on the first.
+	// A chain that does not hold means that stored data was damaged: the workflow is quarantined.
+	Prev string `json:"prev,omitempty"`
+	// First is the stream sequence of the run's first record; zero in the first record itself.
+	First uint64 `json:"first,omitzero"`
+	// Inputs are the inbox sequences that the step consumed, in order. An input that is delivered again after a crash
+	// is recognised by them, and only its effects are checked.
+	Inputs []uint64 `json:"inputs,omitempty"`
+	// Time is when the step was decided.
+	Time time.Time `json:"time"`
+	// Events are what happened, in order.
+	Events []Event `json:"events"`
+}
+
+// Digest is the hash that the next record carries in Prev: 128 bits of SHA-256 of the record's bytes, in hex.
+func Digest(record []byte) string {
+	sum := sha256.Sum256(record)
+	return hex.EncodeToString(sum[:16])
+}
+
+// Entry is a record as it lies in a stream.
+type Entry struct {
+	Seq  uint64
+	Time time.Time
+	Data []byte
+}
+
+// Delivery is a message as it came out of an inbox or a timers stream, before anybody tried to understand it.
+type Delivery struct {
+	Seq     uint64
+	Time    time.Time
+	Subject string
+	Header  map[string][]string
+	Data    []byte
+}
+
+// Get returns the first value of a header, or the empty text.
+func (d Delivery) Get(header string) string {
+	if v := d.Header[header]; len(v) > 0 {
+		return v[0]
+	}
+	return ""
+}

@@ -1,0 +1,60 @@
+package protocol
+
+import "time"
+
+// Row is what a list shows of a run, kept in the runs bucket. It is derived from history and may lag behind it.
+type Row struct {
+	ID            string             `json:"id"`
+	Run           string             `json:"run_id"`
+	Type          string             `json:"type"`
+	Queue         string             `json:"queue"`
+	Status        Status             `json:"status"`
+	Started       time.Time          `json:"started"`
+	Closed        time.Time          `json:"closed,omitzero"`
+	HistoryLength int64              `json:"history_length"`
+	Memo          map[string]Payload `json:"memo,omitempty"`
+}
+
+// Description is everything that describe shows of a run.
+type Description struct {
+	Row
+	// Activities are the ones that have been scheduled and have not ended.
+	Activities []PendingActivity `json:"pending_activities,omitempty"`
+	// Timers are the ones that have not fired.
+	Timers []PendingTimer `json:"pending_timers,omitempty"`
+	// Task is the workflow task that waits or fails; nil when the run waits for something else.
+	Task *PendingTask `json:"pending_task,omitempty"`
+	// CancelRequested says that the run was asked to stop.
+	CancelRequested bool `json:"cancel_requested,omitzero"`
+	// Outcome is how the run ended; nil while it is open.
+	Outcome *Outcome `json:"outcome,omitempty"`
+}
+
+// PendingActivity is an activity that has not ended.
+type PendingActivity struct {
+	ScheduledID     int64     `json:"scheduled_event_id"`
+	ActivityID      string    `json:"activity_id"`
+	Type            string    `json:"activity_type"`
+	Queue           string    `json:"queue"`
+	Scheduled       time.Time `json:"scheduled"`
+	Attempt         int       `json:"attempt"`
+	MaximumAttempts int       `json:"maximum_attempts,omitzero"`
+	// NextAttempt is when a waiting retry is due; zero when the task is with the workers.
+	NextAttempt     time.Time `json:"next_attempt,omitzero"`
+	LastFailure     *Failure  `json:"last_failure,omitempty"`
+	CancelRequested bool      `json:"cancel_requested,omitzero"`
+}
+
+// PendingTimer is a timer that has not fired.
+type PendingTimer struct {
+	TimerID string    `json:"timer_id"`
+	FireAt  time.Time `json:"fire_at"`
+}
+
+// PendingTask is a workflow task that waits for a worker, or whose last attempt failed.
+type PendingTask struct {
+	ScheduledID int64           `json:"scheduled_event_id,omitzero"`
+	Attempt     int             `json:"attempt"`
+	Cause       TaskFailedCause `json:"cause,omitempty"`
+	Failure     *Failure        `json:"failure,omitempty"`
+}

@@ -1,0 +1,285 @@
+package protocol
+
+import (
+	"fmt"
+	"hash/fnv"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// DefaultNamespace is the namespace that everything uses unless told otherwise.
+const DefaultNamespace = Namespace("default")
+
+// MaxIDLength is the most bytes of a workflow ID or a queue name.
+const MaxIDLength = 1000
+
+// Namespace names a set of streams, buckets and subjects. Every subject of Millrace is made here and nowhere else.
+type Namespace string
+
+// Validate reports whether the name can be part of stream names and subjects.
+func (n Namespace) Validate() error {
+	if n == "" || len(n) > 64 {
+		return Errorf(CodeBadRequest, "a namespace's name has 1 to 64 characters")
+	}
+	for _, c := range n {
+		if !plain(c) {
+			return Errorf(CodeBadRequest, "the namespace %q may hold only letters, digits, - and _", string(n))
+		}
+	}
+	return nil
+}
+
+func (n Namespace) asset(name string) string { return "MR_" + string(n) + "_" + name }
+
+func (n Namespace) subject(tokens ...string) string {
+	return "mr." + string(n) + "." + strings.Join(tokens, ".")
+}
+
+// Streams and buckets.
+
+// InboxStream is the stream of what the world tells the workflows of a shard.
+func (n Namespace) InboxStream(shard int) string { return n.asset("INBOX_" + strconv.Itoa(shard)) }
+
+// HistoryStream is the stream of what happened to the workflows of a shard.
+func (n Namespace) HistoryStream(shard int) string { return n.asset("HISTORY_" + strconv.Itoa(shard)) }
+
+// TimersStream is the stream of a shard's wake-ups.
+func (n Namespace) TimersStream(shard int) string { return n.asset("TIMERS_" + strconv.Itoa(shard)) }
+
+// TasksStream is the work queue of what workers must do.
+func (n Namespace) TasksStream() string { return n.asset("TASKS") }
+
+// DeadStream keeps what could not be decoded or applied.
+func (n Namespace) DeadStream() string { return n.asset("DEAD") }
+
+// Bucket is the name of a KV bucket: runs, leases, nodes, workers, heartbeats or config.
+func (n Namespace) Bucket(name string) string { return n.asset(name) }
+
+// BlobStore is the name of the object store of large payloads.
+func (n Namespace) BlobStore() string { return n.asset("blobs") }
+
+// Inbox subjects.
+
+// Input is the inbox subject of an input to a workflow.
+func (n Namespace) Input(shard int, kind InputKind, workflow string) string {
+	return n.subject("in", strconv.Itoa(shard), string(kind), Token(workflow))
+}
+
+// Inputs matches every input of a shard.
+func (n Namespace) Inputs(shard int) string { return n.subject("in", strconv.Itoa(shard), ">") }
+
+// ParseInput takes an inbox subject apart.
+func (n Namespace) ParseInput(subject string) (kind InputKind, workflow string, err error) {
+	rest, ok := strings.CutPrefix(subject, n.subject("in", ""))
+	parts := strings.Split(rest, ".")
+	if !ok || len(parts) != 3 {
+		return "", "", Errorf(CodeBadRequest, "%q is not an inbox subject", subject)
+	}
+	workflow, err = ParseToken(parts[2])
+	return InputKind(parts[1]), workflow, err
+}
+
+// History subjects.
+
+// History is the subject of every record of a workflow ID. Each append is a compare-and-set on exactly this subject.
+func (n Namespace) History(shard int, workflow string) string {
+	return n.subject("hist", strconv.Itoa(shard), Token(workflow))
+}
+
+// Histories matches every record of a shard.
+func (n Namespace) Histories(shard int) string { return n.subject("hist", strconv.Itoa(shard), "*") }
+
+// Timer subjects.
+
+// Wakeup is the subject of a workflow's one wake-up, and the subject on which it fires.
+func (n Namespace) Wakeup(shard int, workflow string) (set, fired string) {
+	s, w := strconv.Itoa(shard), Token(workflow)
+	return n.subject("timer", s, "set", w), n.subject("timer", s, "fired", w)
+}
+
+// RetryWakeup is the subject of a waiting retry of an activity, and the subject on which it fires.
+func (n Namespace) RetryWakeup(shard int, workflow, run string, scheduled int64) (set, fired string) {
+	s, w, id := strconv.Itoa(shard), Token(workflow), Token(run)+"-"+strconv.FormatInt(scheduled, 10)
+	return n.subject("timer", s, "set", w, id), n.subject("timer", s, "fired", w, id)
+}
+
+// Timers matches every subject of a shard's timers stream.
+func (n Namespace) Timers(shard int) string { return n.subject("timer", strconv.Itoa(shard), ">") }
+
+// FiredTimers matches every wake-up of a shard that has fired. A purge of the timers stream must name it: a purge by
+// sequence alone would take the pending wake-ups along.
+func (n Namespace) FiredTimers(shard int) string {
+	return n.subject("timer", strconv.Itoa(shard), "fired", ">")
+}
+
+// ParseFired returns the workflow that a fired wake-up is for.
+func (n Namespace) ParseFired(subject string) (workflow string, err error) {
+	rest, ok := strings.CutPrefix(subject, n.subject("timer", ""))
+	parts := strings.Split(rest, ".")
+	if !ok || len(parts) < 3 || parts[1] != "fired" {
+		return "", Errorf(CodeBadRequest, "%q is not the subject of a fired timer", subject)
+	}
+	return ParseToken(parts[2])
+}
+
+// Task subjects.
+
+// TaskKind tells activity tasks from workflow tasks in the task stream.
+type TaskKind string
+
+// Kinds of tasks.
+const (
+	TaskActivity TaskKind = "activity"
+	TaskWorkflow TaskKind = "workflow"
+)
+
+// Task is the subject of one task in the task stream. The stream holds at most one message per subject, so a task that is
+// dispatched again while it waits or runs is refused by the server.
+func (n Namespace) Task(kind TaskKind, queue, id string) string {
+	return n.subject("task", string(kind), Token(queue), id)
+}
+
+// QueueTasks matches every task of one kind on a queue; it is the filter of the queue's consumer.
+func (n Namespace) QueueTasks(kind TaskKind, queue string) string {
+	return n.subject("task", string(kind), Token(queue), "*")
+}
+
+// Tasks matches every task.
+func (n Namespace) Tasks() string { return n.subject("task", ">") }
+
+// TaskConsumer is the name of the durable consumer of a queue's tasks of one kind.
+func (n Namespace) TaskConsumer(kind TaskKind, queue string) string {
+	token := Token(queue)
+	if len(token) > 100 { // consumer names are limited to 255 bytes
+		token = token[:100] + "-" + Digest([]byte(queue))
+	}
+	return string(kind) + "-" + token
+}
+
+// TaskID identifies an activity attempt: run, scheduling event and attempt.
+func TaskID(run string, scheduled int64, attempt int) string {
+	return fmt.Sprintf("%s-%d-%d", Token(run), scheduled, attempt)
+}
+
+// Core subjects, not stored.
+
+// WorkflowTasks is the subject on which any worker of a queue takes a workflow task, as a queue group of [WorkerGroup].
+func (n Namespace) WorkflowTasks(queue string) string { return n.subject("wft", Token(queue)) }
+
+// WorkerTasks is the subject on which one worker takes the workflow tasks of the runs in its cache.
+func (n Namespace) WorkerTasks(queue, worker string) string {
+	return n.subject("wft", Token(queue), Token(worker))
+}
+
+// WorkerGroup is the queue group of the workers of a queue.
+const WorkerGroup = "workers"
+
+// Cancels is the subject on which the workers of a queue hear which activities should stop.
+func (n Namespace) Cancels(queue string) string { return n.subject("cancel", Token(queue)) }
+
+// Closed is the subject on which the end of a run is announced, with its [Outcome].
+func (n Namespace) Closed(run string) string { return n.subject("closed", Token(run)) }
+
+// API is the subject of an endpoint of the control API.
+func (n Namespace) API(endpoint string) string { return n.subject("api", endpoint) }
+
+// NodePing is the subject on which an orchestrator node answers for as long as it lives.
+func (n Namespace) NodePing(node string) string { return n.subject("node", Token(node)) }
+
+// NodeNews is the subject on which nodes say that they joined, left or gave up a shard.
+func (n Namespace) NodeNews() string { return n.subject("nodes") }
+
+// Dead is the subject of what could not be decoded or applied, by the asset that it came from.
+func (n Namespace) Dead(from string) string { return n.subject("dead", from) }
+
+// DeadLetters matches everything that could not be decoded or applied.
+func (n Namespace) DeadLetters() string { return n.subject("dead", ">") }
+
+// RowKey is the key of a run in the runs bucket.
+func RowKey(workflow, run string) string { return Token(workflow) + "." + Token(run) }
+
+// LeaseKey is the key of a shard in the leases bucket.
+func LeaseKey(shard int) string { return "shard." + strconv.Itoa(shard) }
+
+// WorkerKey is the key of a worker in the workers bucket.
+func WorkerKey(queue, worker string) string { return Token(queue) + "." + Token(worker) }
+
+// HeartbeatKey is the key of an activity in the heartbeats bucket.
+func HeartbeatKey(run string, scheduled int64) string {
+	return Token(run) + "." + strconv.FormatInt(scheduled, 10)
+}
+
+// Shard is the shard that a workflow ID belongs to: FNV-1a of its escaped form modulo the number of shards, which is what
+// the server's partition() subject mapping computes as well.
+func Shard(workflow string, shards int) int {
+	h := fnv.New32a()
+	h.Write([]byte(Token(workflow)))
+	return int(h.Sum32() % uint32(shards)) //nolint:gosec // shards is positive and small
+}
+
+// Token writes free text as one subject token that is also legal in KV keys and consumer names. Letters, digits, - and _
+// stay; every other byte becomes =XX. The empty text becomes "=".
+func Token(s string) string {
+	if s == "" {
+		return "="
+	}
+	clean := strings.IndexFunc(s, func(c rune) bool { return !plain(c) }) < 0
+	if clean {
+		return s
+	}
+	var b strings.Builder
+	for i := range len(s) {
+		if c := s[i]; plain(rune(c)) {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "=%02X", c)
+		}
+	}
+	return b.String()
+}
+
+// ParseToken undoes [Token]. A token that Token does not write is an error, so that each text has exactly one subject.
+func ParseToken(token string) (string, error) {
+	var b strings.Builder
+	for i := 0; i < len(token); i++ {
+		if token[i] != '=' {
+			b.WriteByte(token[i])
+			continue
+		}
+		if token == "=" {
+			return "", nil
+		}
+		if i+2 >= len(token) {
+			return "", Errorf(CodeBadRequest, "%q is not an escaped name", token)
+		}
+		v, err := strconv.ParseUint(token[i+1:i+3], 16, 8)
+		if err != nil {
+			return "", Errorf(CodeBadRequest, "%q is not an escaped name", token)
+		}
+		b.WriteByte(byte(v))
+		i += 2
+	}
+	if s := b.String(); Token(s) == token {
+		return s, nil
+	}
+	return "", Errorf(CodeBadRequest, "%q is not an escaped name", token).
+		WithHint("letters, digits, - and _ stay, every other byte is =XX in upper-case hex")
+}
+
+func plain(c rune) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_'
+}
+
+// ValidateID reports whether s can be a workflow ID or a queue name; what names it in the error.
+func ValidateID(what, s string) error {
+	switch {
+	case s == "":
+		return Errorf(CodeBadRequest, "the %s is empty", what)
+	case len(s) > MaxIDLength:
+		return Errorf(CodeBadRequest, "the %s has %d bytes, %d are allowed", what, len(s), MaxIDLength)
+	case !utf8.ValidString(s):
+		return Errorf(CodeBadRequest, "the %s is not valid UTF-8", what)
+	}
+	return nil
+}

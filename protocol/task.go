@@ -1,0 +1,116 @@
+package protocol
+
+import "time"
+
+// WorkflowTask asks a worker to take one step of a run. It travels as a core request to one worker's own subject when that
+// worker holds the run in its cache, else to the queue group.
+type WorkflowTask struct {
+	Workflow string `json:"workflow_id"`
+	Run      string `json:"run_id"`
+	Type     string `json:"workflow_type"`
+	Queue    string `json:"queue"`
+	// Attempt counts from 1 and grows while the step fails.
+	Attempt int `json:"attempt"`
+	// Nonce is what the step's record will carry if it is recorded. A worker remembers it next to its cached run.
+	Nonce string `json:"nonce"`
+	// Base is the nonce of the last step that a worker answered and that was recorded. A worker whose cached run was
+	// left by any other step must forget it and answer cache_miss: what it saw may never have happened.
+	// Empty when the task carries the whole history.
+	Base string `json:"base,omitempty"`
+	// After is the event before the first of Events; zero when the task carries the whole history.
+	After int64 `json:"after,omitzero"`
+	// Omitted, when not zero, says that the events up to this ID are too large for one message: the worker asks the
+	// control API's history endpoint for them. After is then zero and Events begin with Omitted+1.
+	Omitted int64 `json:"omitted,omitzero"`
+	// Events end with the WorkflowTaskStarted of this step. The last of them are not recorded yet.
+	Events []Event `json:"events"`
+	// Timeout is how long the worker may take to answer.
+	Timeout Duration `json:"timeout"`
+}
+
+// Refusal says why a worker did not take a workflow task. A refused task costs nothing and is offered elsewhere.
+type Refusal string
+
+// Refusals of a workflow task.
+const (
+	RefusalBusy      Refusal = "busy"       // every slot is taken
+	RefusalCacheMiss Refusal = "cache_miss" // the run is not, or not as the task assumes, in the cache: send the whole history
+	RefusalDraining  Refusal = "draining"   // the worker is about to stop
+)
+
+// WorkflowTaskAnswer is a worker's reply to a [WorkflowTask]: commands, a failure or a refusal.
+type WorkflowTaskAnswer struct {
+	// Worker is the ID of the worker that answers.
+	Worker string `json:"worker"`
+	// SDK is the worker's SDK name and version.
+	SDK string `json:"sdk,omitempty"`
+	// Progress, when true, says only that the worker is alive and still at it; the answer follows.
+	Progress bool `json:"progress,omitzero"`
+	// Refusal is set when the task was not taken.
+	Refusal Refusal `json:"refusal,omitempty"`
+	// Commands are what the workflow's code asked for, in order. None means that it waits.
+	Commands []Command `json:"commands,omitempty"`
+	// Failure and Cause are set when the step could not be taken; the run stays as it was and the step is tried again.
+	Failure *Failure        `json:"failure,omitempty"`
+	Cause   TaskFailedCause `json:"cause,omitempty"`
+}
+
+// WorkerReady is a worker's word that it can take a workflow task which waited in the task stream. It goes to the
+// workflow's inbox; the task itself follows by core request to the worker's own subject.
+type WorkerReady struct {
+	Run         string `json:"run_id"`
+	ScheduledID int64  `json:"scheduled_event_id"`
+	Worker      string `json:"worker"`
+}
+
+// QueuedWorkflowTask is the body of a workflow task in the task stream: a call for a worker when none was there.
+type QueuedWorkflowTask struct {
+	Workflow    string `json:"workflow_id"`
+	Run         string `json:"run_id"`
+	Type        string `json:"workflow_type"`
+	ScheduledID int64  `json:"scheduled_event_id"`
+}
+
+// ActivityTask is the body of an activity task in the task stream.
+type ActivityTask struct {
+	Workflow     string  `json:"workflow_id"`
+	Run          string  `json:"run_id"`
+	WorkflowType string  `json:"workflow_type"`
+	ScheduledID  int64   `json:"scheduled_event_id"`
+	ActivityID   string  `json:"activity_id"`
+	Type         string  `json:"activity_type"`
+	Queue        string  `json:"queue"`
+	Input        Payload `json:"input,omitzero"`
+	// Attempt counts from 1. A task that the broker delivers again, because its worker died, counts as a further
+	// attempt: the worker adds the number of earlier deliveries.
+	Attempt int `json:"attempt"`
+	// MaximumAttempts is the policy's limit; zero means none.
+	MaximumAttempts int       `json:"maximum_attempts,omitzero"`
+	ScheduledTime   time.Time `json:"scheduled_time"`
+	// Deadline is the schedule-to-close deadline; zero means none.
+	Deadline     time.Time         `json:"deadline,omitzero"`
+	StartToClose Duration          `json:"start_to_close_timeout,omitzero"`
+	Heartbeat    Duration          `json:"heartbeat_timeout,omitzero"`
+	Headers      map[string]string `json:"headers,omitempty"`
+	// LastFailure is why the attempt before this one failed.
+	LastFailure *Failure `json:"last_failure,omitempty"`
+}
+
+// ActivityResult is how an attempt ended: with a result, or with a failure. It goes to the workflow's inbox.
+type ActivityResult struct {
+	Run         string    `json:"run_id"`
+	ScheduledID int64     `json:"scheduled_event_id"`
+	Attempt     int       `json:"attempt"`
+	Worker      string    `json:"worker"`
+	Started     time.Time `json:"started"`
+	Result      Payload   `json:"result,omitzero"`
+	Failure     *Failure  `json:"failure,omitempty"`
+	// LastFailure repeats the task's, so that history can tell it.
+	LastFailure *Failure `json:"last_failure,omitempty"`
+}
+
+// CancelActivity tells the workers of a queue to stop an activity; it is broadcast and not stored.
+type CancelActivity struct {
+	Run         string `json:"run_id"`
+	ScheduledID int64  `json:"scheduled_event_id"`
+}
