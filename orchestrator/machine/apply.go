@@ -1,0 +1,152 @@
+package machine
+
+import (
+	"time"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// apply folds one event into the run. It is total: an event of a kind that does not concern the state changes nothing, and
+// an event that refers to something unknown is ignored, because history is right by definition.
+func (r *Run) apply(e protocol.Event) {
+	r.LastEvent, r.LastTime = e.ID, e.Time
+	r.Tail = append(r.Tail, e)
+	if s := protocol.StatusAfter(e.Attributes); s != "" {
+		r.Status = s
+	}
+	switch a := e.Attributes.(type) {
+	case protocol.WorkflowExecutionStarted:
+		r.Start, r.Started, r.dirty = a, e.Time, true
+	case protocol.WorkflowExecutionSignaled:
+		r.see(a.RequestID)
+	case protocol.WorkflowExecutionCancelRequested:
+		r.CancelRequested = true
+		r.see(a.RequestID)
+	default:
+		r.applyTask(e)
+		r.applyTimer(e)
+		r.applyActivity(e)
+	}
+	if r.Status.Closed() && r.Outcome == nil {
+		r.close(e)
+	}
+}
+
+func (r *Run) see(requestID string) {
+	r.dirty = true
+	if requestID != "" {
+		r.requests.put(requestID, struct{}{})
+	}
+}
+
+func (r *Run) applyTask(e protocol.Event) {
+	switch a := e.Attributes.(type) {
+	case protocol.WorkflowTaskScheduled:
+		r.TaskScheduled = e.ID
+	case protocol.WorkflowTaskStarted:
+		r.TaskScheduled = 0
+	case protocol.WorkflowTaskCompleted:
+		r.Worker, r.TaskFailure, r.dirty = a.Identity, nil, false
+		r.taskFailed = time.Time{}
+		r.Tail = []protocol.Event{e}
+	case protocol.WorkflowTaskFailed:
+		r.Worker, r.taskFailed = "", e.Time
+		r.TaskFailure = &protocol.PendingTask{Attempt: 2, Cause: a.Cause, Failure: a.Failure}
+	case protocol.WorkflowTaskTimedOut:
+		r.Worker, r.taskFailed = "", e.Time
+		r.TaskFailure = &protocol.PendingTask{
+			Attempt: 2, Failure: protocol.TimeoutError(a.Type, "the worker took the workflow task and did not answer", nil),
+		}
+	}
+}
+
+func (r *Run) applyTimer(e protocol.Event) {
+	switch a := e.Attributes.(type) {
+	case protocol.TimerStarted:
+		r.timers.put(e.ID, Timer{Event: e.ID, TimerStarted: a})
+		r.timerID.put(a.TimerID, e.ID)
+		r.deadlines.add(a.FireAt, e.ID)
+	case protocol.TimerFired:
+		r.dirty = true
+		r.endTimer(a.StartedID, a.TimerID)
+	case protocol.TimerCanceled:
+		r.endTimer(a.StartedID, a.TimerID)
+	}
+}
+
+func (r *Run) endTimer(event int64, id string) {
+	r.timers.del(event)
+	r.timerID.del(id)
+}
+
+func (r *Run) applyActivity(e protocol.Event) {
+	switch a := e.Attributes.(type) {
+	case protocol.ActivityTaskScheduled:
+		act := Activity{Event: e.ID, Scheduled: e.Time, ActivityTaskScheduled: a, Attempt: 1}
+		r.activities.put(e.ID, act)
+		r.activityID.put(a.ActivityID, e.ID)
+		if a.ScheduleToClose > 0 {
+			r.deadlines.add(act.Deadline(), e.ID)
+		}
+	case protocol.ActivityTaskCancelRequested:
+		if act, ok := r.activities.get(a.ScheduledID); ok {
+			act.CancelRequested = true
+			r.activities.put(a.ScheduledID, act)
+		}
+	case protocol.ActivityTaskCompleted:
+		r.endActivity(a.ScheduledID)
+	case protocol.ActivityTaskFailed:
+		r.endActivity(a.ScheduledID)
+	case protocol.ActivityTaskTimedOut:
+		r.endActivity(a.ScheduledID)
+	case protocol.ActivityTaskCanceled:
+		r.endActivity(a.ScheduledID)
+	}
+}
+
+func (r *Run) endActivity(event int64) {
+	act, ok := r.activities.get(event)
+	if !ok {
+		return
+	}
+	r.dirty = true
+	r.activities.del(event)
+	r.activityID.del(act.ActivityID)
+}
+
+// close notes how the run ended. Nothing that was pending matters any more.
+func (r *Run) close(e protocol.Event) {
+	r.Closed, r.dirty, r.TaskScheduled, r.TaskFailure = e.Time, false, 0, nil
+	o := protocol.Outcome{ID: r.Start.WorkflowID, Run: r.ID(), Status: r.Status}
+	switch a := e.Attributes.(type) {
+	case protocol.WorkflowExecutionCompleted:
+		o.Result = a.Result
+	case protocol.WorkflowExecutionFailed:
+		o.Failure = a.Failure
+	case protocol.WorkflowExecutionCanceled:
+		o.Failure = protocol.CanceledError("the workflow was canceled")
+		o.Failure.Canceled.Details = payloadOrNil(a.Details)
+	case protocol.WorkflowExecutionTerminated:
+		o.Failure = &protocol.Failure{
+			Message: "the workflow was terminated", Source: "server",
+			Terminated: &protocol.TerminatedFailure{Identity: a.Identity},
+		}
+		if a.Reason != "" {
+			o.Failure.Message += ": " + a.Reason
+		}
+	case protocol.WorkflowExecutionTimedOut:
+		o.Failure = protocol.TimeoutError(protocol.TimeoutStartToClose,
+			"the workflow did not end within its run timeout of "+a.Timeout.String(), nil)
+	}
+	r.Outcome = &o
+	r.activities, r.timers = table[int64, Activity]{}, table[int64, Timer]{}
+	r.activityID, r.timerID = table[string, int64]{}, table[string, int64]{}
+	r.deadlines, r.Tail = nil, nil
+}
+
+func payloadOrNil(p protocol.Payload) *protocol.Payload {
+	if p.IsZero() {
+		return nil
+	}
+	return &p
+}

@@ -1,0 +1,156 @@
+package machine
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// Ready is what a step comes to. The order is a contract: the record is stored first; then the workflow applies it; only then
+// do the verdicts, the retries and the effects of the record go out.
+type Ready struct {
+	// Record is the one message that commits the step; nil when nothing happened that history must know.
+	Record *protocol.Record
+	// Verdicts answer those who wait for the step. They are sent after the record is stored.
+	Verdicts []Reply
+	// Retries are attempts that wait. Each is armed as a durable wake-up before the inputs of the step are released.
+	Retries []Retry
+	// Resumed are attempts whose wait is over. Each is dispatched before its wake-up is released.
+	Resumed []protocol.ActivityTask
+	// Decided are the inbox sequences that the step decided without a record; see NoteDecided. Empty with a record.
+	Decided []uint64
+	// TaskRetry, when not nil, says that the workflow task failed again and when to try next; see NoteTaskRetry.
+	TaskRetry *TaskRetry
+	// Call, when not nil, asks for a worker through the task stream although no record says so: an earlier call was
+	// answered by a worker that then did not take the step.
+	Call *Call
+}
+
+// Decide ends the turn without a worker: because none was wanted, or because none took the task. In the second case the
+// record carries a WorkflowTaskScheduled, and its effect is a call for a worker. When a call is out already, none is added,
+// unless it may have been lost.
+func (t *Turn) Decide(now time.Time) Ready {
+	t.now = now
+	if !t.run.Open() || !t.Wants() {
+		return t.finish(nil)
+	}
+	if t.run.TaskScheduled == 0 {
+		t.event(protocol.WorkflowTaskScheduled{
+			Queue: t.run.Start.Queue, Timeout: t.run.taskTimeout(), Attempt: t.w.attemptOf(t.run),
+		})
+		return t.finish(nil)
+	}
+	if t.ready != "" {
+		// A worker answered the call and then did not take the step. The wait keeps a queue of busy workers and this node
+		// from answering each other as fast as they can.
+		return t.finish(&TaskRetry{Attempt: t.w.attemptOf(t.run), At: now.Add(callAgain)})
+	}
+	if !t.woken {
+		return t.finish(nil)
+	}
+	r := t.finish(&TaskRetry{Attempt: t.w.attemptOf(t.run)})
+	r.Call = t.w.call()
+	return r
+}
+
+// callAgain is how long a node waits before it calls for a worker again.
+const callAgain = time.Second
+
+// Answer ends the turn with what a worker said. A command that makes no sense fails the workflow task, not the run.
+func (t *Turn) Answer(a *protocol.WorkflowTaskAnswer, now time.Time) Ready {
+	t.now = now
+	if a.Failure != nil {
+		return t.failed(a.Worker, a.Cause, a.Failure)
+	}
+	draft := *t
+	draft.run = t.run.fork()
+	if err := draft.complete(a); err != nil {
+		return t.failed(a.Worker, protocol.CauseBadCommand, protocol.NewFailure(err))
+	}
+	*t = draft
+	return t.finish(nil)
+}
+
+// TimedOut ends the turn of a worker that took the task and fell silent.
+func (t *Turn) TimedOut(worker string, now time.Time) Ready {
+	t.now = now
+	return t.failure(func() {
+		t.event(protocol.WorkflowTaskTimedOut{
+			ScheduledID: t.scheduled, StartedID: t.started, Type: protocol.TimeoutStartToClose,
+		})
+	}, worker, &protocol.PendingTask{Failure: protocol.TimeoutError(protocol.TimeoutStartToClose,
+		"the worker took the workflow task and did not answer", nil)})
+}
+
+// Closes reports whether the answer would end the run: then inputs that wait must be heard first.
+func Closes(a *protocol.WorkflowTaskAnswer) bool {
+	for _, c := range a.Commands {
+		switch c.Attributes.(type) {
+		case protocol.CompleteWorkflowExecution, protocol.FailWorkflowExecution, protocol.CancelWorkflowExecution:
+			return true
+		}
+	}
+	return false
+}
+
+func (t *Turn) failed(worker string, cause protocol.TaskFailedCause, f *protocol.Failure) Ready {
+	return t.failure(func() {
+		t.event(protocol.WorkflowTaskFailed{
+			ScheduledID: t.scheduled, StartedID: t.started, Cause: cause, Failure: f, Identity: worker,
+		})
+	}, worker, &protocol.PendingTask{Cause: cause, Failure: f})
+}
+
+// failure records the first failed workflow task of a row; the ones after it are only remembered, so that a step that
+// fails for a week does not fill the history.
+func (t *Turn) failure(record func(), worker string, p *protocol.PendingTask) Ready {
+	attempt := t.w.attemptOf(t.run)
+	if attempt == 1 {
+		t.start(worker)
+		record()
+	}
+	p.Attempt = attempt + 1
+	return t.finish(&TaskRetry{Attempt: attempt + 1, At: t.now.Add(taskBackoff(attempt)), Failure: p})
+}
+
+// start folds the offered workflow task into the draft: somebody took it.
+func (t *Turn) start(worker string) {
+	for _, e := range t.offered {
+		if a, ok := e.Attributes.(protocol.WorkflowTaskStarted); ok {
+			a.Identity = worker
+			e.Attributes = a
+		}
+		t.run.apply(e)
+		t.events = append(t.events, e)
+	}
+}
+
+func (t *Turn) complete(a *protocol.WorkflowTaskAnswer) error {
+	t.start(a.Worker)
+	id := t.event(protocol.WorkflowTaskCompleted{
+		ScheduledID: t.scheduled, StartedID: t.started, Identity: a.Worker, SDK: a.SDK,
+	})
+	for i, c := range a.Commands {
+		if !t.run.Open() {
+			return fmt.Errorf("command %d, a %s, follows the one that ended the run", i+1, c.Type())
+		}
+		if err := t.command(c, id); err != nil {
+			return fmt.Errorf("command %d, a %s: %w", i+1, c.Type(), err)
+		}
+	}
+	return nil
+}
+
+func (t *Turn) finish(retry *TaskRetry) Ready {
+	r := Ready{Verdicts: t.verdicts, Retries: t.retries, Resumed: t.resumed, TaskRetry: retry}
+	if len(t.events) == 0 {
+		r.Decided = t.consumed[len(t.w.decided):]
+		return r
+	}
+	r.Record = &protocol.Record{
+		Version: protocol.RecordVersion, Workflow: t.w.ID, Run: t.run.ID(), Step: t.run.Step + 1, Nonce: t.nonce,
+		Prev: t.w.Digest, First: t.run.First, Inputs: t.consumed, Time: t.now, Events: t.events,
+	}
+	return r
+}

@@ -1,0 +1,85 @@
+package machine
+
+import (
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// Effects are what the world must learn from a record. They are derived from the record and the folded state alone, so that a
+// node which finds a record whose writer died derives the same ones. All of them may be performed twice.
+type Effects struct {
+	// Activities are the attempts to put on their queues.
+	Activities []protocol.ActivityTask
+	// Cancels are the activities to stop.
+	Cancels []Cancel
+	// Call asks for a worker on a queue; nil when none is needed.
+	Call *Call
+	// Row is the run's row, when it changed.
+	Row *protocol.Row
+	// Closed is how the run ended, when it did.
+	Closed *protocol.Outcome
+}
+
+// Cancel is an activity to stop, the queue whose workers must hear of it, and the attempt to take off that queue.
+type Cancel struct {
+	Queue   string
+	Attempt int
+	protocol.CancelActivity
+}
+
+// Call is a call for a worker.
+type Call struct {
+	Queue string
+	Task  protocol.QueuedWorkflowTask
+}
+
+// Effects derives the effects of the last record that was applied.
+func (w *Workflow) Effects(record *protocol.Record) Effects {
+	var fx Effects
+	r := w.Run
+	for _, e := range record.Events {
+		switch a := e.Attributes.(type) {
+		case protocol.ActivityTaskScheduled:
+			if act, ok := r.activities.get(e.ID); ok {
+				fx.Activities = append(fx.Activities, r.activityTask(act))
+			}
+		case protocol.ActivityTaskCancelRequested:
+			if act, ok := r.activities.get(a.ScheduledID); ok {
+				fx.Cancels = append(fx.Cancels, Cancel{
+					Queue: act.Queue, Attempt: act.Attempt,
+					CancelActivity: protocol.CancelActivity{Run: r.ID(), ScheduledID: act.Event},
+				})
+			}
+		case protocol.WorkflowExecutionStarted:
+			fx.Row = w.row()
+		}
+	}
+	if r.TaskScheduled != 0 {
+		fx.Call = w.call()
+	}
+	if !r.Open() {
+		fx.Row, fx.Closed = w.row(), r.Outcome
+	}
+	return fx
+}
+
+func (w *Workflow) row() *protocol.Row {
+	row := w.Run.Row()
+	return &row
+}
+
+func (w *Workflow) call() *Call {
+	r := w.Run
+	return &Call{Queue: r.Start.Queue, Task: protocol.QueuedWorkflowTask{
+		Workflow: w.ID, Run: r.ID(), Type: r.Start.WorkflowType, ScheduledID: r.TaskScheduled,
+	}}
+}
+
+// activityTask is the attempt of an activity that is due next.
+func (r *Run) activityTask(a Activity) protocol.ActivityTask {
+	return protocol.ActivityTask{
+		Workflow: r.Start.WorkflowID, Run: r.ID(), WorkflowType: r.Start.WorkflowType, ScheduledID: a.Event,
+		ActivityID: a.ActivityID, Type: a.ActivityType, Queue: a.Queue, Input: a.Input, Attempt: a.Attempt,
+		MaximumAttempts: a.RetryPolicy.MaximumAttempts, ScheduledTime: a.Scheduled, Deadline: a.Deadline(),
+		StartToClose: a.StartToClose, Heartbeat: a.Heartbeat, Headers: a.Headers, LastFailure: a.LastFailure,
+	}
+}

@@ -1,0 +1,123 @@
+package machine
+
+import (
+	"slices"
+	"time"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// Run is the state of one run: a fold over its events.
+type Run struct {
+	// Start is the event that opened the run, and Started its time.
+	Start   protocol.WorkflowExecutionStarted
+	Started time.Time
+	// Status and Outcome say whether and how the run ended; Closed is when.
+	Status  protocol.Status
+	Outcome *protocol.Outcome
+	Closed  time.Time
+	// First is the stream sequence of the run's first record, Step the number of its last one, LastEvent the ID of its
+	// last event and LastTime that event's time.
+	First     uint64
+	Step      int64
+	LastEvent int64
+	LastTime  time.Time
+	// CancelRequested says that the run was asked to stop.
+	CancelRequested bool
+	// Worker is who answered the last workflow task: its cache holds the run.
+	Worker string
+	// Base is the nonce of the last record in which a workflow task completed.
+	Base string
+	// Tail are the events that no completed workflow task has shown to the run's code, preceded by the outcome of the
+	// last one. A worker that has the run in its cache needs only these.
+	Tail []protocol.Event
+	// TaskScheduled is the WorkflowTaskScheduled that waits for a worker, or zero.
+	TaskScheduled int64
+	// TaskFailure is the recorded failure of a step that is being tried again; nil when all is well.
+	TaskFailure *protocol.PendingTask
+	taskFailed  time.Time
+	// dirty says that something happened which the run's code has not seen.
+	dirty bool
+
+	activities table[int64, Activity]
+	timers     table[int64, Timer]
+	activityID table[string, int64]
+	timerID    table[string, int64]
+	requests   table[string, struct{}] // request IDs of signals and cancellations; kept after the end, for repeated requests
+	deadlines  deadlines
+}
+
+// Activity is an activity that has been scheduled and has not ended.
+type Activity struct {
+	Event     int64
+	Scheduled time.Time
+	protocol.ActivityTaskScheduled
+	CancelRequested bool
+
+	// Volatile: known only to the node that saw the attempts fail.
+	Attempt     int
+	LastFailure *protocol.Failure
+	NextAttempt time.Time
+}
+
+// Deadline is the activity's schedule-to-close deadline, or the zero time.
+func (a Activity) Deadline() time.Time {
+	if a.ScheduleToClose == 0 {
+		return time.Time{}
+	}
+	return a.Scheduled.Add(time.Duration(a.ScheduleToClose))
+}
+
+// Timer is a timer that has not fired.
+type Timer struct {
+	Event int64
+	protocol.TimerStarted
+}
+
+// Open reports whether the run has not ended.
+func (r *Run) Open() bool { return r != nil && r.Status == protocol.StatusRunning }
+
+// ID is the run's ID.
+func (r *Run) ID() string { return r.Start.RunID }
+
+// fork returns a draft of the run: changes to it do not reach r.
+func (r *Run) fork() *Run {
+	d := *r
+	d.activities = r.activities.fork()
+	d.timers = r.timers.fork()
+	d.activityID = r.activityID.fork()
+	d.timerID = r.timerID.fork()
+	d.requests = r.requests.fork()
+	// Clipped: an append or a push in the draft must not write into the original's spare capacity. The heap is copied
+	// only when the draft adds to it.
+	d.Tail = slices.Clip(r.Tail)
+	d.deadlines = nil
+	return &d
+}
+
+// runDeadline is when the run times out, or the zero time.
+func (r *Run) runDeadline() time.Time {
+	if r.Start.RunTimeout == 0 {
+		return time.Time{}
+	}
+	return r.Started.Add(time.Duration(r.Start.RunTimeout))
+}
+
+// taskTimeout is how long a worker may take over a step.
+func (r *Run) taskTimeout() protocol.Duration {
+	if r.Start.TaskTimeout > 0 {
+		return r.Start.TaskTimeout
+	}
+	return DefaultTaskTimeout
+}
+
+// DefaultTaskTimeout is how long a worker may take over a step unless the start said otherwise.
+const DefaultTaskTimeout = protocol.Duration(10 * time.Second)
+
+// Row is what a list shows of the run.
+func (r *Run) Row() protocol.Row {
+	return protocol.Row{
+		ID: r.Start.WorkflowID, Run: r.ID(), Type: r.Start.WorkflowType, Queue: r.Start.Queue,
+		Status: r.Status, Started: r.Started, Closed: r.Closed, HistoryLength: r.LastEvent, Memo: r.Start.Memo,
+	}
+}

@@ -1,0 +1,170 @@
+package machine
+
+import (
+	"time"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// Turn is one step in the making: what a batch of inputs means, before anybody has seen or stored it.
+type Turn struct {
+	w     *Workflow
+	run   *Run // the draft; nil while the workflow has no run
+	now   time.Time
+	nonce string
+
+	events   []protocol.Event
+	consumed []uint64
+	verdicts []Reply
+	retries  []Retry
+	resumed  []protocol.ActivityTask
+	wanted   bool   // something happened that makes a workflow task worth a try now
+	ready    string // the worker that said it is ready
+	woken    bool   // a wake-up came: if a task waits for a worker, the call for one may have been lost
+
+	scheduled, started int64 // the events of the workflow task on offer
+	offered            []protocol.Event
+}
+
+// Reply is a verdict and the subject that wants it.
+type Reply struct {
+	Subject string
+	Verdict protocol.Verdict
+}
+
+// Retry is the next attempt of an activity and when it is due.
+type Retry struct {
+	Task protocol.ActivityTask
+	At   time.Time
+}
+
+// TaskRetry says when a failed workflow task is tried again. It is volatile.
+type TaskRetry struct {
+	Attempt int
+	At      time.Time
+	Failure *protocol.PendingTask
+}
+
+// Begin drafts a step from inputs, in order. The Workflow is not changed. nonce becomes the record's.
+func (w *Workflow) Begin(inputs []protocol.Input, nonce string, now time.Time) *Turn {
+	t := &Turn{w: w, now: now, nonce: nonce, consumed: w.decided}
+	if w.Run != nil {
+		t.run = w.Run.fork()
+	}
+	for _, in := range inputs {
+		t.take(in)
+	}
+	t.passDeadlines()
+	return t
+}
+
+// Add drafts further inputs into the step, as if they had arrived before it began, and reports whether any of them means
+// something to the run. If it does, an answer that a worker gave before no longer counts: offer the task again, under a
+// new nonce, because the worker's cache has seen a step that never happened.
+func (t *Turn) Add(inputs []protocol.Input, nonce string) bool {
+	before := len(t.events)
+	for _, in := range inputs {
+		t.take(in)
+	}
+	if len(t.events) == before {
+		return false
+	}
+	t.nonce, t.offered, t.scheduled, t.started = nonce, nil, 0, 0
+	return true
+}
+
+// Closed reports whether the draft has ended the run without asking its code.
+func (t *Turn) Closed() bool { return t.run != nil && !t.run.Open() }
+
+// passDeadlines drafts what is due: timers, schedule-to-close deadlines, the run timeout.
+func (t *Turn) passDeadlines() {
+	if t.w.Run == nil || !t.run.Open() || t.run.ID() != t.w.Run.ID() {
+		return
+	}
+	for _, d := range t.w.Run.deadlines.due(t.now) {
+		if timer, ok := t.run.timers.get(d.event); ok {
+			t.event(protocol.TimerFired{TimerID: timer.TimerID, StartedID: timer.Event})
+		} else if a, ok := t.run.activities.get(d.event); ok {
+			f := protocol.TimeoutError(protocol.TimeoutScheduleToClose,
+				"the activity did not end within "+a.ScheduleToClose.String(), a.LastFailure)
+			t.event(protocol.ActivityTaskTimedOut{ScheduledID: a.Event, Failure: f, RetryState: protocol.RetryTimeout})
+		}
+	}
+	if d := t.run.runDeadline(); !d.IsZero() && !d.After(t.now) {
+		t.event(protocol.WorkflowExecutionTimedOut{Timeout: t.run.Start.RunTimeout})
+	}
+	if due := t.w.TaskDue(); !due.IsZero() && !due.After(t.now) {
+		t.wanted, t.woken = true, true
+	}
+}
+
+// event drafts an event: it gets the next ID and is folded into the draft at once.
+func (t *Turn) event(a protocol.EventAttributes) int64 {
+	e := t.next(a)
+	t.run.apply(e)
+	t.events = append(t.events, e)
+	t.wanted = t.wanted || t.run.dirty
+	return e.ID
+}
+
+// next numbers an event. Times never run backwards within a run, whatever the node's clock does.
+func (t *Turn) next(a protocol.EventAttributes) protocol.Event {
+	at := t.now
+	if at.Before(t.run.LastTime) {
+		at = t.run.LastTime
+	}
+	return protocol.Event{ID: t.run.LastEvent + 1, Time: at, Attributes: a}
+}
+
+// Wants reports whether a worker should be asked to take the step.
+func (t *Turn) Wants() bool { return t.run.Open() && t.run.dirty && t.wanted }
+
+// Worker is who should be asked first: a worker that just said it is ready, else the one whose cache holds the run.
+// Empty means anyone.
+func (t *Turn) Worker() string {
+	if t.ready != "" {
+		return t.ready
+	}
+	return t.run.Worker
+}
+
+// Task drafts the workflow task. Its events are the ones that the run's code has not seen; they continue after the event
+// task.After. A worker that does not hold the run needs the events before them as well: the caller puts them in front and
+// clears After and Base.
+func (t *Turn) Task(now time.Time) *protocol.WorkflowTask {
+	r := t.run
+	t.now = now
+	if t.offered == nil {
+		t.offer()
+	}
+	events := append(r.Tail[:len(r.Tail):len(r.Tail)], t.offered...)
+	return &protocol.WorkflowTask{
+		Workflow: r.Start.WorkflowID, Run: r.ID(), Type: r.Start.WorkflowType, Queue: r.Start.Queue,
+		Attempt: t.w.attemptOf(r), Nonce: t.nonce, Base: r.Base, After: events[0].ID - 1, Events: events,
+		Timeout: r.taskTimeout(),
+	}
+}
+
+// attemptOf is the attempt of the draft's workflow task: a new run begins at 1 whatever its predecessor suffered.
+func (w *Workflow) attemptOf(r *Run) int {
+	if w.Run == nil || w.Run.ID() != r.ID() {
+		return 1
+	}
+	return w.attempt()
+}
+
+// offer makes the WorkflowTaskScheduled (unless one waits in history) and WorkflowTaskStarted events. They are not folded
+// into the draft: whether they happened depends on the answer.
+func (t *Turn) offer() {
+	r := t.run
+	t.scheduled = r.TaskScheduled
+	if t.scheduled == 0 {
+		e := t.next(protocol.WorkflowTaskScheduled{Queue: r.Start.Queue, Timeout: r.taskTimeout(), Attempt: t.w.attemptOf(r)})
+		t.scheduled = e.ID
+		t.offered = append(t.offered, e)
+	}
+	started := t.next(protocol.WorkflowTaskStarted{ScheduledID: t.scheduled})
+	started.ID = r.LastEvent + int64(len(t.offered)) + 1
+	t.started = started.ID
+	t.offered = append(t.offered, started)
+}
