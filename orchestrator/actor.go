@@ -1,0 +1,138 @@
+package orchestrator
+
+import (
+	"context"
+	"time"
+
+	"github.com/millrace-dev/millrace/orchestrator/machine"
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// maxBatch is the most inputs that one step takes together.
+const maxBatch = 256
+
+// item is an input and what to do once it has been handled, effects and all.
+type item struct {
+	input    protocol.Input
+	delivery protocol.Delivery
+	done     func()
+}
+
+// actor is one workflow: its inputs are taken one batch after the other, each in one step. queue, awake, naps and interrupt are
+// guarded by the shard's lock; the rest belongs to the goroutine that runs.
+type actor struct {
+	shard *shard
+	id    string
+
+	queue     []item
+	awake     bool
+	naps      int    // how often the actor is in the shard's list of sleepers
+	interrupt func() // cuts the wait for a worker short; nil when there is none
+
+	w       *machine.Workflow // nil: not loaded
+	known   bool              // the workflow ID has history: it must be read
+	armed   time.Time         // the wake-up that is known to be in the timers stream
+	strange bool              // whether a wake-up is armed is not known: the workflow was read from history
+	last    *protocol.Record  // the last record, if another node wrote it: its effects may be unfinished
+}
+
+// run takes steps until nothing waits.
+func (a *actor) run() {
+	s := a.shard
+	defer s.end()
+	for {
+		batch := a.take(true)
+		if len(batch) == 0 || s.ctx.Err() != nil {
+			if s.sleep(a) {
+				return
+			}
+			continue
+		}
+		if err := a.step(s.ctx, batch); err != nil && s.ctx.Err() == nil {
+			a.fail(batch, err)
+		}
+	}
+}
+
+// take removes the next inputs from the queue, as many as one step can take. A start that is not the first of them waits for
+// a step of its own. first says that nothing has been taken for the step yet.
+func (a *actor) take(first bool) []item {
+	s := a.shard
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	for n < len(a.queue) && n < maxBatch && !(machine.Splits(a.queue[n].input) && (n > 0 || !first)) {
+		n++
+	}
+	batch := a.queue[:n:n]
+	a.queue = a.queue[n:]
+	if len(a.queue) == 0 {
+		a.queue = nil
+	}
+	return batch
+}
+
+// waiting reports whether inputs wait that the step under way could take along.
+func (a *actor) waiting() bool {
+	a.shard.mu.Lock()
+	defer a.shard.mu.Unlock()
+	return len(a.queue) > 0 && !machine.Splits(a.queue[0].input)
+}
+
+// onInterrupt makes an input that cannot wait (a termination) cut the wait for a worker short.
+func (a *actor) onInterrupt(f func()) {
+	a.shard.mu.Lock()
+	defer a.shard.mu.Unlock()
+	a.interrupt = f
+	for _, it := range a.queue {
+		if _, urgent := it.input.Body.(protocol.TerminateInput); urgent && f != nil {
+			f()
+		}
+	}
+}
+
+// fail deals with a step that cannot be taken whatever happens: the history is damaged, or was written by a newer version. The
+// workflow is quarantined: its inputs go to the dead letters with the reason, and the other workflows go on.
+func (a *actor) fail(batch []item, err error) {
+	s := a.shard
+	s.log.Error("ALARM: a workflow is quarantined", "workflow_id", a.id, "error", err)
+	a.w = nil
+	for _, it := range batch {
+		if it.delivery.Subject == "" {
+			it.done() // the shard's own clock
+			continue
+		}
+		s.bury(it.delivery, it.input, err, it.done)
+	}
+}
+
+// load reads the workflow's latest run, unless it is in memory. A start as the first input of an unknown workflow is
+// taken for the start of a new ID: the append with expectation 0 will tell. An error says that the history is damaged.
+func (a *actor) load(first protocol.Input) error {
+	if a.w != nil {
+		return nil
+	}
+	if machine.Splits(first) && !a.known {
+		a.w, a.strange = machine.New(a.id), false
+		return nil
+	}
+	var broken error
+	err := a.shard.persist("read a history", func(ctx context.Context) error {
+		w, last, err := loadRun(ctx, a.shard.store, a.shard.id, a.id)
+		if protocol.AsError(err) != nil && protocol.AsError(err).Code == protocol.CodeCorrupt {
+			broken = err
+			return nil
+		}
+		a.w, a.last, a.strange = w, last, true
+		return err
+	})
+	if broken != nil {
+		return broken
+	}
+	return err
+}
+
+// forget drops what was in memory after another writer was first.
+func (a *actor) forget() {
+	a.w, a.last, a.known, a.armed = nil, nil, true, time.Time{}
+}

@@ -1,0 +1,208 @@
+package orchestrator
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/millrace-dev/millrace/orchestrator/machine"
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// API is what the control API needs beyond a node's own store.
+type API interface {
+	Store
+	// Ask publishes an input and waits for its verdict.
+	Ask(ctx context.Context, workflow string, body protocol.InputBody, id string) (protocol.Verdict, error)
+	// Rows reads every row.
+	Rows(ctx context.Context) iter.Seq2[protocol.Row, error]
+	// LiveWorkers lists the workers that listen, on one queue or on all.
+	LiveWorkers(ctx context.Context, queue string) ([]protocol.Worker, error)
+}
+
+// control answers the control API. Any node can answer for any shard: requests that change something go through the
+// workflow's inbox, those that read go to history.
+type control struct {
+	store API
+}
+
+// endpoint handles one request.
+type endpoint = func(ctx context.Context, data []byte) (any, error)
+
+func (c control) endpoints() map[string]endpoint {
+	return map[string]endpoint{
+		protocol.EndpointStart:     handle(c.start),
+		protocol.EndpointSignal:    handle(c.signal),
+		protocol.EndpointCancel:    handle(c.cancel),
+		protocol.EndpointTerminate: handle(c.terminate),
+		protocol.EndpointDescribe:  handle(c.describe),
+		protocol.EndpointResult:    handle(c.result),
+		protocol.EndpointHistory:   handle(c.history),
+		protocol.EndpointList:      handle(c.list),
+		protocol.EndpointWorkers:   handle(c.workers),
+	}
+}
+
+// handle decodes a request and encodes nothing: the answer of f is sent as JSON.
+func handle[In, Out any](f func(context.Context, In) (Out, error)) endpoint {
+	return func(ctx context.Context, data []byte) (any, error) {
+		var in In
+		if len(data) > 0 {
+			if err := json.Unmarshal(data, &in); err != nil {
+				return nil, protocol.Errorf(protocol.CodeBadRequest, "the request is not what it should be: %v", err).
+					WithHint("send one JSON object; PROTOCOL.md shows every request")
+			}
+		}
+		return f(ctx, in)
+	}
+}
+
+func (c control) start(ctx context.Context, r protocol.StartRequest) (protocol.Verdict, error) {
+	in, err := r.Start()
+	if err != nil {
+		return protocol.Verdict{}, err
+	}
+	if in.ID == "" {
+		in.ID = uuid.NewString()
+	}
+	if in.RequestID == "" {
+		in.RequestID = uuid.NewString()
+	}
+	if in.Run == "" {
+		in.Run = newRunID()
+	}
+	if err := machine.ValidateStart(in); err != nil {
+		return protocol.Verdict{}, err
+	}
+	return c.ask(ctx, in.ID, in, in.RequestID)
+}
+
+// newRunID makes up a run ID that sorts by time.
+func newRunID() string { return uuid.Must(uuid.NewV7()).String() }
+
+func (c control) signal(ctx context.Context, r protocol.SignalRequest) (protocol.Verdict, error) {
+	in, err := r.Signal()
+	if err != nil {
+		return protocol.Verdict{}, err
+	}
+	in.RequestID = cmp.Or(in.RequestID, uuid.NewString())
+	return c.ask(ctx, r.ID, in, in.RequestID)
+}
+
+func (c control) cancel(ctx context.Context, r protocol.CancelRequest) (protocol.Verdict, error) {
+	r.RequestID = cmp.Or(r.RequestID, uuid.NewString())
+	return c.ask(ctx, r.ID, r.CancelInput, r.RequestID)
+}
+
+func (c control) terminate(ctx context.Context, r protocol.TerminateRequest) (protocol.Verdict, error) {
+	return c.ask(ctx, r.ID, r.TerminateInput, uuid.NewString())
+}
+
+func (c control) ask(ctx context.Context, workflow string, body protocol.InputBody, id string) (protocol.Verdict, error) {
+	if err := protocol.ValidateID("workflow ID", workflow); err != nil {
+		return protocol.Verdict{}, err
+	}
+	v, err := c.store.Ask(ctx, workflow, body, id)
+	if err == nil && v.Error != nil {
+		err = v.Error
+	}
+	return v, err
+}
+
+// read folds the run that a request names.
+func (c control) read(ctx context.Context, id, run string) (*runView, error) {
+	if err := protocol.ValidateID("workflow ID", id); err != nil {
+		return nil, err
+	}
+	return readRun(ctx, c.store, protocol.Shard(id, c.store.Shards()), id, run)
+}
+
+func (c control) describe(ctx context.Context, r protocol.RunRequest) (protocol.Description, error) {
+	v, err := c.read(ctx, r.ID, r.Run)
+	if err != nil {
+		return protocol.Description{}, err
+	}
+	d := v.workflow.Describe()
+	shard := protocol.Shard(r.ID, c.store.Shards())
+	for i, a := range d.Activities[:min(len(d.Activities), 100)] {
+		task, at, err := c.store.Retry(ctx, shard, r.ID, d.Run, a.ScheduledID)
+		if err != nil {
+			return d, err
+		}
+		if task != nil {
+			d.Activities[i].Attempt, d.Activities[i].LastFailure, d.Activities[i].NextAttempt = task.Attempt, task.LastFailure, at
+		}
+	}
+	return d, nil
+}
+
+func (c control) result(ctx context.Context, r protocol.RunRequest) (protocol.Outcome, error) {
+	v, err := c.read(ctx, r.ID, r.Run)
+	if err != nil {
+		return protocol.Outcome{}, err
+	}
+	if o := v.workflow.Run.Outcome; o != nil {
+		return *o, nil
+	}
+	return protocol.Outcome{ID: r.ID, Run: v.workflow.Run.ID(), Status: v.workflow.Run.Status}, nil
+}
+
+// pageBytes is about how many bytes of events a page of history holds.
+const pageBytes = 256 << 10
+
+func (c control) history(ctx context.Context, r protocol.HistoryRequest) (protocol.HistoryPage, error) {
+	v, err := c.read(ctx, r.ID, r.Run)
+	if err != nil {
+		return protocol.HistoryPage{}, err
+	}
+	page := protocol.HistoryPage{Run: v.workflow.Run.ID()}
+	size := 0
+	for _, e := range v.events {
+		if e.ID <= r.After {
+			continue
+		}
+		size += eventSize(e)
+		if size > pageBytes && len(page.Events) > 0 {
+			page.More = true
+			break
+		}
+		page.Events = append(page.Events, e)
+	}
+	return page, nil
+}
+
+// list reads every row and keeps those that fit; rows are small and come in batches.
+func (c control) list(ctx context.Context, r protocol.ListRequest) (protocol.ListPage, error) {
+	limit := min(cmp.Or(r.Limit, 100), 1000)
+	var found []protocol.Row
+	for row, err := range c.store.Rows(ctx) {
+		if err != nil {
+			return protocol.ListPage{}, err
+		}
+		fits := (r.Status == "" || row.Status == r.Status) && (r.Type == "" || row.Type == r.Type) &&
+			(r.Queue == "" || row.Queue == r.Queue) && (r.Before == "" || listKey(row) < r.Before)
+		if fits {
+			found = append(found, row)
+		}
+	}
+	slices.SortFunc(found, func(a, b protocol.Row) int { return strings.Compare(listKey(b), listKey(a)) })
+	if len(found) <= limit {
+		return protocol.ListPage{Runs: found}, nil
+	}
+	return protocol.ListPage{Runs: found[:limit], Next: listKey(found[limit-1])}, nil
+}
+
+// listKey orders rows by start, and tells runs apart that started together.
+func listKey(r protocol.Row) string {
+	return r.Started.UTC().Format("2006-01-02T15:04:05.000000000Z") + "/" + r.ID + "/" + r.Run
+}
+
+func (c control) workers(ctx context.Context, r protocol.WorkersRequest) (protocol.WorkersAnswer, error) {
+	w, err := c.store.LiveWorkers(ctx, r.Queue)
+	return protocol.WorkersAnswer{Workers: w}, err
+}

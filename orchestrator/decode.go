@@ -1,0 +1,40 @@
+package orchestrator
+
+import (
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// input understands an inbox message.
+func (s *shard) input(d protocol.Delivery) (protocol.Input, error) {
+	kind, workflow, err := s.ns.ParseInput(d.Subject)
+	if err != nil {
+		return protocol.Input{}, err
+	}
+	in := protocol.Input{
+		Seq: d.Seq, Time: d.Time, Workflow: workflow,
+		ID: d.Get(protocol.HeaderMsgID), Reply: d.Get(protocol.HeaderReply),
+	}
+	if err := protocol.ValidateID("workflow ID", workflow); err != nil {
+		return in, err
+	}
+	if protocol.Shard(workflow, s.store.Shards()) != s.id {
+		return in, protocol.Errorf(protocol.CodeBadRequest, "workflow %q does not belong to shard %d", workflow, s.id).
+			WithHint("the shard is FNV-1a-32 of the escaped workflow ID modulo the number of shards")
+	}
+	if kind == protocol.KindTimer {
+		return in, protocol.Errorf(protocol.CodeBadRequest, "a timer cannot come through the inbox")
+	}
+	in.Body, err = protocol.DecodeInput(kind, d.Data)
+	return in, err
+}
+
+// fired understands a wake-up.
+func (s *shard) fired(d protocol.Delivery) (protocol.Input, error) {
+	workflow, err := s.ns.ParseFired(d.Subject)
+	if err != nil {
+		return protocol.Input{}, err
+	}
+	in := protocol.Input{Time: d.Time, Workflow: workflow}
+	in.Body, err = protocol.DecodeInput(protocol.KindTimer, d.Data)
+	return in, err
+}

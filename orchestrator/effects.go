@@ -1,0 +1,184 @@
+package orchestrator
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/millrace-dev/millrace/orchestrator/machine"
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// perform does what follows from a decided step, in an order that a crash at any point leaves repairable:
+//
+//  1. those who wait hear the verdict: the step is recorded;
+//  2. retries are armed, tasks dispatched, workers called: all at once, then waited for;
+//  3. the workflow's wake-up is set anew. Until then the old one is in the timers stream, and if this node dies now the
+//     old one is what brings the next node here;
+//  4. the inputs are released.
+//
+// A node that dies in between leaves inputs that are delivered again; their record tells that they were consumed, and the
+// next node performs the effects of that record once more.
+func (a *actor) perform(ready machine.Ready, batch []item) error {
+	s := a.shard
+	for _, v := range ready.Verdicts {
+		s.reply(v.Subject, v.Verdict)
+	}
+	for _, r := range ready.Retries {
+		a.w.NoteRetry(r.Task, r.At)
+	}
+	a.w.NoteDecided(ready.Decided)
+	if ready.TaskRetry != nil {
+		a.w.NoteTaskRetry(*ready.TaskRetry)
+	}
+	var fx machine.Effects
+	if ready.Record != nil {
+		fx = a.w.Effects(ready.Record)
+		a.announce(fx)
+	}
+	fx.Activities = append(fx.Activities, ready.Resumed...)
+	if fx.Call == nil {
+		fx.Call = ready.Call
+	}
+	if err := a.send(fx, ready.Retries); err != nil {
+		return err
+	}
+	if err := a.rearm(); err != nil {
+		return err
+	}
+	a.finish(fx.Row, batch)
+	return nil
+}
+
+// announce tells those who listen right now: nothing of it is stored, and whoever missed it can ask.
+func (a *actor) announce(fx machine.Effects) {
+	s := a.shard
+	if fx.Closed != nil {
+		if err := s.store.Closed(*fx.Closed); err != nil {
+			s.log.Warn("the end of a run could not be announced", "workflow_id", a.id, "error", err)
+		}
+	}
+	for _, c := range fx.Cancels {
+		if err := s.store.CancelActivity(c.Queue, c.CancelActivity); err != nil {
+			s.log.Warn("a cancellation could not be announced", "workflow_id", a.id, "error", err)
+		}
+	}
+}
+
+// send starts every durable effect and waits for all of them. One that fails is tried again together with the others:
+// each may happen twice.
+func (a *actor) send(fx machine.Effects, retries []machine.Retry) error {
+	s := a.shard
+	if len(fx.Activities) == 0 && fx.Call == nil && len(retries) == 0 {
+		return nil
+	}
+	err := s.persist("dispatch the effects of a step", func(ctx context.Context) error {
+		var acks []Ack
+		for _, r := range retries {
+			acks = append(acks, s.store.ArmRetry(s.id, r.Task, r.At))
+		}
+		for _, task := range fx.Activities {
+			acks = append(acks, s.store.DispatchActivity(task))
+		}
+		if fx.Call != nil {
+			acks = append(acks, s.store.DispatchWorkflow(fx.Call.Queue, fx.Call.Task))
+		}
+		return await(ctx, acks)
+	})
+	if err != nil {
+		return err
+	}
+	for _, r := range retries {
+		key := protocol.TaskID(r.Task.Run, r.Task.ScheduledID, 0)
+		s.clock.set(alarm{at: r.At, key: key, workflow: a.id, retry: r.Task})
+	}
+	return nil
+}
+
+func await(ctx context.Context, acks []Ack) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	var errs []error
+	for _, ack := range acks {
+		errs = append(errs, ack(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// rearm brings the workflow's wake-up in line with its next deadline. A wake-up that is armed for an earlier moment
+// is left alone: it will find nothing to do and come back here, which costs less than replacing it each time.
+func (a *actor) rearm() error {
+	s := a.shard
+	at := a.w.Wakeup()
+	s.clock.set(alarm{at: at, key: a.id, workflow: a.id})
+	switch {
+	case at.IsZero():
+		soon := !a.strange && a.armed.Before(time.Now().Add(time.Second)) // not armed, or about to fire anyway
+		a.armed, a.strange = time.Time{}, false
+		if soon || a.w.Run.Open() {
+			return nil
+		}
+		return s.persist("disarm a wake-up", func(ctx context.Context) error {
+			return s.store.DisarmWakeup(ctx, s.id, a.id)
+		})
+	case !a.armed.IsZero() && !at.Before(a.armed) && a.armed.After(time.Now()):
+		return nil
+	}
+	err := s.persist("arm a wake-up", func(ctx context.Context) error {
+		return await(ctx, []Ack{s.store.ArmWakeup(s.id, a.id, at)})
+	})
+	a.armed, a.strange = at, false
+	return err
+}
+
+// finish lets the inputs go, after the run's row is stored when the step changed it.
+func (a *actor) finish(row *protocol.Row, batch []item) {
+	release := func() {
+		for _, it := range batch {
+			it.done()
+		}
+	}
+	if row == nil {
+		release()
+		return
+	}
+	a.shard.rows.put(*row, release)
+}
+
+// recover performs the effects of the workflow's last record once more when the node that wrote it may have died before it
+// could. Two things tell: an input that the record consumed is delivered again, or the record was driven by a wake-up, which
+// is not consumed by a sequence, and a wake-up comes. Older records need no look: a node performs the effects of a record
+// before it writes the next.
+func (a *actor) recover(again, fresh []item) error {
+	for _, it := range again {
+		if v, ok := a.w.Again(it.input); ok {
+			a.shard.reply(v.Subject, v.Verdict)
+		}
+	}
+	last := a.last
+	a.last = nil
+	if last == nil || len(again) == 0 && !(len(last.Inputs) == 0 && woken(fresh)) {
+		a.finish(nil, again)
+		return nil
+	}
+	fx := a.w.Effects(last)
+	a.announce(fx)
+	if err := a.send(fx, nil); err != nil {
+		return err
+	}
+	if err := a.rearm(); err != nil {
+		return err
+	}
+	a.finish(fx.Row, again)
+	return nil
+}
+
+// woken reports whether a wake-up out of the timers stream is among the inputs.
+func woken(batch []item) bool {
+	for _, it := range batch {
+		if it.input.Body.InputKind() == protocol.KindTimer && it.delivery.Subject != "" {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,224 @@
+package orchestrator
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+const (
+	// lookEvery is how often a node asks the others for a sign of life, and lookAlone how often it looks around when
+	// there are none. Joins, leaves and hand-overs are announced; looking is for those that can announce nothing.
+	lookEvery = time.Second
+	lookAlone = 30 * time.Second
+	// misses is how many times in a row a node must fail to answer before its shards are taken: one may be a connection
+	// that is being set up again. Taking too early is safe but wasteful.
+	misses = 2
+	// handOver is how long the steps under way may take when a shard is given up.
+	handOver = 5 * time.Second
+)
+
+// node decides which shards this process works on. Leases and pings are about locality only: that two nodes believe they
+// own a shard is a waste of work, never a danger, because every append is a compare-and-set.
+type node struct {
+	self  protocol.Node
+	ns    protocol.Namespace
+	store Store
+	log   *slog.Logger
+
+	shards map[int]*ownedShard
+	missed map[string]int
+}
+
+// ownedShard is a shard that this node works on, and the revision of its lease.
+type ownedShard struct {
+	*shard
+	revision uint64
+}
+
+func newNode(self protocol.Node, ns protocol.Namespace, store Store, log *slog.Logger) *node {
+	return &node{
+		self: self, ns: ns, store: store, log: log.With("node", self.ID),
+		shards: make(map[int]*ownedShard), missed: make(map[string]int),
+	}
+}
+
+// run joins the other nodes, works until ctx ends, and leaves. ready is called once the node has its shards.
+func (n *node) run(ctx context.Context, ready func(error)) {
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	news := make(chan struct{}, 1)
+	unlisten, err := n.store.News(func() {
+		select {
+		case news <- struct{}{}:
+		default:
+		}
+	})
+	if err != nil {
+		ready(err)
+		return
+	}
+	defer unlisten()
+	leave, err := n.store.Join(ctx, n.self)
+	if err != nil {
+		ready(err)
+		return
+	}
+	alone, err := n.rebalance(work)
+	ready(err)
+	for err == nil && ctx.Err() == nil {
+		n.wait(ctx, news, alone)
+		if ctx.Err() != nil {
+			break
+		}
+		var failed error
+		if alone, failed = n.rebalance(work); failed != nil {
+			n.log.Warn("could not look after the shards; trying again", "error", failed)
+			alone = false
+		}
+	}
+	n.leave(leave)
+}
+
+func (n *node) wait(ctx context.Context, news <-chan struct{}, alone bool) {
+	pause := lookEvery
+	if alone {
+		pause = lookAlone
+	}
+	t := time.NewTimer(pause)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-news:
+	case <-t.C:
+	}
+}
+
+// leave gives every shard up in good order, so that the others take over without waiting.
+func (n *node) leave(leave func(context.Context)) {
+	ctx, cancel := context.WithTimeout(context.Background(), handOver)
+	defer cancel()
+	leave(ctx)
+	var all sync.WaitGroup
+	for id, s := range n.shards {
+		all.Go(func() { n.yield(ctx, id, s) })
+	}
+	all.Wait()
+}
+
+func (n *node) yield(ctx context.Context, id int, s *ownedShard) {
+	s.stop(ctx)
+	if err := n.store.Yield(ctx, id, s.revision); err != nil && !errors.Is(err, protocol.ErrConflict) {
+		n.log.Warn("a lease could not be given up; it will be taken", "shard", id, "error", err)
+	}
+}
+
+// rebalance compares who should own what with who does. It reports whether this node is alone.
+func (n *node) rebalance(ctx context.Context) (alone bool, err error) {
+	live, err := n.live(ctx)
+	if err != nil {
+		return false, err
+	}
+	leases, err := n.store.Leases(ctx)
+	if err != nil {
+		return false, err
+	}
+	owners := assign(n.store.Shards(), slices.Sorted(maps.Keys(live)))
+	var errs []error
+	for id, owner := range owners {
+		errs = append(errs, n.settle(ctx, id, owner, leases[id], live))
+	}
+	return len(live) == 1, errors.Join(errs...)
+}
+
+// settle brings one shard in line with its assignment.
+func (n *node) settle(ctx context.Context, id int, owner string, lease protocol.HeldLease, live map[string]bool) error {
+	held, mine := n.shards[id]
+	switch {
+	case mine && lease.Revision != held.revision:
+		n.log.Warn("a shard was taken by another node", "shard", id, "by", lease.Node)
+		delete(n.shards, id)
+		cut, cancel := context.WithCancel(ctx)
+		cancel()
+		held.stop(cut)
+		return nil
+	case mine && owner != n.self.ID:
+		n.log.Info("handing a shard over", "shard", id, "to", owner)
+		delete(n.shards, id)
+		stop, cancel := context.WithTimeout(ctx, handOver)
+		defer cancel()
+		n.yield(stop, id, held)
+		return nil
+	case mine || owner != n.self.ID:
+		return nil
+	case lease.Node != "" && lease.Node != n.self.ID && live[lease.Node]:
+		return nil // its owner has not handed it over yet
+	}
+	return n.acquire(ctx, id, lease)
+}
+
+func (n *node) acquire(ctx context.Context, id int, lease protocol.HeldLease) error {
+	l := protocol.Lease{Node: n.self.ID, Epoch: lease.Epoch + 1, Since: now()}
+	revision, err := n.store.Acquire(ctx, id, l, lease.Revision)
+	if errors.Is(err, protocol.ErrConflict) {
+		return nil // somebody was faster; the next look tells who
+	}
+	if err != nil {
+		return err
+	}
+	s := newShard(ctx, id, n.ns, n.store, n.log, uuid.NewString)
+	if err := s.start(); err != nil {
+		return errors.Join(err, n.store.Yield(ctx, id, revision))
+	}
+	n.shards[id] = &ownedShard{shard: s, revision: revision}
+	n.log.Debug("took a shard", "shard", id, "epoch", l.Epoch)
+	return nil
+}
+
+// live returns the nodes that answer, this one included, and removes the announcements of those that have not for a while.
+func (n *node) live(ctx context.Context) (map[string]bool, error) {
+	nodes, err := n.store.Nodes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	live := map[string]bool{n.self.ID: true}
+	var mu sync.Mutex
+	var asking sync.WaitGroup
+	for _, other := range nodes {
+		if other.ID == n.self.ID {
+			continue
+		}
+		asking.Go(func() {
+			alive := n.store.Alive(ctx, other.ID)
+			mu.Lock()
+			defer mu.Unlock()
+			live[other.ID] = alive
+		})
+	}
+	asking.Wait()
+	for id, alive := range live {
+		if alive {
+			delete(n.missed, id)
+			continue
+		}
+		if n.missed[id]++; n.missed[id] < misses {
+			live[id] = true // benefit of the doubt
+			continue
+		}
+		delete(live, id)
+		delete(n.missed, id)
+		n.log.Warn("a node is gone; its shards will be taken", "gone", id)
+		if err := n.store.Forget(ctx, id); err != nil {
+			return nil, err
+		}
+	}
+	return live, nil
+}

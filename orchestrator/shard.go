@@ -1,0 +1,246 @@
+package orchestrator
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+const (
+	// maxInWork is the most messages of a shard that are in work at once. Beyond it the inbox is not read: a backlog of
+	// a million starts waits in the stream, not in this node's memory.
+	maxInWork = 4096
+	// maxIdle is the most workflows of a shard that are kept in memory while nothing happens to them.
+	maxIdle = 1000
+)
+
+// shard is one shard in the hands of this node.
+type shard struct {
+	id    int
+	ns    protocol.Namespace
+	store Store
+	log   *slog.Logger
+	nonce func() string
+
+	ctx    context.Context // ends when the shard is given up or lost
+	cancel context.CancelFunc
+	inbox  *releases
+	timers *releases
+	clock  *clock
+	rows   *rows
+	slots  chan struct{}
+
+	mu     sync.Mutex
+	quiet  *sync.Cond // signalled when active drops to zero
+	active int        // actors that run and deferred functions under way
+	actors map[string]*actor
+	idle   []*actor // those that sleep, longest first
+	closed bool
+
+	stopReading []func()
+}
+
+func newShard(ctx context.Context, id int, ns protocol.Namespace, store Store, log *slog.Logger, nonce func() string) *shard {
+	s := &shard{
+		id: id, ns: ns, store: store, log: log.With("shard", id), nonce: nonce,
+		slots: make(chan struct{}, maxInWork), actors: make(map[string]*actor),
+	}
+	s.ctx, s.cancel = context.WithCancel(ctx)
+	s.quiet = sync.NewCond(&s.mu)
+	s.inbox = newReleases(func(ctx context.Context, seq uint64) error { return store.Release(ctx, id, seq) }, s.after)
+	s.timers = newReleases(func(ctx context.Context, seq uint64) error { return store.ReleaseFired(ctx, id, seq) }, s.after)
+	s.clock = newClock(s.ring)
+	s.rows = newRows(store, s.log, s.after)
+	return s
+}
+
+// start begins to read. The inbox is read from its first message that is left, whoever delivered it before: redelivery
+// order after an ack timeout would break the order of a workflow's inputs.
+func (s *shard) start() error {
+	stop, err := s.store.Inputs(s.ctx, s.id, func(d protocol.Delivery) { s.receive(d, s.inbox, s.input) })
+	if err != nil {
+		s.cancel()
+		return err
+	}
+	s.stopReading = append(s.stopReading, stop)
+	stop, err = s.store.Fired(s.ctx, s.id, func(d protocol.Delivery) { s.receive(d, s.timers, s.fired) })
+	if err != nil {
+		s.stop(s.ctx)
+		return err
+	}
+	s.stopReading = append(s.stopReading, stop)
+	return nil
+}
+
+// stop gives the shard up: no further input is read, the steps that are under way end, and what they handled is released.
+// When ctx ends first, the steps are cut off; whoever comes next takes them again.
+func (s *shard) stop(ctx context.Context) {
+	cut := context.AfterFunc(ctx, s.cancel)
+	defer cut()
+	for _, stop := range s.stopReading {
+		stop()
+	}
+	s.clock.stop()
+	s.waitQuiet(false)
+	if s.ctx.Err() == nil {
+		s.rows.flush()
+		s.inbox.flush()
+		s.timers.flush()
+	}
+	s.cancel()
+	s.waitQuiet(true)
+}
+
+// waitQuiet waits until nothing of the shard runs any more. With end, nothing starts again either.
+func (s *shard) waitQuiet(end bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = s.closed || end
+	for s.active > 0 {
+		s.quiet.Wait()
+	}
+}
+
+// begin notes that something of the shard runs, unless the shard has ended.
+func (s *shard) begin() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.ctx.Err() != nil {
+		return false
+	}
+	s.active++
+	return true
+}
+
+func (s *shard) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.active--; s.active == 0 {
+		s.quiet.Broadcast()
+	}
+}
+
+// after runs f later, or never when the shard ends first.
+func (s *shard) after(d time.Duration, f func()) {
+	time.AfterFunc(d, func() {
+		if s.begin() {
+			defer s.end()
+			f()
+		}
+	})
+}
+
+// receive takes a message out of a stream. What cannot be understood goes to the dead letters and blocks nothing.
+func (s *shard) receive(d protocol.Delivery, from *releases, decode func(protocol.Delivery) (protocol.Input, error)) {
+	from.deliver(d.Seq)
+	in, err := decode(d)
+	if err != nil {
+		s.bury(d, in, err, func() { from.done(d.Seq) })
+		return
+	}
+	select {
+	case s.slots <- struct{}{}:
+	case <-s.ctx.Done():
+		return
+	}
+	s.route(item{input: in, delivery: d, done: func() {
+		<-s.slots
+		from.done(d.Seq)
+	}})
+}
+
+// bury stores a message among the dead letters, tells its sender, and only then lets it go.
+func (s *shard) bury(d protocol.Delivery, in protocol.Input, why error, done func()) {
+	s.log.Error("a message was moved to the dead letters", "subject", d.Subject, "seq", d.Seq, "error", why)
+	if in.Reply != "" {
+		s.reply(in.Reply, protocol.Verdict{ID: in.Workflow, Error: protocol.AsError(why)})
+	}
+	err := s.persist("store a dead letter", func(ctx context.Context) error { return s.store.DeadLetter(ctx, d, why) })
+	if err == nil {
+		done()
+	}
+}
+
+func (s *shard) reply(subject string, v protocol.Verdict) {
+	if err := s.store.Reply(subject, v); err != nil {
+		s.log.Warn("a verdict could not be sent; the sender will ask again", "workflow_id", v.ID, "error", err)
+	}
+}
+
+// ring hands a workflow the wake-up of the shard's own clock.
+func (s *shard) ring(a alarm) {
+	in := protocol.Input{Time: time.Now(), Workflow: a.workflow, Body: protocol.TimerInput{}}
+	if task, ok := a.retry.(protocol.ActivityTask); ok {
+		in.Body = protocol.TimerInput{Task: &task}
+	}
+	s.route(item{input: in, done: func() {}})
+}
+
+// route hands an input to its workflow's actor, and wakes the actor if it sleeps.
+func (s *shard) route(it item) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.ctx.Err() != nil {
+		return
+	}
+	a, ok := s.actors[it.input.Workflow]
+	if !ok {
+		a = &actor{shard: s, id: it.input.Workflow}
+		s.actors[a.id] = a
+	}
+	a.queue = append(a.queue, it)
+	if _, urgent := it.input.Body.(protocol.TerminateInput); urgent && a.interrupt != nil {
+		a.interrupt()
+	}
+	if !a.awake {
+		a.awake = true
+		s.active++
+		go a.run()
+	}
+}
+
+// sleep notes that an actor has nothing to do, unless something arrived just now. A workflow whose run has ended is
+// forgotten at once, since most are never heard of again; of the others, the ones that have slept longest.
+func (s *shard) sleep(a *actor) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(a.queue) > 0 && s.ctx.Err() == nil {
+		return false
+	}
+	a.awake = false
+	if a.w == nil || !a.w.Run.Open() {
+		delete(s.actors, a.id)
+	} else {
+		a.naps++
+		s.idle = append(s.idle, a)
+	}
+	for len(s.idle) > maxIdle {
+		old := s.idle[0]
+		s.idle = s.idle[1:]
+		if old.naps--; old.naps == 0 && !old.awake && s.actors[old.id] == old {
+			delete(s.actors, old.id)
+		}
+	}
+	return true
+}
+
+// persist repeats an action that must happen until it does, or until the shard is given up.
+func (s *shard) persist(what string, f func(context.Context) error) error {
+	wait := 10 * time.Millisecond
+	for {
+		err := f(s.ctx)
+		if err == nil || s.ctx.Err() != nil {
+			return err
+		}
+		s.log.Warn("could not "+what+"; trying again", "error", err, "in", wait)
+		select {
+		case <-time.After(wait):
+		case <-s.ctx.Done():
+			return s.ctx.Err()
+		}
+		wait = min(2*wait, 5*time.Second)
+	}
+}

@@ -1,0 +1,164 @@
+package orchestrator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
+
+	"github.com/millrace-dev/millrace/jetstream"
+	"github.com/millrace-dev/millrace/jetstream/embedded"
+	"github.com/millrace-dev/millrace/orchestrator/client"
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// Version is the version of this module.
+const Version = "0.1.0"
+
+// The adapter satisfies what a node needs without knowing of it.
+var _ API = (*jetstream.Store)(nil)
+
+// Server is a running node, with or without a NATS of its own. It is safe for concurrent use.
+type Server struct {
+	nats   *embedded.Server // nil when attached
+	conn   *nats.Conn
+	client *client.Client
+
+	stopAPI func()
+	stop    context.CancelFunc
+	done    chan struct{}
+	once    sync.Once
+}
+
+// Start runs NATS and a node in this process. It returns once the node works, and the node works until ctx ends or
+// [Server.Stop] is called. What the workflows did lies in o.Dir; starting again on it continues where the last process
+// stopped, however it stopped.
+func Start(ctx context.Context, o Options) (*Server, error) {
+	o = o.withDefaults()
+	ns, err := embedded.Start(embedded.Options{Dir: o.Dir, Listen: o.Listen, Sync: o.Sync})
+	if err != nil {
+		return nil, err
+	}
+	conn, err := ns.Conn(nats.Name("millrace node"))
+	if err != nil {
+		ns.Close()
+		return nil, err
+	}
+	s, err := attach(ctx, conn, o)
+	if err != nil {
+		conn.Close()
+		ns.Close()
+		return nil, err
+	}
+	s.nats = ns
+	go s.wait()
+	return s, nil
+}
+
+// Attach runs a node on a NATS with JetStream that is there already. The connection stays the caller's: it must live until
+// the node has stopped, and it is not closed.
+func Attach(ctx context.Context, conn *nats.Conn, o Options) (*Server, error) {
+	s, err := attach(ctx, conn, o.withDefaults())
+	if err != nil {
+		return nil, err
+	}
+	go s.wait()
+	return s, nil
+}
+
+func attach(ctx context.Context, conn *nats.Conn, o Options) (*Server, error) {
+	if err := o.Namespace.Validate(); err != nil {
+		return nil, err
+	}
+	store, err := jetstream.Create(ctx, conn, o.Namespace, jetstream.Options{Shards: o.Shards, Replicas: o.Replicas})
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{conn: conn, done: make(chan struct{})}
+	if s.client, err = client.New(conn, client.Namespace(string(o.Namespace))); err != nil {
+		return nil, err
+	}
+	if s.stopAPI, err = store.ServeAPI(Version, control{store: store}.endpoints()); err != nil {
+		return nil, err
+	}
+	run, stop := context.WithCancel(ctx)
+	s.stop = stop
+	ready := make(chan error, 1)
+	n := newNode(self(o.Node), o.Namespace, store, o.Logger)
+	go func() {
+		defer close(s.done)
+		n.run(run, func(err error) { ready <- err })
+	}()
+	if err := <-ready; err != nil {
+		stop()
+		<-s.done
+		s.stopAPI()
+		return nil, fmt.Errorf("start the node: %w", err)
+	}
+	return s, nil
+}
+
+func self(id string) protocol.Node {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	if id == "" {
+		id = fmt.Sprintf("%s-%d-%s", host, os.Getpid(), uuid.NewString()[:8])
+	}
+	return protocol.Node{ID: id, Host: host, PID: os.Getpid(), Version: Version, Started: now()}
+}
+
+// wait takes the rest down once the node has stopped.
+func (s *Server) wait() {
+	<-s.done
+	s.close()
+}
+
+func (s *Server) close() {
+	s.once.Do(func() {
+		s.stopAPI()
+		s.stop()
+		if s.nats != nil {
+			s.conn.Close()
+			s.nats.Close()
+		}
+	})
+}
+
+// Stop gives the node's shards up in good order, then stops the embedded NATS, if any. Steps that are under way when ctx
+// ends are cut off; nothing is lost by that. It is safe to call more than once.
+func (s *Server) Stop(ctx context.Context) error {
+	s.stop()
+	select {
+	case <-s.done:
+	case <-ctx.Done():
+		return errors.Join(errors.New("the node is still handing over its shards"), ctx.Err())
+	}
+	s.close()
+	return nil
+}
+
+// Done is closed when the node has stopped.
+func (s *Server) Done() <-chan struct{} { return s.done }
+
+// Conn is the node's connection to NATS, ready for workers and clients in this process. It is closed when an embedded NATS
+// stops; a worker should be stopped before.
+func (s *Server) Conn() *nats.Conn { return s.conn }
+
+// Client is a client on the node's connection.
+func (s *Server) Client() *client.Client { return s.client }
+
+// URL is where the embedded NATS listens, such as "nats://127.0.0.1:4222". It is empty when it does not, or when attached.
+func (s *Server) URL() string {
+	if s.nats == nil {
+		return ""
+	}
+	return s.nats.URL()
+}
+

@@ -1,0 +1,158 @@
+package orchestrator
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/millrace-dev/millrace/orchestrator/machine"
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// step takes one step: it drafts what the inputs mean, asks a worker if one is wanted, appends the one record, and performs
+// what follows from it. An error says that the workflow cannot go on; everything else is tried until it works.
+func (a *actor) step(ctx context.Context, batch []item) error {
+	for ctx.Err() == nil {
+		if err := a.load(batch[0].input); err != nil {
+			return err
+		}
+		fresh, again := a.split(batch)
+		if err := a.recover(again, fresh); err != nil {
+			return err
+		}
+		if len(fresh) == 0 {
+			return nil
+		}
+		t := &taking{actor: a, batch: fresh, turn: a.w.Begin(inputs(fresh), a.shard.nonce(), now())}
+		ready := t.decide(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		err := a.commit(ctx, ready.Record)
+		if errors.Is(err, protocol.ErrConflict) {
+			// Another writer was first: another node that holds, or held, the lease. Nothing of this step happened.
+			batch = t.batch
+			a.forget()
+			continue
+		}
+		if protocol.AsError(err) != nil && protocol.AsError(err).Code == protocol.CodeTooLarge {
+			ready = t.tooLarge(err)
+			err = a.commit(ctx, ready.Record)
+		}
+		if err != nil {
+			return err
+		}
+		return a.perform(ready, t.batch)
+	}
+	return nil
+}
+
+func inputs(batch []item) []protocol.Input {
+	in := make([]protocol.Input, len(batch))
+	for i, it := range batch {
+		in[i] = it.input
+	}
+	return in
+}
+
+// now is the time as history knows it: UTC, and without the monotonic reading, which JSON would lose.
+func now() time.Time { return time.Now().UTC().Round(0) }
+
+// split tells the inputs that a recorded step has consumed, which are delivered again because their node died before it
+// released them, from the new ones.
+func (a *actor) split(batch []item) (fresh, again []item) {
+	for _, it := range batch {
+		if a.w.Consumed(it.input.Seq) {
+			again = append(again, it)
+		} else {
+			fresh = append(fresh, it)
+		}
+	}
+	return fresh, again
+}
+
+// commit appends the record, which is the moment at which the step happens, and folds it into the workflow.
+func (a *actor) commit(ctx context.Context, r *protocol.Record) error {
+	if r == nil {
+		return nil
+	}
+	data, err := protocol.Marshal(r)
+	if err != nil {
+		return err
+	}
+	var seq uint64
+	var final error
+	err = a.shard.persist("append a record", func(ctx context.Context) error {
+		seq, final = a.shard.store.Append(ctx, a.shard.id, r, data, a.w.Seq)
+		if code := protocol.AsError(final); code != nil &&
+			(code.Code == protocol.CodeConflict || code.Code == protocol.CodeTooLarge) {
+			return nil
+		}
+		return final
+	})
+	if err != nil || final != nil {
+		return errors.Join(err, final)
+	}
+	return a.w.Apply(seq, protocol.Digest(data), r)
+}
+
+// taking is a step while it asks workers.
+type taking struct {
+	*actor
+	batch []item
+	turn  *machine.Turn
+	whole bool // the worker's cache cannot hold what the turn has become
+}
+
+// decide asks workers until the step is decided: by an answer, by a failure, or because nobody is there.
+func (t *taking) decide(ctx context.Context) machine.Ready {
+	for ctx.Err() == nil {
+		if !t.turn.Wants() {
+			return t.turn.Decide(now())
+		}
+		offering, cancel := context.WithCancel(ctx)
+		t.onInterrupt(cancel)
+		answer, err := t.ask(offering)
+		t.onInterrupt(nil)
+		interrupted := offering.Err() != nil
+		cancel()
+		// What arrived while the worker worked waits for the next step, unless there will be none.
+		if interrupted || answer != nil && machine.Closes(answer) && t.waiting() {
+			if t.join() {
+				continue
+			}
+		}
+		switch {
+		case answer != nil:
+			return t.turn.Answer(answer, now())
+		case errors.Is(err, protocol.ErrTimeout):
+			return t.turn.TimedOut("", now())
+		case !interrupted:
+			return t.turn.Decide(now())
+		}
+	}
+	return machine.Ready{}
+}
+
+// join takes the waiting inputs into the step and reports whether they change it. A signal that arrived while the worker
+// ended the run must be seen by the run: the worker's commands were not recorded, so they never happened.
+func (t *taking) join() bool {
+	more := t.take(false)
+	t.batch = append(t.batch, more...)
+	changed := t.turn.Add(inputs(more), t.shard.nonce())
+	t.whole = t.whole || changed
+	return changed
+}
+
+// tooLarge drafts the step again without the worker's commands: a record that does not fit must not strand the run, so the
+// workflow task fails, says why, and is tried again.
+func (t *taking) tooLarge(err error) machine.Ready {
+	t.turn = t.w.Begin(inputs(t.batch), t.shard.nonce(), now())
+	if !t.turn.Wants() {
+		return t.turn.Decide(now())
+	}
+	t.turn.Task(now())
+	return t.turn.Answer(&protocol.WorkflowTaskAnswer{
+		Cause: protocol.CauseBadCommand, Failure: protocol.NewFailure(err),
+	}, now())
+}

@@ -1,0 +1,95 @@
+package replay
+
+import (
+	"errors"
+	"time"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// apply tells the code's side of the run what happened. It resolves what coroutines wait for and runs none of them.
+func (r *Run) apply(e protocol.Event) {
+	switch a := e.Attributes.(type) {
+	case protocol.WorkflowExecutionStarted:
+		r.begin(e.Time, a)
+	case protocol.WorkflowExecutionSignaled:
+		r.mailbox(a.Name).push(a.Input)
+	case protocol.WorkflowExecutionCancelRequested:
+		r.cancelRequested = true
+	case protocol.ActivityTaskStarted:
+		if op := r.activities[a.ScheduledID]; op != nil {
+			op.started = a
+		}
+	case protocol.ActivityTaskCompleted:
+		r.endActivity(a.ScheduledID, a.Result, "", "", nil)
+	case protocol.ActivityTaskFailed:
+		r.endActivity(a.ScheduledID, protocol.Payload{}, "failed", a.RetryState, a.Failure)
+	case protocol.ActivityTaskTimedOut:
+		r.endActivity(a.ScheduledID, protocol.Payload{}, "failed", a.RetryState, a.Failure)
+	case protocol.ActivityTaskCanceled:
+		f := protocol.CanceledError("canceled")
+		if !a.Details.IsZero() {
+			f.Canceled.Details = &a.Details
+		}
+		r.endActivity(a.ScheduledID, protocol.Payload{}, "canceled", protocol.RetryCancelRequested, f)
+	case protocol.TimerFired:
+		if op := r.timers[a.TimerID]; op != nil {
+			op.end(protocol.Payload{}, nil)
+		}
+	default:
+		r.failf("event %d is of type %s, which this worker cannot replay", e.ID, e.Type())
+	}
+}
+
+// begin starts the root coroutine.
+func (r *Run) begin(at time.Time, a protocol.WorkflowExecutionStarted) {
+	r.info = Info{
+		Workflow: a.WorkflowID, Run: a.RunID, Type: a.WorkflowType, Queue: a.Queue, Attempt: 1,
+		StartTime: at, RunTimeout: time.Duration(a.RunTimeout), Headers: a.Headers, Memo: a.Memo,
+	}
+	r.spawn(func() {
+		result, err := r.program(&r.env, a.Input)
+		r.finish(result, err)
+	})
+}
+
+// finish closes the run with what the program returned.
+func (r *Run) finish(result protocol.Payload, err error) {
+	switch {
+	case err == nil:
+		r.emit(protocol.CompleteWorkflowExecution{Result: result}, nil)
+	case r.cancelRequested && errors.Is(err, protocol.ErrCanceled):
+		r.emit(protocol.CancelWorkflowExecution{}, nil)
+	default:
+		r.emit(protocol.FailWorkflowExecution{Failure: protocol.NewFailure(err)}, nil)
+	}
+	r.closed = true
+}
+
+// applyCancel tells the code that it should stop, after the other inputs of the step: what ended in this step has ended,
+// and must not be cancelled again.
+func (r *Run) applyCancel() {
+	if !r.cancelRequested {
+		return
+	}
+	callbacks := r.onCancel
+	r.onCancel = nil
+	for _, f := range callbacks {
+		f()
+	}
+}
+
+// endActivity settles an activity. One that was given up meanwhile is only forgotten.
+func (r *Run) endActivity(scheduled int64, result protocol.Payload, how string, state protocol.RetryState, cause *protocol.Failure) {
+	op := r.activities[scheduled]
+	if op == nil {
+		return
+	}
+	delete(r.activities, scheduled)
+	if how == "" {
+		op.end(result, nil)
+		return
+	}
+	f := op.failure(how, state, cause)
+	op.end(protocol.Payload{}, f)
+}

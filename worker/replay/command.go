@@ -1,0 +1,64 @@
+package replay
+
+import (
+	"runtime"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// command is something that the code asked for, and where it did.
+type command struct {
+	attributes protocol.CommandAttributes
+	op         *Operation // what it starts or cancels; nil when it closes the run
+	sent       bool       // the step is over: it can no longer be taken back
+	dropped    bool
+	callers    [maxCallers]uintptr
+}
+
+// maxCallers is how far up the stack workflow code is looked for. The frames between it and emit are ours, and few.
+const maxCallers = 12
+
+// emit adds a command to the step. What code asks for while it is unwound never happened.
+func (r *Run) emit(attributes protocol.CommandAttributes, op *Operation) *command {
+	c := &command{attributes: attributes, op: op}
+	if r.sched.unwinding || r.closed {
+		c.sent = true
+		return c
+	}
+	runtime.Callers(3, c.callers[:])
+	r.turn.commands = append(r.turn.commands, c)
+	return c
+}
+
+// takeBack drops a command that has not left the step, and reports whether it could.
+func (c *command) takeBack() bool {
+	if c.sent {
+		return false
+	}
+	c.dropped = true
+	return true
+}
+
+// settle ends the step: what is left of its commands will be sent.
+func (t *turn) settle() {
+	kept := t.commands[:0]
+	for _, c := range t.commands {
+		if c.sent = true; !c.dropped {
+			kept = append(kept, c)
+		}
+	}
+	clear(t.commands[len(kept):])
+	t.commands = kept
+}
+
+// wire returns the step's commands as they are sent.
+func (t *turn) wire() []protocol.Command {
+	if len(t.commands) == 0 {
+		return nil
+	}
+	out := make([]protocol.Command, len(t.commands))
+	for i, c := range t.commands {
+		out[i].Attributes = c.attributes
+	}
+	return out
+}

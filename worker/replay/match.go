@@ -1,0 +1,97 @@
+package replay
+
+import "github.com/millrace-dev/millrace/protocol"
+
+const completedType = protocol.EventType("WorkflowTaskCompleted")
+
+// compare checks the commands of the step that the code took against those that were recorded for it, which follow the
+// WorkflowTaskCompleted at once, and returns the events after them.
+func (r *Run) compare(completed protocol.Event, rest []protocol.Event) []protocol.Event {
+	if !r.turn.open {
+		r.failf("event %d completes a step that this run has not taken", completed.ID)
+		return nil
+	}
+	r.turn.open = false
+	n := 0
+	for n < len(rest) && isCommandEvent(rest[n]) {
+		n++
+	}
+	recorded, commands := rest[:n], r.turn.commands
+	if len(commands) != n {
+		r.mismatch(recorded)
+		return nil
+	}
+	for i, e := range recorded {
+		if !r.follows(e) {
+			return nil
+		}
+		if !r.matches(e, commands[i]) {
+			r.mismatch(recorded)
+			return nil
+		}
+		r.bind(e, commands[i])
+	}
+	r.turn.commands = nil
+	return rest[n:]
+}
+
+// bind notes under which event an operation was recorded.
+func (r *Run) bind(e protocol.Event, c *command) {
+	if _, ok := e.Attributes.(protocol.ActivityTaskScheduled); ok {
+		c.op.event = e.ID
+		r.activities[e.ID] = c.op
+	}
+	if c.op != nil {
+		c.op.command = nil // for the collector: the command is history now
+	}
+}
+
+// isCommandEvent reports whether the event was made by a command. These types never come from outside.
+func isCommandEvent(e protocol.Event) bool {
+	switch e.Attributes.(type) {
+	case protocol.ActivityTaskScheduled, protocol.ActivityTaskCancelRequested,
+		protocol.TimerStarted, protocol.TimerCanceled,
+		protocol.WorkflowExecutionCompleted, protocol.WorkflowExecutionFailed, protocol.WorkflowExecutionCanceled:
+		return true
+	}
+	return false
+}
+
+// matches reports whether the command would have made the event. Timeouts and retry policies of activities are left out:
+// changing them is a change that running workflows may see.
+func (r *Run) matches(e protocol.Event, c *command) bool {
+	switch a := e.Attributes.(type) {
+	case protocol.ActivityTaskScheduled:
+		b, ok := c.attributes.(protocol.ScheduleActivityTask)
+		return ok && a.ActivityID == b.ActivityID && a.ActivityType == b.ActivityType &&
+			a.Queue == r.queue(b.Queue) && a.Input.Equal(b.Input)
+	case protocol.ActivityTaskCancelRequested:
+		_, ok := c.attributes.(protocol.RequestCancelActivityTask)
+		// Zero: the activity had ended when the request was recorded.
+		return ok && (a.ScheduledID == 0 || a.ScheduledID == c.op.event)
+	case protocol.TimerStarted:
+		b, ok := c.attributes.(protocol.StartTimer)
+		return ok && a.TimerID == b.TimerID && a.StartToFire == b.StartToFire
+	case protocol.TimerCanceled:
+		b, ok := c.attributes.(protocol.CancelTimer)
+		return ok && a.TimerID == b.TimerID
+	case protocol.WorkflowExecutionCompleted:
+		b, ok := c.attributes.(protocol.CompleteWorkflowExecution)
+		return ok && a.Result.Equal(b.Result)
+	case protocol.WorkflowExecutionFailed:
+		_, ok := c.attributes.(protocol.FailWorkflowExecution) // a failure's text may name addresses and lines
+		return ok
+	case protocol.WorkflowExecutionCanceled:
+		_, ok := c.attributes.(protocol.CancelWorkflowExecution)
+		return ok
+	}
+	return false
+}
+
+// queue is the task queue that an activity goes to.
+func (r *Run) queue(name string) string {
+	if name == "" {
+		return r.info.Queue
+	}
+	return name
+}

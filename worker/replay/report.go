@@ -1,0 +1,165 @@
+package replay
+
+import (
+	"fmt"
+	"path"
+	"runtime"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// mismatch fails the run with both sides of the step, next to each other.
+func (r *Run) mismatch(recorded []protocol.Event) {
+	commands := r.turn.commands
+	n := max(len(recorded), len(commands))
+	history, code := make([]string, n+1), make([]string, n+1)
+	history[0], code[0] = "history", "code"
+	first := n
+	for i := range n {
+		same := i < len(recorded) && i < len(commands) && r.matches(recorded[i], commands[i])
+		if !same && first == n {
+			first = i
+		}
+		history[i+1], code[i+1] = "-", "-"
+		if i < len(recorded) {
+			history[i+1] = fmt.Sprintf("%d %s", recorded[i].ID, r.showEvent(recorded[i].Attributes))
+		}
+		if i < len(commands) {
+			code[i+1] = r.showCommand(commands[i])
+		}
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "the workflow's code no longer fits its history: in the step that began with event %d,\n", r.turn.started)
+	fmt.Fprintf(&b, "command %d (marked >) is not the one that was recorded\n\n", first+1)
+	columns(&b, history, code, first+1)
+	b.WriteString("\nthe code was changed while this run was open, or it uses a map's order, the clock, chance or goroutines")
+	r.fail(protocol.CauseNonDeterministic, &protocol.Failure{
+		Message: b.String(), Source: "go", Application: &protocol.ApplicationFailure{Type: string(protocol.CauseNonDeterministic)},
+	})
+}
+
+// columns writes two columns of equal length, with a mark before one of the lines.
+func columns(b *strings.Builder, left, right []string, mark int) {
+	width := 0
+	for _, s := range left {
+		width = max(width, utf8.RuneCountInString(s))
+	}
+	for i, s := range left {
+		lead := "  "
+		if i == mark {
+			lead = "> "
+		}
+		b.WriteString(strings.TrimRight(fmt.Sprintf("%s%-*s | %s", lead, width, s, right[i]), " "))
+		b.WriteByte('\n')
+	}
+}
+
+func (r *Run) showEvent(attributes protocol.EventAttributes) string {
+	switch a := attributes.(type) {
+	case protocol.ActivityTaskScheduled:
+		return showActivity(a.ActivityID, a.ActivityType, a.Queue, a.Input)
+	case protocol.ActivityTaskCancelRequested:
+		if op := r.activities[a.ScheduledID]; op != nil {
+			return "cancel activity " + op.id
+		}
+		return fmt.Sprintf("cancel activity of event %d", a.ScheduledID)
+	case protocol.TimerStarted:
+		return showTimer(a.TimerID, a.StartToFire)
+	case protocol.TimerCanceled:
+		return "cancel timer " + a.TimerID
+	case protocol.WorkflowExecutionCompleted:
+		return "complete " + showPayload(a.Result)
+	case protocol.WorkflowExecutionFailed:
+		return "fail: " + showFailure(a.Failure)
+	case protocol.WorkflowExecutionCanceled:
+		return "canceled"
+	}
+	return string(attributes.EventType())
+}
+
+func (r *Run) showCommand(c *command) string {
+	var s string
+	switch a := c.attributes.(type) {
+	case protocol.ScheduleActivityTask:
+		s = showActivity(a.ActivityID, a.ActivityType, r.queue(a.Queue), a.Input)
+	case protocol.RequestCancelActivityTask:
+		s = "cancel activity " + a.ActivityID
+	case protocol.StartTimer:
+		s = showTimer(a.TimerID, a.StartToFire)
+	case protocol.CancelTimer:
+		s = "cancel timer " + a.TimerID
+	case protocol.CompleteWorkflowExecution:
+		s = "complete " + showPayload(a.Result)
+	case protocol.FailWorkflowExecution:
+		s = "fail: " + showFailure(a.Failure)
+	case protocol.CancelWorkflowExecution:
+		s = "canceled"
+	}
+	if at := c.where(); at != "" {
+		s += "  at " + at
+	}
+	return s
+}
+
+func showActivity(id, typ, queue string, input protocol.Payload) string {
+	return fmt.Sprintf("activity %s %s(%s) on %s", id, typ, showPayload(input), queue)
+}
+
+func showTimer(id string, d protocol.Duration) string { return fmt.Sprintf("timer %s of %s", id, d) }
+
+// showPayload is short but tells two values apart: the beginning and the digest.
+func showPayload(p protocol.Payload) string {
+	if p.IsZero() {
+		return ""
+	}
+	s := p.String()
+	if cut := 24; len(s) > cut {
+		for !utf8.RuneStart(s[cut]) {
+			cut--
+		}
+		s = s[:cut] + "..."
+	}
+	digest := p.Digest()
+	return s + " #" + digest[:min(8, len(digest))]
+}
+
+func showFailure(f *protocol.Failure) string {
+	if f == nil {
+		return "?"
+	}
+	line, _, _ := strings.Cut(f.Error(), "\n")
+	return line
+}
+
+// Frames of these packages are not the author's.
+const (
+	replayPackage   = "github.com/millrace-dev/millrace/worker/replay."
+	workflowPackage = "github.com/millrace-dev/millrace/worker/workflow."
+)
+
+// where finds the line of workflow code that made the command; empty when it was made on nobody's line, as by the
+// workflow's return or a cancel request.
+func (c *command) where() string {
+	n := 0
+	for n < len(c.callers) && c.callers[n] != 0 {
+		n++
+	}
+	frames := runtime.CallersFrames(c.callers[:n])
+	for {
+		f, more := frames.Next()
+		switch {
+		case f.Function == replayPackage+"(*Run).applyCancel":
+			return ""
+		case strings.HasPrefix(f.Function, "iter."), strings.HasPrefix(f.Function, "runtime."):
+			return ""
+		case f.File != "" && !strings.HasPrefix(f.Function, replayPackage) && !strings.HasPrefix(f.Function, workflowPackage):
+			dir, file := path.Split(f.File)
+			return fmt.Sprintf("%s/%s:%d", path.Base(dir), file, f.Line)
+		}
+		if !more {
+			return ""
+		}
+	}
+}

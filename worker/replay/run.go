@@ -1,0 +1,157 @@
+package replay
+
+import (
+	"time"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// Program is a workflow's code as a run sees it: it turns the run's input into its result. It is called once, in the
+// run's root coroutine; when it returns, the run is closed and every other coroutine is unwound.
+type Program func(env *Env, input protocol.Payload) (protocol.Payload, error)
+
+// Answer is what a step gives: the commands of the code, in order, or why the step could not be taken.
+type Answer struct {
+	Commands []protocol.Command
+	// Failure, when set, says that the step failed; Cause classifies it. The run is then unusable: close it, and
+	// replay the history with a new one.
+	Failure *protocol.Failure
+	Cause   protocol.TaskFailedCause
+}
+
+// Run is one run of a workflow, alive in memory. Create it with [New] and give it up with [Run.Close].
+type Run struct {
+	program Program
+	env     Env
+	info    Info
+
+	last   int64            // ID of the last event seen
+	inputs []protocol.Event // seen by the run, not yet by the code
+	turn   turn
+	broken *Answer // the step that failed
+
+	sched           scheduler
+	activities      map[int64]*Operation // by the ID of their scheduling event, until they end
+	timers          map[string]*Operation
+	nextActivity    int
+	nextTimer       int
+	mailboxes       map[string]*Mailbox
+	cancelRequested bool
+	onCancel        []func()
+
+	closed bool // the program returned, or the run was ended from outside
+	over   bool // Close was called
+}
+
+// turn is the step that the code is in, or the last one it took.
+type turn struct {
+	started   int64 // ID of its WorkflowTaskStarted
+	now       time.Time
+	replaying bool
+	commands  []*command
+	// open says that the code has taken the step and its WorkflowTaskCompleted has not been seen yet.
+	open bool
+}
+
+// New returns a run that has seen nothing yet.
+func New(p Program) *Run {
+	r := &Run{
+		program:    p,
+		activities: map[int64]*Operation{},
+		timers:     map[string]*Operation{},
+		mailboxes:  map[string]*Mailbox{},
+	}
+	r.env.run = r
+	return r
+}
+
+// LastEvent is the ID of the last event that the run has seen.
+func (r *Run) LastEvent() int64 { return r.last }
+
+// Closed reports whether the run has ended: its program returned, or an event says that it was ended from outside.
+func (r *Run) Closed() bool { return r.closed }
+
+// Close unwinds every coroutine, running the deferred calls of the workflow's code. What that code asks for meanwhile is
+// ignored. Close may be called any number of times.
+func (r *Run) Close() {
+	r.over = true
+	r.unwind()
+}
+
+// Step feeds the events that follow the last one seen and takes the steps they ask for. A step that was recorded as
+// completed is replayed and compared; a WorkflowTaskStarted at the very end is the step to take now, and the answer
+// carries its commands. A WorkflowTaskStarted that was followed by anything else never reached the code: its inputs wait
+// for the next one. Panics of workflow code come back as the answer's failure.
+func (r *Run) Step(events []protocol.Event) Answer {
+	if r.broken == nil && r.over {
+		r.fail(protocol.CauseWorkflowPanic, &protocol.Failure{Message: "the run was closed: replay its history with a new one"})
+	}
+	for r.broken == nil && len(events) > 0 {
+		events = r.feed(events)
+	}
+	switch {
+	case r.broken != nil:
+		return *r.broken
+	case r.turn.open:
+		return Answer{Commands: r.turn.wire()}
+	}
+	return Answer{}
+}
+
+// feed handles the first event, and those after it that belong to it, and returns the rest.
+func (r *Run) feed(events []protocol.Event) []protocol.Event {
+	e, rest := events[0], events[1:]
+	if !r.follows(e) {
+		return nil
+	}
+	switch e.Attributes.(type) {
+	case protocol.WorkflowTaskScheduled:
+	case protocol.WorkflowTaskStarted:
+		if len(rest) == 0 || rest[0].Type() == completedType {
+			r.take(e, len(rest) > 0)
+		}
+	case protocol.WorkflowTaskCompleted:
+		return r.compare(e, rest)
+	case protocol.WorkflowTaskFailed, protocol.WorkflowTaskTimedOut:
+		if r.turn.open {
+			r.failf("the step of event %d was not recorded (event %d is %s), so the run must be replayed",
+				r.turn.started, e.ID, e.Type())
+		}
+	case protocol.WorkflowExecutionTerminated, protocol.WorkflowExecutionTimedOut:
+		r.closed = true
+	default:
+		r.inputs = append(r.inputs, e)
+	}
+	return rest
+}
+
+// follows checks that e is the event after the last one. A hole would make the code miss an input for ever.
+func (r *Run) follows(e protocol.Event) bool {
+	if e.ID != r.last+1 {
+		r.failf("event %d follows event %d: the history has a hole or overlaps", e.ID, r.last)
+		return false
+	}
+	r.last = e.ID
+	return true
+}
+
+// take applies the waiting inputs and runs the code until it blocks.
+func (r *Run) take(started protocol.Event, replaying bool) {
+	if r.turn.open {
+		r.failf("event %d starts a step before the one of event %d was completed", started.ID, r.turn.started)
+		return
+	}
+	r.turn = turn{started: started.ID, now: started.Time, replaying: replaying, open: true}
+	inputs := r.inputs
+	r.inputs = nil
+	for _, e := range inputs {
+		if r.apply(e); r.broken != nil {
+			return
+		}
+	}
+	r.applyCancel()
+	if r.drain(); r.closed {
+		r.unwind()
+	}
+	r.turn.settle()
+}

@@ -1,0 +1,97 @@
+package workflow
+
+import (
+	"context"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// Do runs an activity and waits for its result. The activity is a function, or a method value, that some worker of the
+// queue has registered; the call goes by its name, such as "shop.Charge", so the function itself need not be linked into
+// that worker's program. See [Activity] for activities that are known by name only.
+//
+// An activity that fails is tried again according to its [Retry] policy, by default for ever; what arrives here is the
+// last word. It is a *protocol.Failure: errors.As finds a *protocol.ApplicationFailure with the type of the activity's
+// own error, a *protocol.TimeoutFailure or a *protocol.ActivityFailure in it.
+//
+// Do returns an error that matches [ErrCanceled] when ctx is cancelled: the activity is not started, or is asked to stop
+// and no longer waited for.
+func Do[I, O any](ctx Context, activity func(context.Context, I) (O, error), in I, opts ...ActivityOption) (O, error) {
+	return Start(ctx, activity, in, opts...).Get(ctx)
+}
+
+// Start is like [Do] but does not wait.
+func Start[I, O any](ctx Context, activity func(context.Context, I) (O, error), in I, opts ...ActivityOption) Future[O] {
+	return start[O](ctx, activityName(activity), in, opts)
+}
+
+// Activity is an activity that is known by name: one that is written in another language, or registered under a name of
+// its own. I is what it takes and O what it returns, as JSON.
+type Activity[I, O any] struct{ name string }
+
+// NewActivity names an activity. Declare it once, as a package variable.
+func NewActivity[I, O any](name string) Activity[I, O] { return Activity[I, O]{name: name} }
+
+// Name is the activity's name on the wire.
+func (a Activity[I, O]) Name() string { return a.name }
+
+// Do runs the activity and waits for its result; see the function [Do].
+func (a Activity[I, O]) Do(ctx Context, in I, opts ...ActivityOption) (O, error) {
+	return a.Start(ctx, in, opts...).Get(ctx)
+}
+
+// Start is like Do but does not wait.
+func (a Activity[I, O]) Start(ctx Context, in I, opts ...ActivityOption) Future[O] {
+	return start[O](ctx, a.name, in, opts)
+}
+
+func start[O any](ctx Context, name string, in any, opts []ActivityOption) Future[O] {
+	env := ctx.env()
+	var zero O
+	if err := ctx.Err(); err != nil {
+		return settledFuture(zero, err)
+	}
+	command, err := newCommand(ctx, name, in, opts)
+	if err != nil {
+		return settledFuture(zero, err)
+	}
+	f := newFuture[O]()
+	forget := func() {}
+	op := env.ScheduleActivity(command, func(result protocol.Payload, err error) {
+		forget()
+		f.cell.settle(decodeResult[O](name, result, err))
+	})
+	forget = ctx.scope.onCancel(op.Cancel)
+	return f
+}
+
+func newCommand(ctx Context, name string, in any, opts []ActivityOption) (protocol.ScheduleActivityTask, error) {
+	c := protocol.ScheduleActivityTask{ActivityType: name}
+	for _, o := range ctx.defaults {
+		o(&c)
+	}
+	for _, o := range opts {
+		o(&c)
+	}
+	if err := validate(c); err != nil {
+		return c, err
+	}
+	input, err := protocol.Encode(in)
+	if err != nil {
+		return c, payloadError("the input of activity "+name+" cannot be encoded", err)
+	}
+	c.Input = input
+	return c, nil
+}
+
+func decodeResult[O any](name string, result protocol.Payload, err error) (O, error) {
+	var out O
+	if err != nil {
+		return out, err
+	}
+	if err := result.Decode(&out); err != nil {
+		var zero O
+		return zero, payloadError("the result of activity "+name+" cannot be decoded", err)
+	}
+	return out, nil
+}

@@ -1,0 +1,25 @@
+package workflow
+
+import (
+	"hash/fnv"
+	"math/rand/v2"
+
+	"github.com/millrace-dev/millrace/worker/replay"
+)
+
+// Info describes a run to its own code. See [GetInfo].
+type Info = replay.Info
+
+// GetInfo returns the workflow ID, the run ID and what else the run knows of itself.
+func GetInfo(ctx Context) Info { return ctx.env().Info() }
+
+// Rand returns the run's source of random numbers. It is seeded with the run ID: each run has its own numbers, and has the
+// same ones when its code runs again. They can be predicted, so they must not protect anything.
+func Rand(ctx Context) *rand.Rand {
+	if ctx.run.rand == nil {
+		h := fnv.New64a()
+		h.Write([]byte(ctx.env().Info().Run))
+		ctx.run.rand = rand.New(rand.NewPCG(h.Sum64(), 0)) //nolint:gosec // must be predictable
+	}
+	return ctx.run.rand
+}

@@ -1,0 +1,57 @@
+package workflow
+
+import (
+	"fmt"
+
+	"github.com/millrace-dev/millrace/protocol"
+	"github.com/millrace-dev/millrace/worker/replay"
+)
+
+// Signal is a typed name: T is what the signal carries. Clients send it, workflows receive it.
+type Signal[T any] = protocol.Signal[T]
+
+// NewSignal names a signal. Declare it once, as a package variable beside the workflow that receives it.
+func NewSignal[T any](name string) Signal[T] { return protocol.NewSignal[T](name) }
+
+// Receive waits for the next signal of that name and returns what it carries. Signals are kept in the order of their
+// arrival from the run's start on, whether anybody waits or not; each is received once.
+//
+// It returns an error that matches [ErrCanceled] when ctx is cancelled; signals that wait stay where they are, for
+// [TryReceive] or a [Disconnected] context. A signal whose value does not fit T is taken, and its error returned: the next
+// call gets the next signal.
+func Receive[T any](ctx Context, sig Signal[T]) (T, error) {
+	var zero T
+	if err := ctx.Err(); err != nil {
+		return zero, err
+	}
+	box := ctx.env().Mailbox(sig.Name())
+	ctx.env().Await(func() bool { return ctx.scope.canceled || !box.Empty() }, &box.Waitlist, &ctx.scope.watchers)
+	if err := ctx.Err(); err != nil {
+		return zero, err
+	}
+	return pop[T](sig.Name(), box)
+}
+
+// TryReceive returns the next signal of that name if one waits, even when ctx is cancelled. Signals whose values do not
+// fit T are skipped with a warning in the log.
+func TryReceive[T any](ctx Context, sig Signal[T]) (T, bool) {
+	box := ctx.env().Mailbox(sig.Name())
+	for !box.Empty() {
+		v, err := pop[T](sig.Name(), box)
+		if err == nil {
+			return v, true
+		}
+		Logger(ctx).Warn("signal skipped", "signal", sig.Name(), "err", err)
+	}
+	var zero T
+	return zero, false
+}
+
+func pop[T any](name string, box *replay.Mailbox) (T, error) {
+	var v T
+	if err := box.Pop().Decode(&v); err != nil {
+		var zero T
+		return zero, payloadError(fmt.Sprintf("the value of signal %q cannot be decoded", name), err)
+	}
+	return v, nil
+}
