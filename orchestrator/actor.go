@@ -79,16 +79,27 @@ func (a *actor) waiting() bool {
 	return len(a.queue) > 0 && !machine.Splits(a.queue[0].input)
 }
 
-// onInterrupt makes an input that cannot wait (a termination) cut the wait for a worker short.
+// onInterrupt makes an input that cannot wait cut the wait for a worker short. Nil ends that.
 func (a *actor) onInterrupt(f func()) {
 	a.shard.mu.Lock()
 	defer a.shard.mu.Unlock()
 	a.interrupt = f
+	if f != nil && a.urgent() {
+		f()
+	}
+}
+
+// urgent reports whether a termination waits that the step under way can take. The shard's lock is held.
+func (a *actor) urgent() bool {
 	for _, it := range a.queue {
-		if _, urgent := it.input.Body.(protocol.TerminateInput); urgent && f != nil {
-			f()
+		if machine.Splits(it.input) {
+			return false
+		}
+		if _, ok := it.input.Body.(protocol.TerminateInput); ok {
+			return true
 		}
 	}
+	return false
 }
 
 // fail deals with a step that cannot be taken whatever happens: the history is damaged, or was written by a newer version. The

@@ -19,9 +19,10 @@ const (
 	// there are none. Joins, leaves and hand-overs are announced; looking is for those that can announce nothing.
 	lookEvery = time.Second
 	lookAlone = 30 * time.Second
-	// misses is how many times in a row a node must fail to answer before its shards are taken: one may be a connection
-	// that is being set up again. Taking too early is safe but wasteful.
-	misses = 2
+	// misses is how many times in a row a node must fail to answer before its shards are taken, and lookAgain the time
+	// between: one failure may be a connection that is being set up again. Taking too early is safe but wasteful.
+	misses    = 2
+	lookAgain = 200 * time.Millisecond
 	// handOver is how long the steps under way may take when a shard is given up.
 	handOver = 5 * time.Second
 )
@@ -90,7 +91,10 @@ func (n *node) run(ctx context.Context, ready func(error)) {
 
 func (n *node) wait(ctx context.Context, news <-chan struct{}, alone bool) {
 	pause := lookEvery
-	if alone {
+	switch {
+	case len(n.missed) > 0:
+		pause = lookAgain
+	case alone:
 		pause = lookAlone
 	}
 	t := time.NewTimer(pause)

@@ -24,7 +24,8 @@ type Options struct {
 	Shards int
 	// Replicas is how many copies NATS keeps of a new namespace's streams: 1, or 3 on a cluster. Defaults to 1.
 	Replicas int
-	// Node names this node. Defaults to host, process and a random part.
+	// Node names this node; no two that run at once may share a name. Defaults to host, process and a random part, and
+	// with an embedded NATS to "embedded".
 	Node string
 	// Logger receives what an operator should know. Defaults to [slog.Default].
 	Logger *slog.Logger

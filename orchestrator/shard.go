@@ -192,7 +192,7 @@ func (s *shard) route(it item) {
 		s.actors[a.id] = a
 	}
 	a.queue = append(a.queue, it)
-	if _, urgent := it.input.Body.(protocol.TerminateInput); urgent && a.interrupt != nil {
+	if a.interrupt != nil && a.urgent() {
 		a.interrupt()
 	}
 	if !a.awake {

@@ -40,6 +40,11 @@ type Server struct {
 // stopped, however it stopped.
 func Start(ctx context.Context, o Options) (*Server, error) {
 	o = o.withDefaults()
+	if o.Node == "" {
+		// The only node of its kind on this NATS, so a restarted process recognises its own leases and does not wait for
+		// its predecessor to be missed.
+		o.Node = "embedded"
+	}
 	ns, err := embedded.Start(embedded.Options{Dir: o.Dir, Listen: o.Listen, Sync: o.Sync})
 	if err != nil {
 		return nil, err

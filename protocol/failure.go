@@ -147,15 +147,13 @@ func NewFailure(err error) *Failure {
 		return f
 	}
 	f := &Failure{Message: err.Error(), Source: sourceGo, Application: &ApplicationFailure{Type: typeName(err)}}
-	var app Applicable
-	if errors.As(err, &app) {
+	if app, ok := errors.AsType[Applicable](err); ok {
 		f.Application = app.ApplicationFailure()
 	}
 	if errors.Is(err, ErrCanceled) {
 		f.Application, f.Canceled = nil, &CanceledFailure{}
 	}
-	var inner *Failure
-	if errors.As(err, &inner) {
+	if inner, ok := errors.AsType[*Failure](err); ok {
 		f.Cause = inner
 	}
 	return f

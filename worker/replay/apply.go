@@ -16,6 +16,7 @@ func (r *Run) apply(e protocol.Event) {
 		r.mailbox(a.Name).push(a.Input)
 	case protocol.WorkflowExecutionCancelRequested:
 		r.cancelRequested = true
+		r.env.AfterInputs(r.requestCancel)
 	case protocol.ActivityTaskStarted:
 		if op := r.activities[a.ScheduledID]; op != nil {
 			op.started = a
@@ -66,17 +67,21 @@ func (r *Run) finish(result protocol.Payload, err error) {
 	r.closed = true
 }
 
-// applyCancel tells the code that it should stop, after the other inputs of the step: what ended in this step has ended,
-// and must not be cancelled again.
-func (r *Run) applyCancel() {
-	if !r.cancelRequested {
-		return
-	}
+// requestCancel tells the code that it should stop.
+func (r *Run) requestCancel() {
 	callbacks := r.onCancel
 	r.onCancel = nil
 	for _, f := range callbacks {
 		f()
 	}
+}
+
+// applied runs what waited for the last input of the step.
+func (r *Run) applied() {
+	for i := 0; i < len(r.afterInputs); i++ {
+		r.afterInputs[i]()
+	}
+	r.afterInputs = nil
 }
 
 // endActivity settles an activity. One that was given up meanwhile is only forgotten.

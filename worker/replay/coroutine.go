@@ -14,11 +14,12 @@ type coroutine struct {
 
 // scheduler runs the coroutines of a run in the order in which they became ready.
 type scheduler struct {
-	live    []*coroutine
-	ready   []*coroutine // a queue: head is the next one
-	head    int
-	current *coroutine
-	polling Waitlist // coroutines that wait for a condition of their own: see [Env.Poll]
+	live     []*coroutine
+	ready    []*coroutine // a queue: head is the next one
+	head     int
+	current  *coroutine
+	arrivals uint64   // counts waits
+	polling  Waitlist // coroutines that wait for a condition of their own: see [Env.Poll]
 	// idle is set by a coroutine that was woken, found nothing to do and waits again.
 	idle      bool
 	unwinding bool
@@ -57,9 +58,7 @@ func (r *Run) body(c *coroutine, f func()) {
 		if p == nil && !returned {
 			// runtime.Goexit cannot be recovered and iter.Pull would hand it to our caller. It stays in here.
 			r.failf("the workflow's code called runtime.Goexit")
-			for {
-				c.yield(struct{}{})
-			}
+			c.leave()
 		}
 	}()
 	if !r.sched.unwinding {
@@ -122,12 +121,16 @@ func (r *Run) enter(c *coroutine) {
 	r.sched.current = nil
 }
 
-// park switches back to the scheduler until the current coroutine is woken.
-func (r *Run) park() {
-	c := r.sched.current
-	if c == nil {
+// running is the coroutine that runs now.
+func (r *Run) running() *coroutine {
+	if r.sched.current == nil {
 		panic("a workflow Context was used outside of its workflow: use workflow.Go instead of go, and no Context in activities")
 	}
+	return r.sched.current
+}
+
+// park switches back to the scheduler until the running coroutine is woken.
+func (r *Run) park(c *coroutine) {
 	if !r.sched.unwinding {
 		c.yield(struct{}{})
 	}
@@ -138,11 +141,17 @@ func (r *Run) park() {
 
 // refuse unwinds the coroutine that wanted to wait.
 func (r *Run) refuse(c *coroutine) {
-	c.refused++
-	for c.refused > maxRefused {
-		c.yield(struct{}{}) // nobody comes back
+	if c.refused++; c.refused > maxRefused {
+		c.leave()
 	}
 	panic(unwound{})
+}
+
+// leave parks a coroutine that cannot be ended, for good. Its goroutine is the price for a worker that lives on.
+func (c *coroutine) leave() {
+	for {
+		c.yield(struct{}{})
+	}
 }
 
 // unwind ends every coroutine. It resumes them instead of calling iter.Pull's stop because one that recovers from being

@@ -59,6 +59,10 @@ func (e *Env) OnCancel(f func()) {
 	e.run.onCancel = append(e.run.onCancel, f)
 }
 
+// AfterInputs calls f when every input of the step is applied and before any code runs. Whatever cancels operations because
+// of an input must do it there: one that ends in this very step, by a later input, must not be cancelled any more.
+func (e *Env) AfterInputs(f func()) { e.run.afterInputs = append(e.run.afterInputs, f) }
+
 // Mailbox is a queue of signals in the order of their arrival.
 type Mailbox struct {
 	Waitlist

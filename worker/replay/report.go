@@ -150,7 +150,7 @@ func (c *command) where() string {
 	for {
 		f, more := frames.Next()
 		switch {
-		case f.Function == replayPackage+"(*Run).applyCancel":
+		case f.Function == replayPackage+"(*Run).applied":
 			return ""
 		case strings.HasPrefix(f.Function, "iter."), strings.HasPrefix(f.Function, "runtime."):
 			return ""

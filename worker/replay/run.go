@@ -38,6 +38,7 @@ type Run struct {
 	mailboxes       map[string]*Mailbox
 	cancelRequested bool
 	onCancel        []func()
+	afterInputs     []func()
 
 	closed bool // the program returned, or the run was ended from outside
 	over   bool // Close was called
@@ -149,7 +150,7 @@ func (r *Run) take(started protocol.Event, replaying bool) {
 			return
 		}
 	}
-	r.applyCancel()
+	r.applied()
 	if r.drain(); r.closed {
 		r.unwind()
 	}

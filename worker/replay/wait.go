@@ -7,9 +7,10 @@ type Waitlist struct{ first, last *waiter }
 type waiter struct {
 	run        *Run
 	coroutine  *coroutine
+	since      uint64    // when it came, in arrivals
 	list       *Waitlist // nil when it was taken out
 	prev, next *waiter
-	alone      bool // woken by WakeOne
+	alone      bool // taken out by WakeOne
 }
 
 // Await blocks the calling coroutine until ready reports true. It asks at once, and again whenever one of the lists is
@@ -19,13 +20,15 @@ func (e *Env) Await(ready func() bool, on ...*Waitlist) {
 		return
 	}
 	r := e.run
+	c := r.running()
 	places := make([]waiter, len(on))
+	r.sched.arrivals++
 	for i, list := range on {
-		places[i] = waiter{run: r, coroutine: r.sched.current}
-		list.append(&places[i])
+		places[i] = waiter{run: r, coroutine: c, since: r.sched.arrivals}
+		list.insertAfter(list.last, &places[i])
 	}
 	for {
-		r.park()
+		r.park(c)
 		if ready() {
 			break
 		}
@@ -34,8 +37,10 @@ func (e *Env) Await(ready func() bool, on ...*Waitlist) {
 			list.rejoin(&places[i])
 		}
 	}
-	for i, list := range on {
-		list.leave(&places[i])
+	for i := range places {
+		if list := places[i].list; list != nil {
+			list.remove(&places[i])
+		}
 	}
 }
 
@@ -52,8 +57,8 @@ func (l *Waitlist) WakeAll() {
 	}
 }
 
-// WakeOne wakes the coroutine that has waited longest. If that one turns out to be busy with something else, it passes
-// the call on to the next when it leaves; so one value needs one WakeOne, however many wait.
+// WakeOne wakes the coroutine that has waited longest, for a thing that only one can take. A coroutine that was woken so
+// and does not take the thing calls WakeOne for it again. One that finds it taken goes back to its place in line.
 func (l *Waitlist) WakeOne() {
 	if w := l.first; w != nil {
 		l.remove(w)
@@ -62,45 +67,39 @@ func (l *Waitlist) WakeOne() {
 	}
 }
 
-func (l *Waitlist) append(w *waiter) {
-	w.list, w.prev, w.next = l, l.last, nil
-	if l.last == nil {
-		l.first = w
-	} else {
-		l.last.next = w
+// rejoin puts a waiter that was woken for nothing back to its place: near the front when it alone was called, and near the
+// end when everybody was and comes back in order.
+func (l *Waitlist) rejoin(w *waiter) {
+	if w.list != nil {
+		return
 	}
-	l.last = w
+	before := l.last
+	if w.alone {
+		before = nil
+		for next := l.first; next != nil && next.since < w.since; next = next.next {
+			before = next
+		}
+		w.alone = false
+	} else {
+		for before != nil && before.since > w.since {
+			before = before.prev
+		}
+	}
+	l.insertAfter(before, w)
 }
 
-func (l *Waitlist) prepend(w *waiter) {
-	w.list, w.prev, w.next = l, nil, l.first
-	if l.first == nil {
+// insertAfter puts w behind another waiter, or at the front when that is nil.
+func (l *Waitlist) insertAfter(before, w *waiter) {
+	w.list, w.prev = l, before
+	if before == nil {
+		w.next, l.first = l.first, w
+	} else {
+		w.next, before.next = before.next, w
+	}
+	if w.next == nil {
 		l.last = w
 	} else {
-		l.first.prev = w
-	}
-	l.first = w
-}
-
-// rejoin puts a waiter that was woken for nothing back in line: at the front when it alone was called.
-func (l *Waitlist) rejoin(w *waiter) {
-	switch {
-	case w.list != nil:
-	case w.alone:
-		w.alone = false
-		l.prepend(w)
-	default:
-		l.append(w)
-	}
-}
-
-// leave takes a waiter out for good and passes on a call that was meant for one.
-func (l *Waitlist) leave(w *waiter) {
-	switch {
-	case w.list != nil:
-		l.remove(w)
-	case w.alone:
-		l.WakeOne()
+		w.next.prev = w
 	}
 }
 

@@ -21,14 +21,22 @@ func WithCancel(ctx Context) (Context, CancelFunc) {
 // WithTimeout is like [WithCancel], and also cancels after d of the run's time. The timer that this takes is disarmed by
 // cancel, so call it when the work is done, as with package context.
 func WithTimeout(ctx Context, d time.Duration) (Context, CancelFunc) {
-	child := ctx.derive()
+	child, cancel := WithCancel(ctx)
+	late := func() { child.scope.cancel("canceled after " + d.String()) }
+	switch {
+	case ctx.Err() != nil:
+		return child, cancel
+	case d <= 0:
+		late()
+		return child, cancel
+	}
 	timer := newTimer(ctx, d, func(err error) {
 		if err == nil {
-			child.scope.cancel("canceled after " + d.String())
+			ctx.env().AfterInputs(late)
 		}
 	})
 	return child, func() {
-		child.scope.cancel("canceled")
+		cancel()
 		timer.Cancel()
 	}
 }

@@ -12,7 +12,6 @@ type Channel[T any] struct {
 	items    []*item[T]
 	closed   bool
 	readers  replay.Waitlist
-	writers  replay.Waitlist // woken all at once: only on close and cancel does more than one have to look
 }
 
 // item is a value and whether its sender may go on.

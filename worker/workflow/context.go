@@ -27,6 +27,7 @@ type run struct {
 
 // Err is nil until the context is cancelled, and an error that matches [ErrCanceled] from then on.
 func (ctx Context) Err() error {
+	ctx.env()
 	if ctx.scope.canceled {
 		return canceledError(ctx.scope.reason)
 	}

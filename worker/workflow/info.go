@@ -18,7 +18,7 @@ func GetInfo(ctx Context) Info { return ctx.env().Info() }
 func Rand(ctx Context) *rand.Rand {
 	if ctx.run.rand == nil {
 		h := fnv.New64a()
-		h.Write([]byte(ctx.env().Info().Run))
+		_, _ = h.Write([]byte(ctx.env().Info().Run))
 		ctx.run.rand = rand.New(rand.NewPCG(h.Sum64(), 0)) //nolint:gosec // must be predictable
 	}
 	return ctx.run.rand

@@ -1,6 +1,8 @@
 package workflow
 
 import (
+	"slices"
+
 	"github.com/millrace-dev/millrace/protocol"
 	"github.com/millrace-dev/millrace/worker/replay"
 )
@@ -25,27 +27,32 @@ type Case interface {
 // It returns an error that matches [ErrCanceled] when ctx is cancelled, and then no case runs, and the error of a signal
 // that does not decode; otherwise nil. The cases' functions may wait themselves.
 func Select(ctx Context, cases ...Case) error {
-	var chosen Case
-	ready := func() bool {
-		for _, c := range cases {
-			if c.ready(ctx) {
-				chosen = c
-				return true
-			}
-		}
-		return false
-	}
 	lists := make([]*replay.Waitlist, 0, len(cases)+1)
 	for _, c := range cases {
 		if l := c.list(ctx); l != nil {
 			lists = append(lists, l)
 		}
 	}
-	ctx.env().Await(func() bool { return ctx.scope.canceled || ready() }, append(lists, &ctx.scope.watchers)...)
+	ready := func(c Case) bool { return c.ready(ctx) }
+	ctx.env().Await(func() bool {
+		return ctx.scope.canceled || slices.ContainsFunc(cases, ready)
+	}, append(lists, &ctx.scope.watchers)...)
 	if err := ctx.Err(); err != nil {
+		passOn(ctx, cases)
 		return err
 	}
-	return chosen.run(ctx)
+	chosen := slices.IndexFunc(cases, ready)
+	passOn(ctx, cases[chosen+1:])
+	return cases[chosen].run(ctx)
+}
+
+// passOn calls the next in line for what is ready and was not taken: this coroutine may be the one that was called for it.
+func passOn(ctx Context, cases []Case) {
+	for _, c := range cases {
+		if l := c.list(ctx); l != nil && c.ready(ctx) {
+			l.WakeOne()
+		}
+	}
 }
 
 // OnReceive is ready when a signal waits, and takes it. See [Receive].

@@ -17,16 +17,15 @@ func NewSignal[T any](name string) Signal[T] { return protocol.NewSignal[T](name
 // arrival from the run's start on, whether anybody waits or not; each is received once.
 //
 // It returns an error that matches [ErrCanceled] when ctx is cancelled; signals that wait stay where they are, for
-// [TryReceive] or a [Disconnected] context. A signal whose value does not fit T is taken, and its error returned: the next
-// call gets the next signal.
+// [TryReceive] or a [Disconnected] context. A Receive that waits when a signal and the cancellation come in one step returns
+// the signal. A signal whose value does not fit T is taken, and its error returned: the next call gets the next signal.
 func Receive[T any](ctx Context, sig Signal[T]) (T, error) {
 	var zero T
 	if err := ctx.Err(); err != nil {
 		return zero, err
 	}
 	box := ctx.env().Mailbox(sig.Name())
-	ctx.env().Await(func() bool { return ctx.scope.canceled || !box.Empty() }, &box.Waitlist, &ctx.scope.watchers)
-	if err := ctx.Err(); err != nil {
+	if err := ctx.await(func() bool { return !box.Empty() }, &box.Waitlist); err != nil {
 		return zero, err
 	}
 	return pop[T](sig.Name(), box)

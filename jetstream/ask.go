@@ -1,0 +1,109 @@
+package jetstream
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	natsjs "github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// askTimeout bounds an Ask whose context has no deadline. A verdict comes after the workflow's step, and the step may take a
+// worker some time.
+const askTimeout = 10 * time.Second
+
+// Ask stores an input in the workflow's inbox and waits for the verdict, which the owner sends once the input is part of
+// history. The request must carry its own request ID: asking again with it is always safe.
+//
+// An error of code timeout says that the input is stored and nobody has said yet what became of it.
+func (s *Store) Ask(ctx context.Context, workflow string, body protocol.InputBody, id string) (protocol.Verdict, error) {
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, askTimeout)
+		defer cancel()
+	}
+	reply, verdicts, stop, err := s.mux.open(1)
+	if err != nil {
+		return protocol.Verdict{}, err
+	}
+	defer stop()
+	for {
+		msg, err := s.inputMsg(workflow, body, id, reply)
+		if err != nil {
+			return protocol.Verdict{}, err
+		}
+		future, err := s.js.PublishMsgAsync(msg)
+		if err != nil {
+			return protocol.Verdict{}, wrap(err)
+		}
+		verdict, duplicate, err := awaitVerdict(ctx, future, verdicts)
+		if !duplicate {
+			return verdict, err
+		}
+		// The same request was stored before, perhaps by a caller that is gone and with a reply subject that nobody
+		// listens to. The workflow knows the request by the ID in its body; only the message needs another one.
+		id += "." + nuid.Next()
+	}
+}
+
+func awaitVerdict(ctx context.Context, future natsjs.PubAckFuture, verdicts <-chan *nats.Msg) (v protocol.Verdict, duplicate bool, err error) {
+	stored := false
+	ok := future.Ok()
+	for {
+		select {
+		case m := <-verdicts:
+			if err := json.Unmarshal(m.Data, &v); err != nil {
+				return v, false, wrap(err)
+			}
+			if v.Error != nil {
+				return v, false, v.Error
+			}
+			return v, false, nil
+		case ack := <-ok:
+			if ack.Duplicate {
+				return v, true, nil
+			}
+			stored, ok = true, nil
+		case err := <-future.Err():
+			return v, false, wrap(err)
+		case <-ctx.Done():
+			if !stored || ctx.Err() == context.Canceled { //nolint:errorlint // a context's own error is never wrapped
+				return v, false, wrap(ctx.Err())
+			}
+			return v, false, protocol.Errorf(protocol.CodeTimeout, "the request is stored, but no orchestrator has handled it in time").
+				WithHint("check that an orchestrator runs (`nats micro ls`); asking again with the same request ID is safe")
+		}
+	}
+}
+
+// Request calls an endpoint of the control API and decodes the answer into out.
+func (s *Store) Request(ctx context.Context, endpoint string, in, out any) error {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	data, err := protocol.Marshal(in)
+	if err != nil {
+		return err
+	}
+	reply, err := s.nc.RequestWithContext(ctx, s.ns.API(endpoint), data)
+	if err != nil {
+		if errors.Is(err, nats.ErrNoResponders) {
+			return protocol.Errorf(protocol.CodeNoOrchestrator, "no orchestrator answers for namespace %q", string(s.ns)).
+				WithHint("start one: `millrace dev` on this machine, or `millrace serve` next to your NATS")
+		}
+		return wrap(err)
+	}
+	var refused protocol.ErrorAnswer
+	if err := json.Unmarshal(reply.Data, &refused); err == nil && refused.Error != nil {
+		return refused.Error
+	}
+	if err := json.Unmarshal(reply.Data, out); err != nil {
+		return protocol.Errorf(protocol.CodeUnsupported, "the answer of %q cannot be read: %v", endpoint, err).
+			WithHint("client and orchestrator are of different versions")
+	}
+	return nil
+}

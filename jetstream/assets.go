@@ -1,0 +1,161 @@
+package jetstream
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	natsjs "github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// The buckets of a namespace.
+const (
+	runsBucket       = "runs"
+	leasesBucket     = "leases"
+	nodesBucket      = "nodes"
+	workersBucket    = "workers"
+	heartbeatsBucket = "heartbeats"
+	configBucket     = "config"
+)
+
+const (
+	// inboxWindow is how long a repeated request is recognised by its message ID. Beyond it the workflow's own state
+	// recognises it.
+	inboxWindow = 2 * time.Minute
+	// taskWindow is how long a task that has been done is not dispatched again. It covers a failover, in which the new
+	// owner repeats the effects of the last record.
+	taskWindow = 30 * time.Second
+	// heartbeatsKept is how long the last heartbeat of an activity is remembered.
+	heartbeatsKept = 24 * time.Hour
+)
+
+// schema is the version of the assets' layout, kept in their metadata.
+var schema = map[string]string{"millrace.schema": "1"}
+
+// Create returns the store of a namespace and makes whatever of it is missing. Several nodes may create one namespace at the
+// same time; the first one decides about the number of shards.
+func Create(ctx context.Context, nc *nats.Conn, ns protocol.Namespace, o Options) (*Store, error) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	if o.Shards == 0 {
+		o.Shards = DefaultShards
+	}
+	if o.Replicas == 0 {
+		o.Replicas = 1
+	}
+	if o.Shards < 0 || o.Shards > 1024 {
+		return nil, protocol.Errorf(protocol.CodeBadRequest, "%d shards are not possible", o.Shards).WithHint("1 to 1,024 are")
+	}
+	s, err := newStore(nc, ns)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.decide(ctx, o); err != nil {
+		return nil, wrap(err)
+	}
+	var group errgroup.Group
+	for _, cfg := range s.streams(o.Replicas) {
+		group.Go(func() error { return s.stream(ctx, cfg) })
+	}
+	for _, cfg := range s.buckets(o.Replicas) {
+		group.Go(func() error {
+			_, err := s.js.CreateOrUpdateKeyValue(ctx, cfg)
+			return err
+		})
+	}
+	group.Go(func() error {
+		_, err := s.js.CreateOrUpdateObjectStore(ctx, natsjs.ObjectStoreConfig{
+			Bucket: ns.BlobStore(), Description: "Millrace: large payloads", Replicas: o.Replicas,
+		})
+		return err
+	})
+	return s, wrap(group.Wait())
+}
+
+// decide writes the namespace's configuration, or reads the one that is there.
+func (s *Store) decide(ctx context.Context, o Options) error {
+	kv, err := s.js.CreateOrUpdateKeyValue(ctx, natsjs.KeyValueConfig{
+		Bucket: s.ns.Bucket(configBucket), Description: "Millrace: configuration", Replicas: o.Replicas,
+	})
+	if err != nil {
+		return err
+	}
+	s.config = protocol.NamespaceConfig{Shards: o.Shards, Created: time.Now().UTC(), Version: protocol.RecordVersion}
+	data, err := protocol.Marshal(s.config)
+	if err != nil {
+		return err
+	}
+	_, err = kv.Create(ctx, protocol.ConfigKey, data)
+	if !errors.Is(err, natsjs.ErrKeyExists) {
+		return err
+	}
+	entry, err := kv.Get(ctx, protocol.ConfigKey)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(entry.Value(), &s.config)
+}
+
+// stream makes a stream unless it is there. One that is there is left as it is: an operator may have tuned it.
+func (s *Store) stream(ctx context.Context, cfg natsjs.StreamConfig) error {
+	_, err := s.js.CreateStream(ctx, cfg)
+	if errors.Is(err, natsjs.ErrStreamNameAlreadyInUse) {
+		return nil
+	}
+	return err
+}
+
+func (s *Store) streams(replicas int) []natsjs.StreamConfig {
+	base := natsjs.StreamConfig{
+		Storage: natsjs.FileStorage, Replicas: replicas, Metadata: schema, AllowDirect: true, MaxMsgsPerSubject: -1,
+	}
+	with := func(name, about string, subjects string, f func(*natsjs.StreamConfig)) natsjs.StreamConfig {
+		c := base
+		c.Name, c.Description, c.Subjects = name, "Millrace: "+about, []string{subjects}
+		f(&c)
+		return c
+	}
+	all := []natsjs.StreamConfig{
+		with(s.ns.TasksStream(), "what workers must do", s.ns.Tasks(), func(c *natsjs.StreamConfig) {
+			c.Retention, c.Discard, c.DiscardNewPerSubject = natsjs.WorkQueuePolicy, natsjs.DiscardNew, true
+			c.MaxMsgsPerSubject, c.Duplicates = 1, taskWindow
+		}),
+		with(s.ns.DeadStream(), "what could not be understood", s.ns.DeadLetters(), func(*natsjs.StreamConfig) {}),
+	}
+	for i := range s.config.Shards {
+		n := strconv.Itoa(i)
+		all = append(all,
+			with(s.ns.InboxStream(i), "what the world tells shard "+n, s.ns.Inputs(i), func(c *natsjs.StreamConfig) {
+				c.Duplicates = inboxWindow
+			}),
+			with(s.ns.HistoryStream(i), "what happened in shard "+n, s.ns.Histories(i), func(c *natsjs.StreamConfig) {
+				c.Compression, c.DenyDelete = natsjs.S2Compression, true
+			}),
+			with(s.ns.TimersStream(i), "wake-ups of shard "+n, s.ns.Timers(i), func(c *natsjs.StreamConfig) {
+				c.AllowMsgSchedules, c.AllowRollup = true, true
+			}),
+		)
+	}
+	return all
+}
+
+func (s *Store) buckets(replicas int) []natsjs.KeyValueConfig {
+	bucket := func(name, about string, ttl time.Duration) natsjs.KeyValueConfig {
+		return natsjs.KeyValueConfig{
+			Bucket: s.ns.Bucket(name), Description: "Millrace: " + about, Replicas: replicas, TTL: ttl,
+		}
+	}
+	return []natsjs.KeyValueConfig{
+		bucket(runsBucket, "runs, for list", 0),
+		bucket(leasesBucket, "which node works on which shard", 0),
+		bucket(nodesBucket, "orchestrator nodes", 0),
+		bucket(workersBucket, "workers", 0),
+		bucket(heartbeatsBucket, "what activities last reported", heartbeatsKept),
+	}
+}

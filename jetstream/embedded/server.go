@@ -1,0 +1,156 @@
+package embedded
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats-server/v2/server/ats"
+	"github.com/nats-io/nats.go"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+const (
+	startTimeout = 30 * time.Second
+	// maxPayload lets a record of thousands of events travel in one message.
+	maxPayload = 8 << 20
+	// unlimited lifts the server's limit of 1,000 consumers per stream: every queue has two on the task stream.
+	unlimited = -1
+)
+
+// Options configure a server.
+type Options struct {
+	// Dir is where the server keeps its files. Required. One process may use a directory at a time.
+	Dir string
+	// Listen is the address to accept connections on, such as "127.0.0.1:4222"; port 0 picks a free one. Empty means
+	// that only this process can connect.
+	Listen string
+	// Sync says when the server flushes to disk: "always", or at intervals such as "100ms". Defaults to "always".
+	Sync string
+}
+
+// Server is a running server. It is safe for concurrent use.
+type Server struct {
+	srv  *server.Server
+	lock *os.File
+}
+
+// Prepare must be called once before a server is started inside a testing/synctest bubble, outside of every bubble (in
+// TestMain). The server's clock for access times is a goroutine that lives as long as the process; started within a bubble, it
+// would keep virtual time from moving.
+func Prepare() { ats.Register() }
+
+// Start starts a server and returns once it accepts connections.
+func Start(o Options) (*Server, error) {
+	opts, err := o.server()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(o.Dir, 0o750); err != nil {
+		return nil, protocol.Errorf(protocol.CodeUnavailable, "cannot make the data directory %s: %v", o.Dir, err)
+	}
+	lock, err := lockDir(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	srv, err := server.NewServer(opts)
+	if err != nil {
+		lock.Close()
+		return nil, protocol.Errorf(protocol.CodeUnavailable, "cannot start NATS: %v", err)
+	}
+	s := &Server{srv: srv, lock: lock}
+	if o.Listen != "" && !portFree(opts.Host, opts.Port) {
+		lock.Close()
+		return nil, protocol.Errorf(protocol.CodeUnavailable, "%s is in use", o.Listen).
+			WithHint("another server runs there: choose another port, or connect to that server instead")
+	}
+	srv.Start()
+	if !srv.ReadyForConnections(startTimeout) || !srv.JetStreamEnabled() {
+		s.Close()
+		return nil, protocol.Errorf(protocol.CodeUnavailable, "NATS did not start within %s", startTimeout).
+			WithHint("look at the data directory %s: is the disk full, or are the files another user's?", o.Dir)
+	}
+	return s, nil
+}
+
+// portFree tries the address, because the server itself ends the process when it cannot listen.
+func portFree(host string, port int) bool {
+	if port == server.RANDOM_PORT {
+		return true
+	}
+	l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port))) //nolint:noctx // closed at once
+	if err != nil {
+		return false
+	}
+	return l.Close() == nil
+}
+
+func (o Options) server() (*server.Options, error) {
+	if o.Dir == "" {
+		return nil, protocol.Errorf(protocol.CodeBadRequest, "an embedded NATS needs a data directory").
+			WithHint(`set Dir, such as orchestrator.Options{Dir: "data"}`)
+	}
+	opts := &server.Options{
+		ServerName: "millrace", JetStream: true, StoreDir: filepath.Join(o.Dir, "nats"), MaxPayload: maxPayload,
+		DontListen: o.Listen == "", NoSigs: true, NoLog: true,
+		JetStreamLimits: server.JSLimitOpts{DefaultMaxConsumers: unlimited},
+	}
+	switch {
+	case o.Sync == "" || o.Sync == "always":
+		opts.SyncAlways = true
+	default:
+		d, err := time.ParseDuration(o.Sync)
+		if err != nil || d <= 0 {
+			return nil, protocol.Errorf(protocol.CodeBadRequest, "%q does not say when to flush to disk", o.Sync).
+				WithHint(`"always", or an interval such as "100ms"`)
+		}
+		opts.SyncInterval = d
+	}
+	if o.Listen == "" {
+		return opts, nil
+	}
+	host, port, err := net.SplitHostPort(o.Listen)
+	if err == nil {
+		opts.Port, err = strconv.Atoi(port)
+	}
+	if err != nil {
+		return nil, protocol.Errorf(protocol.CodeBadRequest, "%q is not an address to listen on", o.Listen).
+			WithHint(`write "127.0.0.1:4222"`)
+	}
+	opts.Host = host
+	if opts.Port == 0 {
+		opts.Port = server.RANDOM_PORT
+	}
+	return opts, nil
+}
+
+// Conn connects from within the process, without a socket. The connection tries for ever to come back when it is lost, which
+// happens only when the server stops.
+func (s *Server) Conn(opts ...nats.Option) (*nats.Conn, error) {
+	opts = append([]nats.Option{nats.InProcessServer(s.srv), nats.MaxReconnects(-1)}, opts...)
+	nc, err := nats.Connect("", opts...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the embedded NATS: %w", err)
+	}
+	return nc, nil
+}
+
+// URL is where the server accepts connections; empty when it does not.
+func (s *Server) URL() string {
+	if a, ok := s.srv.Addr().(*net.TCPAddr); ok && a != nil {
+		return "nats://" + a.String()
+	}
+	return ""
+}
+
+// Close stops the server and waits until its files are closed. It may be called more than once.
+func (s *Server) Close() {
+	s.srv.Shutdown()
+	s.srv.WaitForShutdown()
+	_ = s.lock.Close() // releases the lock; a second close changes nothing
+}

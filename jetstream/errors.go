@@ -1,0 +1,66 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+
+	"github.com/nats-io/nats.go"
+	natsjs "github.com/nats-io/nats.go/jetstream"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// Error codes of the server that decide what happens next.
+const (
+	codeWrongLastSequence natsjs.ErrorCode = 10071 // the expected sequence is not the last: a conflict, or my own earlier write
+	codeMaxPerSubject     natsjs.ErrorCode = 10077 // the subject holds its one message already
+	codeInFlight          natsjs.ErrorCode = 10164 // another write to the subject is under way, perhaps my own: ask again
+)
+
+func hasCode(err error, code natsjs.ErrorCode) bool {
+	var api *natsjs.APIError
+	return errors.As(err, &api) && api.ErrorCode == code
+}
+
+// wrap gives an error of NATS a code, a sentence and a hint. The error itself stays in the chain.
+func wrap(err error) error {
+	if err == nil {
+		return nil
+	}
+	var known *protocol.Error
+	if errors.As(err, &known) {
+		return err
+	}
+	var e *protocol.Error
+	switch {
+	case errors.Is(err, context.Canceled):
+		return err
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout), errors.Is(err, natsjs.ErrAsyncPublishTimeout):
+		e = protocol.Errorf(protocol.CodeTimeout, "NATS did not answer in time").
+			WithHint("check the server's health and its disk; asking again is safe")
+	case errors.Is(err, natsjs.ErrJetStreamNotEnabled), errors.Is(err, natsjs.ErrJetStreamNotEnabledForAccount):
+		e = protocol.Errorf(protocol.CodeUnavailable, "this NATS server has no JetStream").
+			WithHint("start it with -js, or use an account that has JetStream")
+	case errors.Is(err, nats.ErrNoResponders):
+		e = protocol.Errorf(protocol.CodeUnavailable, "JetStream does not answer on this NATS server").
+			WithHint("start the server with -js, or wait until the cluster has a leader")
+	case errors.Is(err, nats.ErrMaxPayload):
+		e = protocol.Errorf(protocol.CodeTooLarge, "the message is larger than the server's max_payload").
+			WithHint("raise max_payload (8 MB is a good value)")
+	default:
+		e = protocol.Errorf(protocol.CodeUnavailable, "NATS: %v", err).WithHint("it may pass; asking again is safe")
+	}
+	return &natsError{coded: e, cause: err}
+}
+
+// natsError is an error with a code whose cause can still be found with errors.Is.
+type natsError struct {
+	coded *protocol.Error
+	cause error
+}
+
+// Error returns the sentence.
+func (e *natsError) Error() string { return e.coded.Error() }
+
+// Unwrap returns both the coded error and its cause.
+func (e *natsError) Unwrap() []error { return []error{e.coded, e.cause} }

@@ -1,0 +1,105 @@
+package jetstream
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// Offer sends a workflow task to one worker, or to any of the queue when worker is empty, and waits for the answer. Code
+// no_worker says that nobody listens; timeout, that whoever took it gave no sign of life for the time of patience.
+func (s *Store) Offer(ctx context.Context, worker string, task *protocol.WorkflowTask, patience time.Duration) (*protocol.WorkflowTaskAnswer, error) {
+	data, err := protocol.Marshal(task)
+	if err != nil {
+		return nil, err
+	}
+	subject := s.ns.WorkflowTasks(task.Queue)
+	if worker != "" {
+		subject = s.ns.WorkerTasks(task.Queue, worker)
+	}
+	reply, answers, stop, err := s.mux.open(4)
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
+	if err := s.nc.PublishMsg(&nats.Msg{Subject: subject, Reply: reply, Data: data}); err != nil {
+		return nil, wrap(err)
+	}
+	silence := time.NewTimer(patience)
+	defer silence.Stop()
+	for {
+		select {
+		case m := <-answers:
+			answer, err := readAnswer(m)
+			if err != nil || !answer.Progress {
+				return answer, err
+			}
+			silence.Reset(patience)
+		case <-silence.C:
+			return nil, protocol.Errorf(protocol.CodeTimeout, "the worker that took the workflow task fell silent")
+		case <-ctx.Done():
+			return nil, wrap(ctx.Err())
+		}
+	}
+}
+
+func readAnswer(m *nats.Msg) (*protocol.WorkflowTaskAnswer, error) {
+	if noResponders(m) {
+		return nil, protocol.ErrNoWorker
+	}
+	var answer protocol.WorkflowTaskAnswer
+	if err := json.Unmarshal(m.Data, &answer); err != nil {
+		// The step failed, and the run should say why; it is tried again like any other failed step.
+		return &protocol.WorkflowTaskAnswer{
+			Cause: protocol.CauseBadCommand, Failure: protocol.NewFailure(err),
+		}, nil
+	}
+	return &answer, nil
+}
+
+// Responder answers one workflow task. It may be called several times: progress first, the answer last.
+type Responder = func(*protocol.WorkflowTaskAnswer) error
+
+// ServeWorkflowTasks takes workflow tasks for a worker, those for any worker of the queue and those for this one, until stop
+// is called. handle runs on the goroutine of a subscription and must not block. An empty message asks whether the
+// worker is there, and is answered here.
+func (s *Store) ServeWorkflowTasks(queue, worker string, handle func(*protocol.WorkflowTask, Responder)) (stop func(), err error) {
+	serve := func(m *nats.Msg) {
+		respond := func(a *protocol.WorkflowTaskAnswer) error {
+			data, err := protocol.Marshal(a)
+			if err != nil {
+				return err
+			}
+			return wrap(m.Respond(data))
+		}
+		if len(m.Data) == 0 {
+			_ = respond(&protocol.WorkflowTaskAnswer{Worker: worker})
+			return
+		}
+		var task protocol.WorkflowTask
+		if err := json.Unmarshal(m.Data, &task); err != nil {
+			_ = respond(&protocol.WorkflowTaskAnswer{
+				Worker: worker, Cause: protocol.CauseWorkflowPanic, Failure: protocol.NewFailure(err),
+			})
+			return
+		}
+		handle(&task, respond)
+	}
+	stopOwn, err := s.subscribe(s.ns.WorkerTasks(queue, worker), "", serve)
+	if err != nil {
+		return nil, err
+	}
+	stopAny, err := s.subscribe(s.ns.WorkflowTasks(queue), protocol.WorkerGroup, serve)
+	if err != nil {
+		stopOwn()
+		return nil, err
+	}
+	return func() {
+		stopAny()
+		stopOwn()
+	}, nil
+}

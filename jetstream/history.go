@@ -1,0 +1,194 @@
+package jetstream
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"iter"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	natsjs "github.com/nats-io/nats.go/jetstream"
+	"github.com/synadia-io/orbit.go/jetstreamext"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// Append adds a record to its workflow's subject, if the subject's last sequence is expect.
+//
+// What the server answers decides, and it must be read with care:
+//
+//   - an acknowledgement: stored.
+//   - 10071, the sequence is another: somebody else was first, or this very record was stored by an earlier try whose
+//     acknowledgement got lost. The last record's nonce tells.
+//   - 10164, a write to the subject is in flight: on a replicated stream a single writer meets it right after its own
+//     write. It says nothing about the outcome; ask again.
+//   - silence: the record may be stored or not. Read the last record from the leader before anything else.
+//
+// A loop that took 10164 for a conflict would decide steps twice; one that took silence for failure would report a step
+// as not taken that was.
+func (s *Store) Append(ctx context.Context, shard int, r *protocol.Record, data []byte, expect uint64) (uint64, error) {
+	subject := s.ns.History(shard, r.Workflow)
+	msg := &nats.Msg{Subject: subject, Data: data, Header: nats.Header{
+		protocol.HeaderRun:   {r.Run},
+		protocol.HeaderStep:  {strconv.FormatInt(r.Step, 10)},
+		protocol.HeaderNonce: {r.Nonce},
+		protocol.HeaderLast:  {strconv.FormatInt(r.Events[len(r.Events)-1].ID, 10)},
+	}}
+	if r.First != 0 {
+		msg.Header.Set(protocol.HeaderFirst, strconv.FormatUint(r.First, 10))
+	}
+	msg.Header.Set(natsjs.ExpectedLastSubjSeqHeader, strconv.FormatUint(expect, 10))
+	pause := time.Millisecond
+	for {
+		seq, err := s.tryAppend(ctx, msg)
+		switch {
+		case err == nil:
+			return seq, nil
+		case errors.Is(err, nats.ErrMaxPayload):
+			return 0, wrap(err)
+		case hasCode(err, codeInFlight): // ask again below
+		case hasCode(err, codeWrongLastSequence), again(err):
+			seq, settled, err := s.settle(ctx, s.ns.HistoryStream(shard), subject, r.Nonce, expect)
+			if settled || err != nil {
+				return seq, err
+			}
+		default:
+			return 0, wrap(err)
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return 0, wrap(ctx.Err())
+		}
+		pause = min(2*pause, 100*time.Millisecond)
+	}
+}
+
+func (s *Store) tryAppend(ctx context.Context, msg *nats.Msg) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, defaultTimeout)
+	defer cancel()
+	ack, err := s.js.PublishMsg(ctx, msg, natsjs.WithRetryAttempts(0))
+	if err != nil {
+		return 0, err
+	}
+	return ack.Sequence, nil
+}
+
+// settle finds out what became of an append: it is the last record (settled), another one is (a conflict), or the subject is
+// as it was (neither: try again).
+func (s *Store) settle(ctx context.Context, stream, subject, nonce string, expect uint64) (seq uint64, settled bool, err error) {
+	last, header, err := s.leaderLast(ctx, stream, subject)
+	switch {
+	case err != nil && again(err):
+		return 0, false, nil
+	case err != nil:
+		return 0, false, wrap(err)
+	case header.Get(protocol.HeaderNonce) == nonce:
+		return last.Seq, true, nil
+	case last.Seq != expect:
+		return 0, true, protocol.Errorf(protocol.CodeConflict, "another node wrote record %d first", last.Seq)
+	}
+	return 0, false, nil
+}
+
+// Last reads the subject's last record from the stream's leader; its zero value says that there is none.
+func (s *Store) Last(ctx context.Context, shard int, workflow string) (protocol.Entry, error) {
+	e, _, err := s.leaderLast(ctx, s.ns.HistoryStream(shard), s.ns.History(shard, workflow))
+	return e, wrap(err)
+}
+
+// lastOf is leaderLast without the headers.
+func (s *Store) lastOf(ctx context.Context, stream, subject string) (protocol.Entry, error) {
+	e, _, err := s.leaderLast(ctx, stream, subject)
+	return e, err
+}
+
+// leaderLast reads the last message of a subject from the stream's leader. The client library's own call would use a direct
+// get, which any replica answers, and a replica may lag: 4 to 9 of 100 reads right after a write were stale.
+func (s *Store) leaderLast(ctx context.Context, stream, subject string) (protocol.Entry, nats.Header, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	req, err := protocol.Marshal(map[string]string{"last_by_subj": subject})
+	if err != nil {
+		return protocol.Entry{}, nil, err
+	}
+	reply, err := s.nc.RequestWithContext(ctx, s.api("STREAM.MSG.GET."+stream), req)
+	if err != nil {
+		return protocol.Entry{}, nil, err
+	}
+	var answer struct {
+		Error   *natsjs.APIError `json:"error"`
+		Message struct {
+			Seq    uint64    `json:"seq"`
+			Header string    `json:"hdrs"`
+			Data   []byte    `json:"data"`
+			Time   time.Time `json:"time"`
+		} `json:"message"`
+	}
+	if err := json.Unmarshal(reply.Data, &answer); err != nil {
+		return protocol.Entry{}, nil, err
+	}
+	switch {
+	case answer.Error != nil && answer.Error.ErrorCode == natsjs.JSErrCodeMessageNotFound:
+		return protocol.Entry{}, nil, nil
+	case answer.Error != nil && answer.Error.ErrorCode == natsjs.JSErrCodeStreamNotFound:
+		return protocol.Entry{}, nil, natsjs.ErrStreamNotFound
+	case answer.Error != nil:
+		return protocol.Entry{}, nil, answer.Error
+	}
+	m := answer.Message
+	raw, err := base64.StdEncoding.DecodeString(m.Header)
+	if err != nil {
+		return protocol.Entry{}, nil, err
+	}
+	header := nats.Header{}
+	if len(raw) > 0 {
+		if header, err = nats.DecodeHeadersMsg(raw); err != nil {
+			return protocol.Entry{}, nil, err
+		}
+	}
+	return protocol.Entry{Seq: m.Seq, Time: m.Time, Data: m.Data}, header, nil
+}
+
+// api is the subject of a JetStream request.
+func (s *Store) api(call string) string { return s.js.Options().APIPrefix + call }
+
+// rangeBatch is how many records are asked for at once.
+const rangeBatch = 256
+
+// Range reads the subject's records between two sequences, both included, in order.
+func (s *Store) Range(ctx context.Context, shard int, workflow string, from, to uint64) iter.Seq2[protocol.Entry, error] {
+	return func(yield func(protocol.Entry, error) bool) {
+		ctx, cancel := bounded(ctx)
+		defer cancel()
+		for from <= to {
+			records, err := jetstreamext.GetBatch(ctx, s.js, s.ns.HistoryStream(shard), rangeBatch,
+				jetstreamext.GetBatchSeq(from), jetstreamext.GetBatchSubject(s.ns.History(shard, workflow)))
+			if err != nil {
+				yield(protocol.Entry{}, wrap(err))
+				return
+			}
+			n := 0
+			for m, err := range records {
+				if errors.Is(err, jetstreamext.ErrNoMessages) {
+					return
+				}
+				if err != nil {
+					yield(protocol.Entry{}, wrap(err))
+					return
+				}
+				if m.Sequence > to || !yield(protocol.Entry{Seq: m.Sequence, Time: m.Time, Data: m.Data}, nil) {
+					return
+				}
+				from = m.Sequence + 1
+				n++
+			}
+			if n < rangeBatch {
+				return
+			}
+		}
+	}
+}

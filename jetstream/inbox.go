@@ -1,0 +1,59 @@
+package jetstream
+
+import (
+	"context"
+
+	"github.com/nats-io/nats.go"
+	natsjs "github.com/nats-io/nats.go/jetstream"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+func (s *Store) inputMsg(workflow string, body protocol.InputBody, id, reply string) (*nats.Msg, error) {
+	data, err := protocol.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	m := &nats.Msg{
+		Subject: s.ns.Input(s.shard(workflow), body.InputKind(), workflow), Data: data,
+		Header: nats.Header{natsjs.MsgIDHeader: {id}},
+	}
+	if reply != "" {
+		m.Header.Set(protocol.HeaderReply, reply)
+	}
+	return m, nil
+}
+
+// Tell stores an input in the workflow's inbox. The same id is stored once; reply, when not empty, is the subject that gets
+// the verdict.
+func (s *Store) Tell(ctx context.Context, workflow string, body protocol.InputBody, id, reply string) error {
+	m, err := s.inputMsg(workflow, body, id, reply)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	_, err = s.js.PublishMsg(ctx, m)
+	return wrap(err)
+}
+
+// Inputs delivers a shard's inbox in order, from the first message that is left.
+func (s *Store) Inputs(ctx context.Context, shard int, handle func(protocol.Delivery)) (stop func(), err error) {
+	return s.read(ctx, s.ns.InboxStream(shard), s.ns.Inputs(shard), handle)
+}
+
+// Release removes a shard's inbox messages up to and including seq.
+func (s *Store) Release(ctx context.Context, shard int, seq uint64) error {
+	return s.purge(ctx, s.ns.InboxStream(shard), natsjs.WithPurgeSequence(seq+1))
+}
+
+// purge removes messages. It sends the request itself: a stream handle would first ask for the stream's state.
+func (s *Store) purge(ctx context.Context, stream string, opts ...natsjs.StreamPurgeOpt) error {
+	var req natsjs.StreamPurgeRequest
+	for _, o := range opts {
+		if err := o(&req); err != nil {
+			return err
+		}
+	}
+	return s.call(ctx, "STREAM.PURGE."+stream, req, nil)
+}

@@ -1,0 +1,171 @@
+package jetstream
+
+import (
+	"context"
+	"encoding/json"
+	"iter"
+
+	"github.com/nats-io/nats.go"
+	natsjs "github.com/nats-io/nats.go/jetstream"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// bucketStream and bucketKey name what a KV bucket is made of: a stream, and a subject per key.
+func bucketStream(bucket string) string   { return "KV_" + bucket }
+func bucketKey(bucket, key string) string { return "$KV." + bucket + "." + key }
+
+// put starts a write to a bucket. A KV put is a publish; sent as one, many of them can be under way at once.
+func (s *Store) put(bucket, key string, value any) func(context.Context) error {
+	return s.publishJSON(bucketKey(s.ns.Bucket(bucket), key), nil, value)
+}
+
+// remove marks a key as deleted.
+func (s *Store) remove(ctx context.Context, bucket, key string, opts ...natsjs.PublishOpt) error {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	m := &nats.Msg{Subject: bucketKey(s.ns.Bucket(bucket), key), Header: nats.Header{"KV-Operation": {"DEL"}}}
+	_, err := s.js.PublishMsg(ctx, m, opts...)
+	if hasCode(err, codeWrongLastSequence) || hasCode(err, codeInFlight) {
+		return protocol.Errorf(protocol.CodeConflict, "%s was changed by somebody else", key)
+	}
+	return wrap(err)
+}
+
+// entry is a live key of a bucket.
+type entry struct {
+	key      string
+	value    []byte
+	revision uint64
+}
+
+// entries reads every live key of a bucket, in no particular order. It reads through an ordered consumer, so it sees what
+// the stream's consumer leader has.
+func (s *Store) entries(ctx context.Context, bucket string) iter.Seq2[entry, error] {
+	return func(yield func(entry, error) bool) {
+		ctx, cancel := bounded(ctx)
+		defer cancel()
+		kv, err := s.js.KeyValue(ctx, s.ns.Bucket(bucket))
+		if err != nil {
+			yield(entry{}, wrap(err))
+			return
+		}
+		watch, err := kv.WatchAll(ctx, natsjs.IgnoreDeletes())
+		if err != nil {
+			yield(entry{}, wrap(err))
+			return
+		}
+		defer watch.Stop() //nolint:errcheck // fails only on a closed connection
+		for {
+			select {
+			case e := <-watch.Updates():
+				if e == nil {
+					return
+				}
+				if !yield(entry{e.Key(), e.Value(), e.Revision()}, nil) {
+					return
+				}
+			case <-ctx.Done():
+				yield(entry{}, wrap(ctx.Err()))
+				return
+			}
+		}
+	}
+}
+
+// values reads every live value of a bucket. One that cannot be read is passed over: rows are there to be looked at.
+func values[T any](ctx context.Context, s *Store, bucket string) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var zero T
+		for e, err := range s.entries(ctx, bucket) {
+			if err != nil {
+				yield(zero, err)
+				return
+			}
+			var v T
+			if json.Unmarshal(e.value, &v) == nil && !yield(v, nil) {
+				return
+			}
+		}
+	}
+}
+
+// PutRow stores a run's row.
+func (s *Store) PutRow(row protocol.Row) func(context.Context) error {
+	return s.put(runsBucket, protocol.RowKey(row.ID, row.Run), row)
+}
+
+// Rows reads every run's row.
+func (s *Store) Rows(ctx context.Context) iter.Seq2[protocol.Row, error] {
+	return values[protocol.Row](ctx, s, runsBucket)
+}
+
+// PutHeartbeat stores what an activity reports.
+func (s *Store) PutHeartbeat(ctx context.Context, run string, scheduled int64, h protocol.Heartbeat) error {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	return s.put(heartbeatsBucket, protocol.HeartbeatKey(run, scheduled), h)(ctx)
+}
+
+// Heartbeat reads what an activity last reported, or nil when it has not.
+func (s *Store) Heartbeat(ctx context.Context, run string, scheduled int64) (*protocol.Heartbeat, error) {
+	bucket := s.ns.Bucket(heartbeatsBucket)
+	e, err := s.lastOf(ctx, bucketStream(bucket), bucketKey(bucket, protocol.HeartbeatKey(run, scheduled)))
+	if err != nil || len(e.Data) == 0 {
+		return nil, wrap(err)
+	}
+	var h protocol.Heartbeat
+	if err := json.Unmarshal(e.Data, &h); err != nil {
+		return nil, protocol.Errorf(protocol.CodeCorrupt, "the heartbeat of %s cannot be read: %v",
+			protocol.HeartbeatKey(run, scheduled), err)
+	}
+	return &h, nil
+}
+
+// DeleteHeartbeat forgets what an activity reported.
+func (s *Store) DeleteHeartbeat(ctx context.Context, run string, scheduled int64) error {
+	bucket := s.ns.Bucket(heartbeatsBucket)
+	return s.purge(ctx, bucketStream(bucket), natsjs.WithPurgeSubject(bucketKey(bucket, protocol.HeartbeatKey(run, scheduled))))
+}
+
+// PutWorker stores a worker's row.
+func (s *Store) PutWorker(ctx context.Context, w protocol.Worker) error {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	return s.put(workersBucket, protocol.WorkerKey(w.Queue, w.ID), w)(ctx)
+}
+
+// PruneWorker removes the row of a worker that no longer listens, or that stops.
+func (s *Store) PruneWorker(ctx context.Context, queue, worker string) error {
+	bucket := s.ns.Bucket(workersBucket)
+	return s.purge(ctx, bucketStream(bucket), natsjs.WithPurgeSubject(bucketKey(bucket, protocol.WorkerKey(queue, worker))))
+}
+
+// LiveWorkers lists the workers that listen right now, on one queue or, when it is empty, on all. Rows of workers that are
+// gone are removed.
+func (s *Store) LiveWorkers(ctx context.Context, queue string) ([]protocol.Worker, error) {
+	var live []protocol.Worker
+	for w, err := range values[protocol.Worker](ctx, s, workersBucket) {
+		if err != nil {
+			return nil, err
+		}
+		if queue != "" && w.Queue != queue {
+			continue
+		}
+		if s.ping(ctx, s.ns.WorkerTasks(w.Queue, w.ID)) {
+			live = append(live, w)
+		} else if err := s.PruneWorker(ctx, w.Queue, w.ID); err != nil {
+			return nil, err
+		}
+	}
+	return live, nil
+}
+
+// ping asks whether somebody listens on a subject and answers. A process that is dead is reported by the server at once; one
+// that is frozen or cut off, by silence.
+func (s *Store) ping(ctx context.Context, subject string) bool {
+	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
+	defer cancel()
+	_, err := s.nc.RequestWithContext(ctx, subject, nil)
+	return err == nil
+}

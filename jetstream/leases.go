@@ -1,0 +1,116 @@
+package jetstream
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	natsjs "github.com/nats-io/nats.go/jetstream"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// pingTimeout is how long a process may take to say that it lives.
+const pingTimeout = time.Second
+
+// Join announces a node and answers the others' pings. leave takes that back.
+func (s *Store) Join(ctx context.Context, n protocol.Node) (leave func(context.Context), err error) {
+	stop, err := s.subscribe(s.ns.NodePing(n.ID), "", func(m *nats.Msg) { _ = m.Respond(nil) })
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	if err := s.put(nodesBucket, protocol.Token(n.ID), n)(ctx); err != nil {
+		stop()
+		return nil, err
+	}
+	s.news()
+	return func(ctx context.Context) {
+		_ = s.Forget(ctx, n.ID) // if it fails, the others will miss the node and do it
+		stop()
+		s.news()
+	}, nil
+}
+
+// Nodes lists the announced nodes.
+func (s *Store) Nodes(ctx context.Context) ([]protocol.Node, error) {
+	var nodes []protocol.Node
+	for n, err := range values[protocol.Node](ctx, s, nodesBucket) {
+		if err != nil {
+			return nil, err
+		}
+		nodes = append(nodes, n)
+	}
+	return nodes, nil
+}
+
+// Alive asks a node for a sign of life.
+func (s *Store) Alive(ctx context.Context, node string) bool { return s.ping(ctx, s.ns.NodePing(node)) }
+
+// Forget removes a node's announcement.
+func (s *Store) Forget(ctx context.Context, node string) error {
+	bucket := s.ns.Bucket(nodesBucket)
+	return s.purge(ctx, bucketStream(bucket), natsjs.WithPurgeSubject(bucketKey(bucket, protocol.Token(node))))
+}
+
+// Leases reads every lease, by shard.
+func (s *Store) Leases(ctx context.Context) (map[int]protocol.HeldLease, error) {
+	leases := make(map[int]protocol.HeldLease)
+	for e, err := range s.entries(ctx, leasesBucket) {
+		if err != nil {
+			return nil, err
+		}
+		var l protocol.HeldLease
+		var shard int
+		if _, err := fmt.Sscanf(e.key, "shard.%d", &shard); err != nil {
+			continue // not ours
+		}
+		if err := json.Unmarshal(e.value, &l.Lease); err != nil {
+			return nil, protocol.Errorf(protocol.CodeCorrupt, "the lease %q cannot be read: %v", e.key, err)
+		}
+		l.Revision = e.revision
+		leases[shard] = l
+	}
+	return leases, nil
+}
+
+// Acquire takes a shard if its lease is still at the given revision; 0 says that nobody holds it.
+func (s *Store) Acquire(ctx context.Context, shard int, l protocol.Lease, revision uint64) (uint64, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	data, err := protocol.Marshal(l)
+	if err != nil {
+		return 0, err
+	}
+	kv, err := s.js.KeyValue(ctx, s.ns.Bucket(leasesBucket))
+	if err != nil {
+		return 0, wrap(err)
+	}
+	var got uint64
+	if revision == 0 {
+		got, err = kv.Create(ctx, protocol.LeaseKey(shard), data)
+	} else {
+		got, err = kv.Update(ctx, protocol.LeaseKey(shard), data, revision)
+	}
+	if hasCode(err, codeWrongLastSequence) || hasCode(err, codeInFlight) {
+		return 0, protocol.Errorf(protocol.CodeConflict, "another node took shard %d", shard)
+	}
+	return got, wrap(err)
+}
+
+// Yield gives a shard up if its lease is still at the given revision, and tells the other nodes.
+func (s *Store) Yield(ctx context.Context, shard int, revision uint64) error {
+	defer s.news()
+	return s.remove(ctx, leasesBucket, protocol.LeaseKey(shard), natsjs.WithExpectLastSequencePerSubject(revision))
+}
+
+// News calls handle whenever a node joined, left or gave up a shard.
+func (s *Store) News(handle func()) (stop func(), err error) {
+	return s.subscribe(s.ns.NodeNews(), "", func(*nats.Msg) { handle() })
+}
+
+// news tells the nodes to look. It may get lost; they look around now and then anyway.
+func (s *Store) news() { _ = s.nc.Publish(s.ns.NodeNews(), nil) }

@@ -1,0 +1,57 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+
+	"github.com/nats-io/nats.go"
+	natsjs "github.com/nats-io/nats.go/jetstream"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// publish starts a write and returns how to wait for it.
+func (s *Store) publish(m *nats.Msg, opts ...natsjs.PublishOpt) func(context.Context) error {
+	future, err := s.js.PublishMsgAsync(m, opts...)
+	if err != nil {
+		return func(context.Context) error { return wrap(err) }
+	}
+	return func(ctx context.Context) error {
+		select {
+		case <-future.Ok():
+			return nil
+		case err := <-future.Err():
+			return wrap(err)
+		case <-ctx.Done():
+			return wrap(ctx.Err())
+		}
+	}
+}
+
+// publishJSON is publish with a body.
+func (s *Store) publishJSON(subject string, header nats.Header, body any, opts ...natsjs.PublishOpt) func(context.Context) error {
+	data, err := protocol.Marshal(body)
+	if err != nil {
+		return func(context.Context) error { return err }
+	}
+	return s.publish(&nats.Msg{Subject: subject, Header: header, Data: data}, opts...)
+}
+
+// waiting reports whether a publish was refused because its subject holds a message already.
+func waiting(err error) bool { return hasCode(err, codeMaxPerSubject) }
+
+// core sends a message that is not stored.
+func (s *Store) core(subject string, body any) error {
+	data, err := protocol.Marshal(body)
+	if err != nil {
+		return err
+	}
+	return wrap(s.nc.Publish(subject, data))
+}
+
+// again reports whether a request that failed this way may simply be sent again.
+func again(err error) bool {
+	return errors.Is(err, nats.ErrTimeout) || errors.Is(err, context.DeadlineExceeded) ||
+		errors.Is(err, nats.ErrNoResponders) || errors.Is(err, nats.ErrDisconnected) ||
+		errors.Is(err, nats.ErrConnectionReconnecting) || errors.Is(err, natsjs.ErrNoStreamResponse)
+}

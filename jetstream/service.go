@@ -1,0 +1,66 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/nats-io/nats.go/micro"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// Endpoint handles one request of the control API.
+type Endpoint = func(ctx context.Context, data []byte) (any, error)
+
+// ServeAPI serves the control API as a NATS micro service, which `nats micro` lists, until stop is called. Each request runs
+// in a goroutine of its own, with a deadline.
+func (s *Store) ServeAPI(version string, endpoints map[string]Endpoint) (stop func(), err error) {
+	service, err := micro.AddService(s.nc, micro.Config{
+		Name: "millrace-" + string(s.ns), Version: version, Description: "Millrace control API",
+	})
+	if err != nil {
+		return nil, wrap(err)
+	}
+	var running sync.WaitGroup
+	ctx, cancel := context.WithCancel(context.Background())
+	stop = func() {
+		_ = service.Stop() // fails only on a closed connection, which has no service either
+		cancel()
+		running.Wait()
+	}
+	for name, endpoint := range endpoints {
+		handle := micro.HandlerFunc(func(r micro.Request) {
+			running.Go(func() { serve(ctx, r, endpoint) })
+		})
+		if err := service.AddEndpoint(name, handle, micro.WithEndpointSubject(s.ns.API(name))); err != nil {
+			stop()
+			return nil, wrap(err)
+		}
+	}
+	return stop, wrap(s.nc.FlushTimeout(defaultTimeout))
+}
+
+// serve answers one request. An error is answered twice over: in the headers of micro services, for tools, and in the body,
+// for everybody.
+func serve(ctx context.Context, r micro.Request, endpoint Endpoint) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	answer, err := endpoint(ctx, r.Data())
+	if err == nil {
+		var data []byte
+		if data, err = protocol.Marshal(answer); err == nil {
+			_ = r.Respond(data) // nobody to tell: the asker is gone, or the connection is
+			return
+		}
+	}
+	if errors.Is(err, context.Canceled) {
+		return // the node stops; the asker's deadline, or another node, answers
+	}
+	refusal := protocol.AsError(err)
+	body, err := protocol.Marshal(protocol.ErrorAnswer{Error: refusal})
+	if err != nil {
+		body = nil
+	}
+	_ = r.Error(string(refusal.Code), refusal.Message, body)
+}

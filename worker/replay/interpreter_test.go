@@ -1,0 +1,264 @@
+package replay_test
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"github.com/millrace-dev/millrace/worker/replay"
+	"github.com/millrace-dev/millrace/worker/workflow"
+)
+
+// interpreter runs a program through the author's API. Each line that the program says goes to the workflow's logger.
+type interpreter struct {
+	futures  map[string]workflow.Future[any]
+	cancels  map[string]workflow.CancelFunc
+	channels map[string]*workflow.Channel[any]
+	flags    map[string]bool
+	result   any
+}
+
+// errReturn carries a return through the blocks.
+var errReturn = errors.New("return")
+
+func (p program) workflow(log *slog.Logger) replay.Program {
+	return workflow.Program(func(ctx workflow.Context, _ any) (any, error) {
+		in := &interpreter{
+			futures:  map[string]workflow.Future[any]{},
+			cancels:  map[string]workflow.CancelFunc{},
+			channels: map[string]*workflow.Channel[any]{},
+			flags:    map[string]bool{},
+		}
+		err := in.block(ctx, p)
+		if errors.Is(err, errReturn) {
+			err = nil
+		}
+		return in.result, err
+	}, log)
+}
+
+func (in *interpreter) block(ctx workflow.Context, p program) (err error) {
+	for _, s := range p {
+		if s.verb == "defer" {
+			defer func() { _ = in.block(ctx, s.body) }()
+			continue
+		}
+		if err := in.run(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func say(ctx workflow.Context, format string, args ...any) {
+	workflow.Logger(ctx).Info(fmt.Sprintf(format, args...))
+}
+
+// run executes one statement:
+//
+//	do TYPE JSON          run an activity and say its result
+//	start NAME TYPE JSON  run an activity without waiting
+//	timer NAME DURATION   start a timer without waiting
+//	get NAME              wait for one of those two and say the outcome
+//	sleep DURATION
+//	receive SIGNAL        wait for a signal and say its value
+//	poll SIGNAL           the same without waiting
+//	send CHANNEL JSON     and take CHANNEL, close CHANNEL
+//	set FLAG              and await FLAG: wait for a condition
+//	say TEXT              and now: say the run's time
+//	return JSON           and fail TYPE MESSAGE, panic MESSAGE
+//	cancel NAME           cancel a scope
+func (in *interpreter) run(ctx workflow.Context, s statement) error {
+	first, rest := word(s.args)
+	switch s.verb {
+	case "do":
+		v, err := workflow.NewActivity[any, any](first).Do(ctx, value(rest))
+		return in.outcome(ctx, first, v, err)
+	case "start":
+		typ, arg := word(rest)
+		in.futures[first] = workflow.NewActivity[any, any](typ).Start(ctx, value(arg))
+	case "timer":
+		in.futures[first] = in.timer(ctx, duration(rest))
+	case "get":
+		v, err := in.future(first).Get(ctx)
+		return in.outcome(ctx, first, v, err)
+	case "sleep":
+		return workflow.Sleep(ctx, duration(first))
+	case "receive":
+		v, err := workflow.Receive(ctx, workflow.NewSignal[any](first))
+		return in.outcome(ctx, first, v, err)
+	case "poll":
+		v, ok := workflow.TryReceive(ctx, workflow.NewSignal[any](first))
+		say(ctx, "%s: %v %v", first, v, ok)
+	case "await":
+		return workflow.Await(ctx, func() bool { return in.flags[first] })
+	case "set":
+		in.flags[first] = true
+	case "cancel":
+		if cancel := in.cancels[first]; cancel != nil {
+			cancel()
+		}
+	case "say", "now", "return", "fail", "panic":
+		return in.leaf(ctx, s, first, rest)
+	case "send", "take", "close":
+		return in.channel(ctx, s.verb, first, rest)
+	default:
+		return in.nested(ctx, s, first)
+	}
+	return nil
+}
+
+// leaf executes the statements that never wait.
+func (in *interpreter) leaf(ctx workflow.Context, s statement, first, rest string) error {
+	switch s.verb {
+	case "say":
+		say(ctx, "%s", s.args)
+	case "now":
+		say(ctx, "it is %s", workflow.Now(ctx).Format(time.TimeOnly))
+	case "return":
+		in.result = value(s.args)
+		return errReturn
+	case "fail":
+		return workflow.NewError(first, rest)
+	case "panic":
+		panic(s.args)
+	}
+	return nil
+}
+
+// nested executes the statements that have a block:
+//
+//	go           in a coroutine of its own
+//	try          and say the block's error instead of returning it
+//	scope NAME   with a context that cancel NAME cancels
+//	within D     with a context that ends after a while
+//	detached     with a context that is never cancelled
+//	repeat N
+//	select       the block has the cases: receive, get and default, each with a block
+func (in *interpreter) nested(ctx workflow.Context, s statement, first string) error {
+	switch s.verb {
+	case "go":
+		workflow.Go(ctx, func(ctx workflow.Context) {
+			if err := in.block(ctx, s.body); err != nil && !errors.Is(err, errReturn) {
+				say(ctx, "coroutine: %v", err)
+			}
+		})
+	case "try":
+		if err := in.block(ctx, s.body); err != nil {
+			say(ctx, "error: %v", err)
+		}
+	case "scope":
+		child, cancel := workflow.WithCancel(ctx)
+		in.cancels[first] = cancel
+		return in.block(child, s.body)
+	case "within":
+		child, cancel := workflow.WithTimeout(ctx, duration(first))
+		defer cancel()
+		return in.block(child, s.body)
+	case "detached":
+		return in.block(workflow.Disconnected(ctx), s.body)
+	case "repeat":
+		n, _ := strconv.Atoi(first)
+		for range n {
+			if err := in.block(ctx, s.body); err != nil {
+				return err
+			}
+		}
+	case "select":
+		return in.choose(ctx, s.body)
+	default:
+		panic("unknown statement " + s.verb)
+	}
+	return nil
+}
+
+func (in *interpreter) choose(ctx workflow.Context, p program) error {
+	var cases []workflow.Case
+	var then error
+	for _, s := range p {
+		name, _ := word(s.args)
+		branch := func(v any, err error) {
+			say(ctx, "%s: %s", name, show(v, err))
+			then = in.block(ctx, s.body)
+		}
+		switch s.verb {
+		case "receive":
+			cases = append(cases, workflow.OnReceive(workflow.NewSignal[any](name), func(v any) { branch(v, nil) }))
+		case "get":
+			cases = append(cases, workflow.OnReady(in.future(name), branch))
+		case "take":
+			cases = append(cases, workflow.OnChannel(in.open(ctx, name), func(v any, _ bool) { branch(v, nil) }))
+		case "default":
+			cases = append(cases, workflow.Default(func() { then = in.block(ctx, s.body) }))
+		}
+	}
+	if err := workflow.Select(ctx, cases...); err != nil {
+		return err
+	}
+	return then
+}
+
+func (in *interpreter) channel(ctx workflow.Context, verb, name, arg string) error {
+	ch := in.open(ctx, name)
+	switch verb {
+	case "send":
+		return ch.Send(ctx, value(arg))
+	case "take":
+		v, err := ch.Receive(ctx)
+		return in.outcome(ctx, name, v, err)
+	}
+	ch.Close()
+	return nil
+}
+
+func (in *interpreter) open(ctx workflow.Context, name string) *workflow.Channel[any] {
+	if in.channels[name] == nil {
+		in.channels[name] = workflow.NewChannel[any](ctx, len(name)-1) // a: no room, bb: room for one, ccc: for two
+	}
+	return in.channels[name]
+}
+
+func (in *interpreter) timer(ctx workflow.Context, d time.Duration) workflow.Future[any] {
+	timer := workflow.NewTimer(ctx, d)
+	f, settle := workflow.NewFuture[any](ctx)
+	workflow.Go(workflow.Disconnected(ctx), func(ctx workflow.Context) {
+		at, err := timer.Get(ctx)
+		settle(at.Format(time.TimeOnly), err)
+	})
+	return f
+}
+
+// future is a started operation; one that was never started is settled with an error.
+func (in *interpreter) future(name string) workflow.Future[any] {
+	f, ok := in.futures[name]
+	if !ok {
+		f, settle := workflow.NewFuture[any](workflow.Context{})
+		settle(nil, fmt.Errorf("%s was not started", name))
+		return f
+	}
+	return f
+}
+
+func (in *interpreter) outcome(ctx workflow.Context, name string, v any, err error) error {
+	if err == nil {
+		say(ctx, "%s: %s", name, show(v, nil))
+	}
+	return err
+}
+
+func show(v any, err error) string {
+	if err != nil {
+		return "error: " + err.Error()
+	}
+	return fmt.Sprint(v)
+}
+
+func duration(text string) time.Duration {
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		panic(err)
+	}
+	return d
+}
