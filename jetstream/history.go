@@ -154,7 +154,7 @@ func (s *Store) leaderLast(ctx context.Context, stream, subject string) (protoco
 }
 
 // api is the subject of a JetStream request.
-func (s *Store) api(call string) string { return s.js.Options().APIPrefix + call }
+func (s *Store) api(call string) string { return natsjs.DefaultAPIPrefix + call }
 
 // rangeBatch is how many records are asked for at once.
 const rangeBatch = 256

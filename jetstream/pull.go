@@ -50,14 +50,10 @@ type Puller struct {
 
 // Task is a task out of the task stream. Exactly one of Ack and Nak must be called; each gives the slot back.
 type Task struct {
-	// Data is the task's body.
-	Data []byte
-	// Deliveries counts how often the task has been given to a worker, this time included.
-	Deliveries int
-
-	puller *Puller
-	reply  string
-	once   sync.Once
+	puller    *Puller
+	msg       *nats.Msg
+	delivered int
+	once      sync.Once
 }
 
 // PullTasks takes tasks of a queue until Stop is called. handle runs on the goroutine of a subscription and must not block.
@@ -184,9 +180,9 @@ func (p *Puller) receive(inbox string, m *nats.Msg) {
 	p.credit--
 	p.working.Add(1)
 	p.mu.Unlock()
-	t := &Task{Data: m.Data, Deliveries: 1, puller: p, reply: m.Reply}
+	t := &Task{puller: p, msg: m, delivered: 1}
 	if meta, err := m.Metadata(); err == nil {
-		t.Deliveries = int(meta.NumDelivered) //nolint:gosec // a small count
+		t.delivered = int(meta.NumDelivered) //nolint:gosec // a small count
 	}
 	p.handle(t)
 }
@@ -251,6 +247,15 @@ func (p *Puller) Stop(ctx context.Context) {
 	_ = sub.Unsubscribe()
 }
 
+// Body is the task's body.
+func (t *Task) Body() []byte { return t.msg.Data }
+
+// Subject is where the task lay.
+func (t *Task) Subject() string { return t.msg.Subject }
+
+// Delivered counts how often the task has been given to a worker, this time included.
+func (t *Task) Delivered() int { return t.delivered }
+
 // Ack says that the task is done for good.
 func (t *Task) Ack() error { return t.end("+ACK") }
 
@@ -258,10 +263,10 @@ func (t *Task) Ack() error { return t.end("+ACK") }
 func (t *Task) Nak() error { return t.end("-NAK") }
 
 func (t *Task) end(word string) error {
-	err := t.puller.s.nc.Publish(t.reply, []byte(word))
+	err := t.puller.s.nc.Publish(t.msg.Reply, []byte(word))
 	t.once.Do(t.puller.giveBack)
 	return wrap(err)
 }
 
 // InProgress says that the task is being worked on: the broker waits another [AckWait].
-func (t *Task) InProgress() error { return wrap(t.puller.s.nc.Publish(t.reply, []byte("+WPI"))) }
+func (t *Task) InProgress() error { return wrap(t.puller.s.nc.Publish(t.msg.Reply, []byte("+WPI"))) }

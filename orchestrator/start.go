@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"sync"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
@@ -166,4 +165,3 @@ func (s *Server) URL() string {
 	}
 	return s.nats.URL()
 }
-

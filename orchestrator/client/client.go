@@ -1,0 +1,192 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
+
+	"github.com/millrace-dev/millrace/jetstream"
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// callTimeout bounds a call whose context has no deadline.
+const callTimeout = 10 * time.Second
+
+// DefaultBlobThreshold is the size in bytes above which a payload travels through the object store.
+const DefaultBlobThreshold = 256 << 10
+
+// Client talks to a namespace. It is safe for concurrent use.
+type Client struct {
+	nc        *nats.Conn
+	namespace protocol.Namespace
+	identity  string
+	queue     string
+	threshold int
+
+	mu    sync.Mutex
+	store *jetstream.Store
+}
+
+// Option configures a client.
+type Option func(*Client)
+
+// Namespace is the namespace to talk to. Defaults to "default".
+func Namespace(name string) Option {
+	return func(c *Client) { c.namespace = protocol.Namespace(name) }
+}
+
+// Identity is how the client signs what it does. Defaults to process and host, such as "4711@build-7".
+func Identity(id string) Option { return func(c *Client) { c.identity = id } }
+
+// DefaultQueue is the queue of workflows that are started without [Queue].
+func DefaultQueue(name string) Option { return func(c *Client) { c.queue = name } }
+
+// BlobThreshold is the size in bytes above which a payload travels through the object store. Defaults to
+// [DefaultBlobThreshold].
+func BlobThreshold(n int) Option { return func(c *Client) { c.threshold = n } }
+
+// New returns a client on a connection, which stays the caller's. It does not ask the server anything yet: a namespace that
+// does not exist is reported by the first call.
+func New(nc *nats.Conn, opts ...Option) (*Client, error) {
+	c := &Client{nc: nc, namespace: protocol.DefaultNamespace, threshold: DefaultBlobThreshold}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	c.identity = fmt.Sprintf("%d@%s", os.Getpid(), host)
+	for _, o := range opts {
+		o(c)
+	}
+	return c, c.namespace.Validate()
+}
+
+// open returns the namespace's store. A failure is not remembered: the orchestrator may come up later.
+func (c *Client) open(ctx context.Context) (*jetstream.Store, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.store != nil {
+		return c.store, nil
+	}
+	s, err := jetstream.Open(ctx, c.nc, c.namespace)
+	if err == nil {
+		c.store = s
+	}
+	return s, err
+}
+
+func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, callTimeout)
+}
+
+// ask sends an input and waits for its verdict.
+func (c *Client) ask(ctx context.Context, workflow string, body protocol.InputBody, id string) (protocol.Verdict, error) {
+	if err := protocol.ValidateID("workflow ID", workflow); err != nil {
+		return protocol.Verdict{}, err
+	}
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	s, err := c.open(ctx)
+	if err != nil {
+		return protocol.Verdict{}, err
+	}
+	return s.Ask(ctx, workflow, body, id)
+}
+
+// request calls an endpoint of the control API.
+func (c *Client) request(ctx context.Context, endpoint string, in, out any) error {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	s, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	return s.Request(ctx, endpoint, in, out)
+}
+
+// Cancel asks the open run of a workflow to stop. It returns when the request is part of the run's history; what the run
+// makes of it is up to its code.
+func (c *Client) Cancel(ctx context.Context, id string, opts ...ToOption) error {
+	to := target(opts)
+	_, err := c.ask(ctx, id, protocol.CancelInput{
+		Run: to.run, Reason: to.reason, RequestID: to.requestID, Identity: c.identity,
+	}, to.requestID)
+	return err
+}
+
+// Terminate ends the open run of a workflow at once, without asking its code. Activities that run are not stopped; their
+// results are dropped.
+func (c *Client) Terminate(ctx context.Context, id string, opts ...ToOption) error {
+	to := target(opts)
+	_, err := c.ask(ctx, id, protocol.TerminateInput{Run: to.run, Reason: to.reason, Identity: c.identity}, to.requestID)
+	return err
+}
+
+// Describe tells everything about a run: the latest, unless [InRun] names another.
+func (c *Client) Describe(ctx context.Context, id string, opts ...ToOption) (protocol.Description, error) {
+	var d protocol.Description
+	err := c.request(ctx, protocol.EndpointDescribe, protocol.RunRequest{ID: id, Run: target(opts).run}, &d)
+	return d, err
+}
+
+// History reads a run's events in order: the latest run's, unless [InRun] names another. The sequence ends after an error.
+func (c *Client) History(ctx context.Context, id string, opts ...ToOption) iter.Seq2[protocol.Event, error] {
+	return func(yield func(protocol.Event, error) bool) {
+		req := protocol.HistoryRequest{ID: id, Run: target(opts).run}
+		for {
+			var page protocol.HistoryPage
+			if err := c.request(ctx, protocol.EndpointHistory, req, &page); err != nil {
+				yield(protocol.Event{}, err)
+				return
+			}
+			req.Run = page.Run
+			for _, e := range page.Events {
+				if req.After = e.ID; !yield(e, nil) {
+					return
+				}
+			}
+			if !page.More {
+				return
+			}
+		}
+	}
+}
+
+// List reads the rows of runs, newest first, page by page. A row lags behind its run by up to a second; [Client.Describe] does
+// not. The request's Limit is the size of a page. The sequence ends after an error.
+func (c *Client) List(ctx context.Context, req protocol.ListRequest) iter.Seq2[protocol.Row, error] {
+	return func(yield func(protocol.Row, error) bool) {
+		for {
+			var page protocol.ListPage
+			if err := c.request(ctx, protocol.EndpointList, req, &page); err != nil {
+				yield(protocol.Row{}, err)
+				return
+			}
+			for _, row := range page.Runs {
+				if !yield(row, nil) {
+					return
+				}
+			}
+			if req.Before = page.Next; page.Next == "" {
+				return
+			}
+		}
+	}
+}
+
+// Workers lists the workers that serve a queue right now; every queue when it is empty.
+func (c *Client) Workers(ctx context.Context, queue string) ([]protocol.Worker, error) {
+	var a protocol.WorkersAnswer
+	err := c.request(ctx, protocol.EndpointWorkers, protocol.WorkersRequest{Queue: queue}, &a)
+	return a.Workers, err
+}
+
+func newID() string { return uuid.NewString() }

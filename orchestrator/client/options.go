@@ -1,0 +1,64 @@
+package client
+
+import (
+	"time"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// StartOption is an option of a start.
+type StartOption func(*protocol.StartInput)
+
+// ID is the workflow ID. At most one run of an ID is open at a time. Made up when not given.
+func ID(id string) StartOption { return func(s *protocol.StartInput) { s.ID = id } }
+
+// Queue is the task queue whose workers run the workflow. Required, unless the client has a [DefaultQueue].
+func Queue(name string) StartOption { return func(s *protocol.StartInput) { s.Queue = name } }
+
+// RequestID makes a start that is sent again harmless: it answers with the run of the first one. Made up when not given, which
+// protects against repetitions by this call only.
+func RequestID(id string) StartOption { return func(s *protocol.StartInput) { s.RequestID = id } }
+
+// RunTimeout is how long the run may take before it is ended as timed out. No limit when not given.
+func RunTimeout(d time.Duration) StartOption {
+	return func(s *protocol.StartInput) { s.RunTimeout = protocol.Duration(d) }
+}
+
+// TaskTimeout is how long a worker may take over one step of the workflow's code. Defaults to 10 s.
+func TaskTimeout(d time.Duration) StartOption {
+	return func(s *protocol.StartInput) { s.TaskTimeout = protocol.Duration(d) }
+}
+
+// Memo attaches values that list and describe show. The values must be encodable as JSON; one that is not is left out.
+func Memo(values map[string]any) StartOption {
+	return func(s *protocol.StartInput) {
+		s.Memo = make(map[string]protocol.Payload, len(values))
+		for k, v := range values {
+			if p, err := protocol.Encode(v); err == nil {
+				s.Memo[k] = p
+			}
+		}
+	}
+}
+
+// ToOption is an option of a call to an existing workflow.
+type ToOption func(*to)
+
+type to struct{ run, reason, requestID string }
+
+func target(opts []ToOption) to {
+	t := to{requestID: newID()}
+	for _, o := range opts {
+		o(&t)
+	}
+	return t
+}
+
+// InRun speaks to one run and no other. Without it, calls speak to the workflow's latest run.
+func InRun(run string) ToOption { return func(t *to) { t.run = run } }
+
+// Reason is kept in history, for whoever wonders.
+func Reason(text string) ToOption { return func(t *to) { t.reason = text } }
+
+// WithRequestID makes a signal or a cancellation that is sent again harmless.
+func WithRequestID(id string) ToOption { return func(t *to) { t.requestID = id } }

@@ -1,0 +1,118 @@
+package protocol_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+var inputs = []protocol.InputBody{
+	protocol.StartInput{Type: "shop.Checkout", Queue: "orders", Input: ada, Run: runID},
+	protocol.SignalInput{Name: "paid", Input: receipt},
+	protocol.CancelInput{Reason: "sold out"},
+	protocol.TerminateInput{Details: raw},
+	protocol.ActivityResult{Run: runID, ScheduledID: 5, Attempt: 1, Failure: declined},
+	protocol.WorkerReady{Run: runID, ScheduledID: 2, Worker: "w1"},
+	protocol.TimerInput{Task: &protocol.ActivityTask{Run: runID, Attempt: 2}},
+}
+
+func TestDecodeInput(t *testing.T) {
+	t.Parallel()
+	for _, in := range inputs {
+		data, err := protocol.Marshal(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kind := in.InputKind()
+		back, err := protocol.DecodeInput(kind, data)
+		if err != nil || back.InputKind() != kind {
+			t.Errorf("a %s is read as %T, %v", kind, back, err)
+		}
+		if empty, err := protocol.DecodeInput(kind, nil); err != nil || empty.InputKind() != kind {
+			t.Errorf("an empty %s is read as %T, %v", kind, empty, err)
+		}
+		if _, err := protocol.DecodeInput(kind, []byte("[1]")); protocol.AsError(err) == nil || protocol.AsError(err).Code != protocol.CodeBadRequest {
+			t.Errorf("a broken %s reports %v", kind, err)
+		}
+	}
+	if _, err := protocol.DecodeInput("dance", nil); protocol.AsError(err) == nil || protocol.AsError(err).Code != protocol.CodeUnsupported {
+		t.Errorf("an unknown kind reports %v", err)
+	}
+}
+
+// TestUnknownKinds: what is not understood must never be skipped.
+func TestUnknownKinds(t *testing.T) {
+	t.Parallel()
+	for _, v := range []any{new(protocol.Event), new(protocol.Command)} {
+		err := json.Unmarshal([]byte(`{"id":1,"type":"DanceScheduled","attributes":{}}`), v)
+		if protocol.AsError(err) == nil || protocol.AsError(err).Code != protocol.CodeUnsupported || protocol.AsError(err).Hint == "" {
+			t.Errorf("an unknown %T reports %v", v, err)
+		}
+	}
+}
+
+func TestDuration(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]time.Duration{
+		`"1h30m"`: 90 * time.Minute, `"1.5s"`: 1500 * time.Millisecond, `90`: 90 * time.Second, `0.25`: 250 * time.Millisecond, `"0s"`: 0,
+	} {
+		var d protocol.Duration
+		if err := json.Unmarshal([]byte(text), &d); err != nil || time.Duration(d) != want {
+			t.Errorf("%s is read as %v, %v, want %v", text, d, err, want)
+		}
+	}
+	for _, text := range []string{`"soon"`, `true`, `"90"`, `{}`} {
+		var d protocol.Duration
+		if err := json.Unmarshal([]byte(text), &d); err == nil {
+			t.Errorf("%s is read as %v", text, d)
+		}
+	}
+}
+
+func TestStatus(t *testing.T) {
+	t.Parallel()
+	after := map[protocol.EventType]protocol.Status{
+		"WorkflowExecutionStarted": protocol.StatusRunning, "WorkflowExecutionCompleted": protocol.StatusCompleted,
+		"WorkflowExecutionFailed": protocol.StatusFailed, "WorkflowExecutionTimedOut": protocol.StatusTimedOut,
+		"WorkflowExecutionCanceled": protocol.StatusCanceled, "WorkflowExecutionTerminated": protocol.StatusTerminated,
+	}
+	for _, s := range events {
+		e := as[protocol.EventAttributes](t, s.value)
+		if got := protocol.StatusAfter(e); got != after[e.EventType()] {
+			t.Errorf("after %s the status is %q, want %q", e.EventType(), got, after[e.EventType()])
+		}
+	}
+	if protocol.StatusRunning.Closed() || protocol.Status("").Closed() || !protocol.StatusTimedOut.Closed() {
+		t.Error("a run is closed when it has ended, and only then")
+	}
+}
+
+func FuzzDecodeInput(f *testing.F) {
+	for _, in := range inputs {
+		data, err := protocol.Marshal(in)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(in.InputKind()), data)
+	}
+	f.Add("start", []byte(`{"input":{"metadata":{"encoding":"binary/plain"},"data":17}}`))
+	f.Add("start", []byte(`{"run_timeout":1e300}`))
+	f.Fuzz(func(t *testing.T, kind string, data []byte) {
+		in, err := protocol.DecodeInput(protocol.InputKind(kind), data)
+		if err != nil {
+			if protocol.AsError(err).Code == protocol.CodeInternal {
+				t.Errorf("an error without a code: %v", err)
+			}
+			return
+		}
+		again, err := protocol.Marshal(in)
+		if err != nil {
+			t.Fatalf("what was read cannot be written: %v", err)
+		}
+		if _, err := protocol.DecodeInput(in.InputKind(), again); err != nil {
+			t.Fatalf("what was written cannot be read: %v in %s", err, again)
+		}
+	})
+}

@@ -1,0 +1,76 @@
+package protocol_test
+
+import (
+	"encoding/json"
+	"reflect"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// messages is every other type that goes over the wire or into a bucket.
+var messages = map[string]*rapid.Generator[any]{
+	"Event":              anyEvent().AsAny(),
+	"Command":            anyCommand().AsAny(),
+	"Record":             anyOf[protocol.Record](),
+	"WorkflowTask":       anyOf[protocol.WorkflowTask](),
+	"WorkflowTaskAnswer": anyOf[protocol.WorkflowTaskAnswer](),
+	"WorkerReady":        anyOf[protocol.WorkerReady](),
+	"QueuedWorkflowTask": anyOf[protocol.QueuedWorkflowTask](),
+	"ActivityTask":       anyOf[protocol.ActivityTask](),
+	"ActivityResult":     anyOf[protocol.ActivityResult](),
+	"CancelActivity":     anyOf[protocol.CancelActivity](),
+	"StartInput":         anyOf[protocol.StartInput](),
+	"SignalInput":        anyOf[protocol.SignalInput](),
+	"CancelInput":        anyOf[protocol.CancelInput](),
+	"TerminateInput":     anyOf[protocol.TerminateInput](),
+	"Verdict":            anyOf[protocol.Verdict](),
+	"Outcome":            anyOf[protocol.Outcome](),
+	"RunRequest":         anyOf[protocol.RunRequest](),
+	"CancelRequest":      anyOf[protocol.CancelRequest](),
+	"TerminateRequest":   anyOf[protocol.TerminateRequest](),
+	"HistoryRequest":     anyOf[protocol.HistoryRequest](),
+	"HistoryPage":        anyOf[protocol.HistoryPage](),
+	"ListRequest":        anyOf[protocol.ListRequest](),
+	"ListPage":           anyOf[protocol.ListPage](),
+	"WorkersRequest":     anyOf[protocol.WorkersRequest](),
+	"WorkersAnswer":      anyOf[protocol.WorkersAnswer](),
+	"ErrorAnswer":        anyOf[protocol.ErrorAnswer](),
+	"Row":                anyOf[protocol.Row](),
+	"Description":        anyOf[protocol.Description](),
+	"NamespaceConfig":    anyOf[protocol.NamespaceConfig](),
+	"Lease":              anyOf[protocol.Lease](),
+	"Node":               anyOf[protocol.Node](),
+	"Worker":             anyOf[protocol.Worker](),
+	"Heartbeat":          anyOf[protocol.Heartbeat](),
+}
+
+// TestRoundTrip: what was written is what is read, whatever the value.
+func TestRoundTrip(t *testing.T) {
+	t.Parallel()
+	for name, values := range messages {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rapid.Check(t, func(t *rapid.T) { roundTrip(t, values.Draw(t, "value")) })
+		})
+	}
+}
+
+func roundTrip(t *rapid.T, v any) {
+	data, err := protocol.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back := reflect.New(reflect.TypeOf(v))
+	if err := json.Unmarshal(data, back.Interface()); err != nil {
+		t.Fatalf("%v in %s", err, data)
+	}
+	// An empty list and no list are the same on the wire.
+	if d := cmp.Diff(v, back.Elem().Interface(), cmpopts.EquateEmpty()); d != "" {
+		t.Fatalf("-written +read:\n%s\n%s", d, data)
+	}
+}

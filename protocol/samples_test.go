@@ -1,0 +1,91 @@
+package protocol_test
+
+import (
+	"time"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// One value of every event and command, with no field left out: TestSamplesAreWhole sees to that.
+
+var (
+	noon    = time.Date(2026, 11, 23, 12, 0, 0, 250_000_000, time.UTC)
+	ada     = protocol.Payload{Data: []byte(`{"customer":"Ada","total":42.5,"note":"1 < 2 & \"done\""}`)}
+	receipt = protocol.Payload{Data: []byte(`"receipt-7"`)}
+	raw     = protocol.Payload{
+		Metadata: map[string]string{protocol.MetadataEncoding: protocol.EncodingBinary}, Data: []byte{0, 1, 254, 255},
+	}
+	large = protocol.Payload{Blob: &protocol.Blob{
+		Name: "01936f2e-7b60-7c4a-9d3b-0f6a1c2d3e4f", Size: 1 << 20,
+		SHA256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+	}}
+	declined = &protocol.Failure{
+		Message: "charge: card declined", Source: "go",
+		Application: &protocol.ApplicationFailure{Type: "shop.Declined", NonRetryable: true, Details: &receipt},
+	}
+	policy = protocol.RetryPolicy{
+		InitialInterval: second, BackoffCoefficient: 2, MaximumInterval: 100 * second, MaximumAttempts: 5,
+		NonRetryableTypes: []string{"shop.Declined"},
+	}
+	headers = map[string]string{"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
+	memo    = map[string]protocol.Payload{"customer": {Data: []byte(`"Ada"`)}}
+)
+
+const (
+	second = protocol.Duration(time.Second)
+	runID  = "01936f2e-7b60-7c4a-9d3b-0f6a1c2d3e4f"
+	who    = "shop-1@host"
+)
+
+var events = []sample{
+	of(protocol.WorkflowExecutionStarted{
+		WorkflowID: "order-42", WorkflowType: "shop.Checkout", Queue: "orders", Input: ada, RunID: runID,
+		RequestID: "req-1", RunTimeout: 3600 * second, TaskTimeout: 10 * second, Memo: memo, Headers: headers, Identity: who,
+	}),
+	of(protocol.WorkflowExecutionCompleted{Result: receipt, TaskCompletedID: 4}),
+	of(protocol.WorkflowExecutionFailed{Failure: declined, TaskCompletedID: 4}),
+	of(protocol.WorkflowExecutionTimedOut{Timeout: 3600 * second}),
+	of(protocol.WorkflowExecutionCanceled{Details: receipt, TaskCompletedID: 4}),
+	of(protocol.WorkflowExecutionTerminated{Reason: "a mistake", Details: raw, Identity: who}),
+	of(protocol.WorkflowExecutionCancelRequested{Reason: "sold out", RequestID: "req-2", Identity: who}),
+	of(protocol.WorkflowExecutionSignaled{Name: "paid", Input: receipt, RequestID: "req-3", Identity: who}),
+	of(protocol.WorkflowTaskScheduled{Queue: "orders", Timeout: 10 * second, Attempt: 1}),
+	of(protocol.WorkflowTaskStarted{ScheduledID: 2, Identity: who}),
+	of(protocol.WorkflowTaskCompleted{ScheduledID: 2, StartedID: 3, Identity: who, SDK: "go/0.1.0"}),
+	of(protocol.WorkflowTaskFailed{
+		ScheduledID: 2, StartedID: 3, Cause: protocol.CauseNonDeterministic,
+		Failure: &protocol.Failure{Message: "the code asks for a timer, the history has an activity"}, Identity: who,
+	}),
+	of(protocol.WorkflowTaskTimedOut{ScheduledID: 2, StartedID: 3, Type: protocol.TimeoutStartToClose}),
+	of(protocol.TimerStarted{TimerID: "1", StartToFire: 3600 * second, FireAt: noon.Add(time.Hour), TaskCompletedID: 4}),
+	of(protocol.TimerFired{TimerID: "1", StartedID: 5}),
+	of(protocol.TimerCanceled{TimerID: "1", StartedID: 5, TaskCompletedID: 9}),
+	of(protocol.ActivityTaskScheduled{
+		ActivityID: "1", ActivityType: "shop.Charge", Queue: "payments", Input: large, ScheduleToClose: 600 * second,
+		StartToClose: 60 * second, Heartbeat: 5 * second, RetryPolicy: policy, Headers: headers, TaskCompletedID: 4,
+	}),
+	of(protocol.ActivityTaskStarted{ScheduledID: 5, Attempt: 2, Identity: who, LastFailure: declined}),
+	of(protocol.ActivityTaskCompleted{ScheduledID: 5, StartedID: 6, Result: receipt}),
+	of(protocol.ActivityTaskFailed{
+		ScheduledID: 5, StartedID: 6, Failure: declined, RetryState: protocol.RetryNonRetryableFailure,
+	}),
+	of(protocol.ActivityTaskTimedOut{
+		ScheduledID: 5, StartedID: 6, RetryState: protocol.RetryTimeout,
+		Failure: protocol.TimeoutError(protocol.TimeoutHeartbeat, "no heartbeat for 5s", declined),
+	}),
+	of(protocol.ActivityTaskCancelRequested{ScheduledID: 5, TaskCompletedID: 9}),
+	of(protocol.ActivityTaskCanceled{ScheduledID: 5, StartedID: 6, Details: receipt}),
+}
+
+var commands = []sample{
+	of(protocol.ScheduleActivityTask{
+		ActivityID: "1", ActivityType: "shop.Charge", Queue: "payments", Input: ada, ScheduleToClose: 600 * second,
+		StartToClose: 60 * second, Heartbeat: 5 * second, RetryPolicy: policy, Headers: headers,
+	}),
+	of(protocol.RequestCancelActivityTask{ActivityID: "1"}),
+	of(protocol.StartTimer{TimerID: "1", StartToFire: 3600 * second}),
+	of(protocol.CancelTimer{TimerID: "1"}),
+	of(protocol.CompleteWorkflowExecution{Result: receipt}),
+	of(protocol.FailWorkflowExecution{Failure: declined}),
+	of(protocol.CancelWorkflowExecution{Details: receipt}),
+}

@@ -1,0 +1,39 @@
+package activity
+
+import (
+	"context"
+	"io"
+	"log/slog"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// Env is what a worker lends to an activity. It is exported for package worker; it carries no compatibility promise.
+type Env struct {
+	// Details describe the activity.
+	Details Details
+	// Logger carries the activity's attributes.
+	Logger *slog.Logger
+	// Heartbeat takes what the activity reports.
+	Heartbeat func(protocol.Payload) error
+	// LastHeartbeat reads what an earlier attempt reported last; nil when none did.
+	LastHeartbeat func(context.Context) (*protocol.Payload, error)
+	// OpenBlob and PutBlob read and write the object store.
+	OpenBlob func(context.Context, protocol.Blob) (io.ReadCloser, error)
+	PutBlob  func(context.Context, string, io.Reader) (protocol.Blob, error)
+}
+
+type envKey struct{}
+
+// With returns a context in which the functions of this package work. It is exported for package worker.
+func With(ctx context.Context, e *Env) context.Context { return context.WithValue(ctx, envKey{}, e) }
+
+func envOf(ctx context.Context) (*Env, bool) {
+	e, ok := ctx.Value(envKey{}).(*Env)
+	return e, ok
+}
+
+func outside(what string) error {
+	return protocol.Errorf(protocol.CodeBadRequest, "%s was called outside of an activity", what).
+		WithHint("pass the context that the activity was called with")
+}

@@ -1,0 +1,72 @@
+package activity
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// Terminal wraps an error that no further attempt can mend: the activity fails at once, whatever its retry policy.
+// errors.Is and errors.As see through it. Terminal(nil) is nil.
+func Terminal(err error) error {
+	if err == nil {
+		return nil
+	}
+	f := applicationOf(err)
+	f.NonRetryable = true
+	return &failure{err: err, app: f}
+}
+
+// RetryAfter wraps an error after which the next attempt should wait for d, whatever the retry policy's interval; the
+// policy's limits on attempts and time still hold. RetryAfter(nil, d) is nil.
+func RetryAfter(err error, d time.Duration) error {
+	if err == nil {
+		return nil
+	}
+	f := applicationOf(err)
+	f.NextRetryDelay = protocol.Duration(d)
+	return &failure{err: err, app: f}
+}
+
+// NewError makes an error of a chosen type, which retry policies can name and workflows can tell apart:
+//
+//	var app *protocol.ApplicationFailure
+//	if errors.As(err, &app) && app.Type == "NoMoney" { ... }
+//
+// details, when not nil, travels along; it must be encodable as JSON.
+func NewError(typ, message string, details any) error {
+	f := &protocol.ApplicationFailure{Type: typ}
+	if details != nil {
+		p, err := protocol.Encode(details)
+		if err != nil {
+			return fmt.Errorf("%s (and its details are lost: %w)", message, err)
+		}
+		f.Details = &p
+	}
+	return &failure{err: fmt.Errorf("%s", message), app: f} //nolint:perfsprint // an error without a sentinel
+}
+
+// failure is an error with what the retry policy must know of it.
+type failure struct {
+	err error
+	app *protocol.ApplicationFailure
+}
+
+// Error is the wrapped error's.
+func (f *failure) Error() string { return f.err.Error() }
+
+// Unwrap returns the wrapped error.
+func (f *failure) Unwrap() error { return f.err }
+
+// ApplicationFailure implements [protocol.Applicable].
+func (f *failure) ApplicationFailure() *protocol.ApplicationFailure { return f.app }
+
+// applicationOf is the application failure that err would become.
+func applicationOf(err error) *protocol.ApplicationFailure {
+	if f := protocol.NewFailure(err); f.Application != nil {
+		c := *f.Application
+		return &c
+	}
+	return &protocol.ApplicationFailure{}
+}

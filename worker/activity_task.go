@@ -1,0 +1,99 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// runActivity runs one attempt of an activity and stores its result in the workflow's inbox. Only then is the task
+// acknowledged: a worker that dies before leaves the task to the next one.
+func (w *Worker) runActivity(ctx context.Context, t Task) {
+	var task protocol.ActivityTask
+	if err := json.Unmarshal(t.Body(), &task); err != nil {
+		w.bury(ctx, t, err)
+		return
+	}
+	// A task that comes again was given to a worker that fell silent. That was an attempt, too.
+	lost := t.Delivered() - 1
+	task.Attempt += lost
+	if lost > 0 {
+		task.LastFailure = silent(task.Attempt - 1)
+	}
+	alive := w.keepAlive(t)
+	defer alive()
+	result := protocol.ActivityResult{
+		Run: task.Run, ScheduledID: task.ScheduledID, Attempt: task.Attempt, Worker: w.identity,
+		Started: time.Now().UTC(), LastFailure: task.LastFailure,
+	}
+	if task.MaximumAttempts > 0 && task.Attempt > task.MaximumAttempts {
+		// Running it once more would be one attempt too many: perhaps it is what kills the workers.
+		result.Attempt--
+		result.Failure = silent(result.Attempt)
+		result.LastFailure = nil
+	} else {
+		result.Result, result.Failure = w.execute(ctx, &task)
+	}
+	if ctx.Err() != nil {
+		w.settle(t.Nak()) // the worker is cut off; another one starts the attempt anew
+		return
+	}
+	if err := w.report(ctx, &task, result); err != nil {
+		w.settle(t.Nak())
+		return
+	}
+	w.settle(t.Ack())
+	if result.Failure == nil && task.Heartbeat > 0 {
+		w.settle(w.store.DeleteHeartbeat(ctx, task.Run, task.ScheduledID))
+	}
+}
+
+func silent(attempt int) *protocol.Failure {
+	return protocol.TimeoutError(protocol.TimeoutHeartbeat,
+		fmt.Sprintf("the worker that ran attempt %d stopped responding", attempt), nil)
+}
+
+// keepAlive tells the broker that the task is being worked on, until stop is called.
+func (w *Worker) keepAlive(t Task) (stop func()) {
+	every := w.store.AckWait() / 3
+	var timer *time.Timer
+	done := make(chan struct{})
+	timer = time.AfterFunc(every, func() {
+		select {
+		case <-done:
+		default:
+			w.settle(t.InProgress())
+			timer.Reset(every)
+		}
+	})
+	return func() {
+		close(done)
+		timer.Stop()
+	}
+}
+
+// report stores the result until it is stored, or the worker is cut off. A result that is too large for a message went to the
+// object store before.
+func (w *Worker) report(ctx context.Context, task *protocol.ActivityTask, r protocol.ActivityResult) error {
+	wait := 50 * time.Millisecond
+	for {
+		err := w.store.PublishResult(ctx, task.Workflow, r)
+		if err == nil {
+			return nil
+		}
+		if e := protocol.AsError(err); e.Code == protocol.CodeTooLarge {
+			r.Result, r.Failure = protocol.Payload{}, protocol.NewFailure(undecodable{err})
+		}
+		w.log.Warn("a result could not be stored; trying again", "workflow_id", task.Workflow, "activity_type", task.Type,
+			"error", err)
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		wait = min(2*wait, 5*time.Second)
+	}
+}

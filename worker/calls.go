@@ -1,0 +1,46 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// answerCall answers a call for a worker: a step that waits in the task stream because nobody took it. The worker only says
+// that it is there; the step itself then comes by core request, like any other. Once that word is stored in the workflow's
+// inbox, the call is done.
+func (w *Worker) answerCall(ctx context.Context, t Task) {
+	var call protocol.QueuedWorkflowTask
+	if err := json.Unmarshal(t.Body(), &call); err != nil {
+		w.bury(ctx, t, err)
+		return
+	}
+	ready := protocol.WorkerReady{Run: call.Run, ScheduledID: call.ScheduledID, Worker: w.identity}
+	id := fmt.Sprintf("ready-%s-%d-%s-%d", call.Run, call.ScheduledID, w.identity, t.Delivered())
+	if err := w.store.Tell(ctx, call.Workflow, ready, id, ""); err != nil {
+		w.log.Warn("a call for a worker could not be answered; it goes back", "workflow_id", call.Workflow, "error", err)
+		w.settle(t.Nak())
+		return
+	}
+	w.settle(t.Ack())
+}
+
+// settle notes that the broker could not be told about a task. It will give the task out again, which is harmless.
+func (w *Worker) settle(err error) {
+	if err != nil {
+		w.log.Debug("the broker could not be told about a task", "error", err)
+	}
+}
+
+// bury stores a task that cannot be understood among the dead letters, and only then takes it off the queue.
+func (w *Worker) bury(ctx context.Context, t Task, why error) {
+	w.log.Error("a task cannot be understood and was moved to the dead letters", "subject", t.Subject(), "error", why)
+	d := protocol.Delivery{Subject: t.Subject(), Data: t.Body()}
+	if err := w.store.DeadLetter(ctx, d, why); err != nil {
+		w.settle(t.Nak())
+		return
+	}
+	w.settle(t.Ack())
+}

@@ -1,0 +1,194 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/millrace-dev/millrace/protocol"
+	"github.com/millrace-dev/millrace/worker/activity"
+)
+
+// execKey names an activity of a run.
+type execKey struct {
+	run       string
+	scheduled int64
+}
+
+// execution is an attempt while it runs.
+type execution struct {
+	w      *Worker
+	task   *protocol.ActivityTask
+	cancel context.CancelCauseFunc
+
+	mu        sync.Mutex
+	silence   *time.Timer // rings when the next heartbeat is overdue
+	stored    time.Time   // when a heartbeat was last stored
+	latest    *protocol.Payload
+	timedOut  *protocol.Failure
+	heartbeat time.Duration
+}
+
+// outcome is what user code returned.
+type outcome struct {
+	result protocol.Payload
+	err    error
+}
+
+// execute runs the activity's code under its deadlines. When one passes, the attempt is over even if the code goes on: what it
+// returns later is nobody's result.
+func (w *Worker) execute(ctx context.Context, task *protocol.ActivityTask) (protocol.Payload, *protocol.Failure) {
+	f, ok := w.registry.activities[task.Type]
+	if !ok {
+		return protocol.Payload{}, w.unknown("activity", task.Type, w.registry.activityNames())
+	}
+	if err := w.fetch(ctx, &task.Input); err != nil {
+		return protocol.Payload{}, protocol.NewFailure(fmt.Errorf("fetch the activity's input: %w", err))
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	e := &execution{w: w, task: task, cancel: cancel, heartbeat: time.Duration(task.Heartbeat)}
+	key := execKey{task.Run, task.ScheduledID}
+	w.track(key, e)
+	defer w.untrack(key, e)
+	deadline, kind := attemptDeadline(task, time.Now())
+	stop := e.watch(deadline, kind)
+	defer stop()
+
+	done := make(chan outcome, 1)
+	go func() {
+		result, err := protect(f, activity.With(ctx, e.env(deadline)), task.Input)
+		done <- outcome{result, err}
+	}()
+	select {
+	case o := <-done:
+		return e.finish(ctx, o)
+	case <-ctx.Done():
+	}
+	if f := e.expired(); f != nil {
+		return protocol.Payload{}, f
+	}
+	return e.finish(ctx, <-done) // canceled: the code may clean up and says itself how it ended
+}
+
+// attemptDeadline is when the attempt must end, and which timeout says so.
+func attemptDeadline(task *protocol.ActivityTask, now time.Time) (time.Time, protocol.TimeoutType) {
+	var at time.Time
+	kind := protocol.TimeoutStartToClose
+	if task.StartToClose > 0 {
+		at = now.Add(time.Duration(task.StartToClose))
+	}
+	if !task.Deadline.IsZero() && (at.IsZero() || task.Deadline.Before(at)) {
+		at, kind = task.Deadline, protocol.TimeoutScheduleToClose
+	}
+	return at, kind
+}
+
+// watch arms the attempt's deadlines.
+func (e *execution) watch(deadline time.Time, kind protocol.TimeoutType) (stop func()) {
+	var whole *time.Timer
+	if !deadline.IsZero() {
+		whole = time.AfterFunc(time.Until(deadline), func() {
+			e.expire(kind, "the attempt did not end in time")
+		})
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.heartbeat > 0 {
+		e.silence = time.AfterFunc(e.heartbeat, func() {
+			e.expire(protocol.TimeoutHeartbeat, "no heartbeat came within "+e.heartbeat.String())
+		})
+	}
+	return func() {
+		if whole != nil {
+			whole.Stop()
+		}
+		if e.silence != nil {
+			e.silence.Stop()
+		}
+	}
+}
+
+func (e *execution) expire(kind protocol.TimeoutType, message string) {
+	e.mu.Lock()
+	if e.timedOut == nil {
+		e.timedOut = protocol.TimeoutError(kind, message, nil)
+		e.timedOut.Timeout.LastHeartbeat = e.latest
+	}
+	f := e.timedOut
+	e.mu.Unlock()
+	e.cancel(f)
+}
+
+func (e *execution) expired() *protocol.Failure {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.timedOut
+}
+
+// finish turns what user code returned into a result or a failure.
+func (e *execution) finish(ctx context.Context, o outcome) (protocol.Payload, *protocol.Failure) {
+	if o.err == nil {
+		if err := e.w.stow(context.WithoutCancel(ctx), e.task.Run, &o.result); err != nil {
+			return protocol.Payload{}, protocol.NewFailure(fmt.Errorf("store the activity's result: %w", err))
+		}
+		return o.result, nil
+	}
+	if f := e.expired(); f != nil {
+		return protocol.Payload{}, f
+	}
+	if errors.Is(context.Cause(ctx), protocol.ErrCanceled) && (errors.Is(o.err, context.Canceled) || errors.Is(o.err, protocol.ErrCanceled)) {
+		return protocol.Payload{}, protocol.CanceledError("the activity was canceled")
+	}
+	return protocol.Payload{}, protocol.NewFailure(o.err)
+}
+
+// panicked is a panic of user code, with its stack.
+type panicked struct {
+	value any
+	stack string
+}
+
+// Error shows what was panicked with.
+func (p *panicked) Error() string { return fmt.Sprintf("panic: %v", p.value) }
+
+// ApplicationFailure implements [protocol.Applicable]. A panic is tried again like any other error, as in Temporal.
+func (p *panicked) ApplicationFailure() *protocol.ApplicationFailure {
+	return &protocol.ApplicationFailure{Type: "PanicError"}
+}
+
+// protect runs user code and turns a panic into an error: one activity must not take the worker down.
+func protect(f function, ctx context.Context, in protocol.Payload) (out protocol.Payload, err error) { //nolint:revive // the function comes first
+	defer func() {
+		if v := recover(); v != nil {
+			failure := protocol.NewFailure(&panicked{value: v})
+			failure.Stack = string(debug.Stack())
+			err = failure
+		}
+	}()
+	return f(ctx, in)
+}
+
+// env is what the activity's code can ask its context for.
+func (e *execution) env(deadline time.Time) *activity.Env {
+	t := e.task
+	return &activity.Env{
+		Details: activity.Details{
+			Workflow: t.Workflow, Run: t.Run, WorkflowType: t.WorkflowType, ID: t.ActivityID, Type: t.Type, Queue: t.Queue,
+			Attempt: t.Attempt, Scheduled: t.ScheduledTime, Started: time.Now().UTC(), Deadline: deadline,
+			HeartbeatTimeout: e.heartbeat, LastFailure: t.LastFailure, Headers: t.Headers,
+		},
+		Logger: e.w.log.With("workflow_id", t.Workflow, "run_id", t.Run, "activity_type", t.Type,
+			"activity_id", t.ActivityID, "attempt", t.Attempt),
+		Heartbeat:     e.beat,
+		LastHeartbeat: e.lastHeartbeat,
+		OpenBlob:      func(ctx context.Context, b protocol.Blob) (io.ReadCloser, error) { return e.w.store.GetBlob(ctx, b) },
+		PutBlob: func(ctx context.Context, name string, r io.Reader) (protocol.Blob, error) {
+			return e.w.store.PutBlob(ctx, name, r)
+		},
+	}
+}

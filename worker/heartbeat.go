@@ -1,0 +1,75 @@
+package worker
+
+import (
+	"context"
+	"time"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// heartbeatStored is how often heartbeats are stored at most when the activity has no heartbeat timeout. With one, it is 80% of
+// the timeout, so that the last report is never older than that.
+const heartbeatStored = 30 * time.Second
+
+// beat takes a heartbeat: it puts the deadline off at once, and stores the details if the last ones are old enough.
+func (e *execution) beat(details protocol.Payload) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.timedOut != nil {
+		return e.timedOut
+	}
+	e.latest = &details
+	if e.silence != nil {
+		e.silence.Reset(e.heartbeat)
+	}
+	every := heartbeatStored
+	if e.heartbeat > 0 {
+		every = e.heartbeat * 8 / 10
+	}
+	if !e.stored.IsZero() && time.Since(e.stored) < every {
+		return nil
+	}
+	e.stored = time.Now()
+	h := protocol.Heartbeat{Attempt: e.task.Attempt, Time: e.stored.UTC(), Details: details}
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), e.w.store.AckWait())
+		defer cancel()
+		if err := e.w.store.PutHeartbeat(ctx, e.task.Run, e.task.ScheduledID, h); err != nil {
+			e.w.log.Warn("a heartbeat could not be stored", "activity_type", e.task.Type, "error", err)
+		}
+	}()
+	return nil
+}
+
+// lastHeartbeat reads what an earlier attempt reported last.
+func (e *execution) lastHeartbeat(ctx context.Context) (*protocol.Payload, error) {
+	h, err := e.w.store.Heartbeat(ctx, e.task.Run, e.task.ScheduledID)
+	if err != nil || h == nil {
+		return nil, err
+	}
+	return &h.Details, nil
+}
+
+func (w *Worker) track(key execKey, e *execution) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.executions[key] = e
+}
+
+func (w *Worker) untrack(key execKey, e *execution) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.executions[key] == e {
+		delete(w.executions, key)
+	}
+}
+
+// cancelActivity asks a running activity to stop, if it runs here.
+func (w *Worker) cancelActivity(c protocol.CancelActivity) {
+	w.mu.Lock()
+	e, ok := w.executions[execKey{c.Run, c.ScheduledID}]
+	w.mu.Unlock()
+	if ok {
+		e.cancel(protocol.CanceledError("the workflow canceled the activity"))
+	}
+}

@@ -1,0 +1,113 @@
+package worker
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/millrace-dev/millrace/protocol"
+	"github.com/millrace-dev/millrace/worker/workflow"
+)
+
+// Option configures a worker, or registers something with it.
+type Option func(*config)
+
+// config is what the options say.
+type config struct {
+	namespace     protocol.Namespace
+	identity      string
+	log           *slog.Logger
+	slots         int
+	workflowSlots int
+	cacheSize     int
+	grace         time.Duration
+	blobThreshold int
+	onReady       func()
+
+	registry registry
+	errs     []error
+}
+
+// Defaults of a worker's options.
+const (
+	// DefaultSlots is how many activities a worker runs at once.
+	DefaultSlots = 100
+	// DefaultWorkflowSlots is how many steps of workflows a worker takes at once.
+	DefaultWorkflowSlots = 100
+	// DefaultCacheSize is how many runs a worker keeps in memory between their steps.
+	DefaultCacheSize = 1000
+	// DefaultGrace is how long running activities may take to end when the worker stops.
+	DefaultGrace = 10 * time.Second
+	// DefaultBlobThreshold is the size in bytes above which a payload travels through the object store.
+	DefaultBlobThreshold = 256 << 10
+)
+
+func defaults() config {
+	return config{
+		namespace: protocol.DefaultNamespace, log: slog.Default(), slots: DefaultSlots, workflowSlots: DefaultWorkflowSlots,
+		cacheSize: DefaultCacheSize, grace: DefaultGrace, blobThreshold: DefaultBlobThreshold, onReady: func() {},
+		registry: registry{workflows: map[string]program{}, activities: map[string]function{}},
+	}
+}
+
+// RegisterOption is an option of a registration.
+type RegisterOption func(*registration)
+
+type registration struct{ name string }
+
+// Named registers under a name of the author's choice in place of the function's own. Callers that know only the function
+// still use the function's name; start or call by name instead.
+func Named(name string) RegisterOption { return func(r *registration) { r.name = name } }
+
+// Workflow registers a workflow, under the name of its function such as "shop.Checkout" unless [Named] gives another.
+func Workflow[I, O any](f func(workflow.Context, I) (O, error), opts ...RegisterOption) Option {
+	return func(c *config) {
+		if name, ok := c.name(f, opts); ok {
+			c.addWorkflow(name, func(log *slog.Logger) program { return workflow.Program(f, log) })
+		}
+	}
+}
+
+// Activity registers an activity, under the name of its function or method such as "shop.Charge" or "shop.Desk.Charge" unless
+// [Named] gives another.
+func Activity[I, O any](f func(context.Context, I) (O, error), opts ...RegisterOption) Option {
+	return func(c *config) {
+		if name, ok := c.name(f, opts); ok {
+			c.addActivity(name, typed(f))
+		}
+	}
+}
+
+// Namespace is the namespace whose queue the worker serves. Defaults to "default".
+func Namespace(name string) Option {
+	return func(c *config) { c.namespace = protocol.Namespace(name) }
+}
+
+// Identity names the worker. No two that run at once may share it. Defaults to host, process and a random part.
+func Identity(id string) Option { return func(c *config) { c.identity = id } }
+
+// Logger receives what an operator should know, and is what workflows and activities log to. Defaults to [slog.Default].
+func Logger(log *slog.Logger) Option { return func(c *config) { c.log = log } }
+
+// Slots is how many activities the worker runs at once. Defaults to [DefaultSlots]. It takes no task that it has no free slot
+// for. 0 makes a worker that runs workflows only.
+func Slots(n int) Option { return func(c *config) { c.slots = n } }
+
+// WorkflowSlots is how many steps of workflows the worker takes at once. Defaults to [DefaultWorkflowSlots]. When all are
+// taken, the step goes to another worker or waits in the task stream.
+func WorkflowSlots(n int) Option { return func(c *config) { c.workflowSlots = n } }
+
+// CacheSize is how many runs the worker keeps in memory between their steps. Defaults to [DefaultCacheSize]. A run that is
+// not in memory is replayed from its history.
+func CacheSize(n int) Option { return func(c *config) { c.cacheSize = n } }
+
+// Grace is how long running activities may take to end after the worker was asked to stop. Defaults to [DefaultGrace]. One
+// that takes longer is canceled, and another worker starts it anew.
+func Grace(d time.Duration) Option { return func(c *config) { c.grace = d } }
+
+// BlobThreshold is the size in bytes above which a payload travels through the object store. Defaults to
+// [DefaultBlobThreshold].
+func BlobThreshold(n int) Option { return func(c *config) { c.blobThreshold = n } }
+
+// OnReady is called once the worker takes tasks.
+func OnReady(f func()) Option { return func(c *config) { c.onReady = f } }

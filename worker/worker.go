@@ -1,0 +1,180 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// SDK names this SDK and its version to the orchestrator.
+const SDK = "go/0.1.0"
+
+// Worker serves one task queue. Create it with [New] and run it once.
+type Worker struct {
+	config
+
+	queue string
+	open  func(context.Context, protocol.Namespace) (Store, error)
+	store Store
+	cache *cache
+
+	steps    chan struct{} // a token for each step of a workflow that is being taken
+	running  sync.WaitGroup
+	draining chan struct{} // closed when the worker begins to stop
+
+	mu         sync.Mutex
+	executions map[execKey]*execution
+}
+
+func newWorker(queue string, opts []Option, open func(context.Context, protocol.Namespace) (Store, error)) *Worker {
+	w := &Worker{
+		config: defaults(), queue: queue, open: open,
+		draining: make(chan struct{}), executions: make(map[execKey]*execution),
+	}
+	for _, o := range opts {
+		o(&w.config)
+	}
+	if w.identity == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			host = "unknown"
+		}
+		w.identity = fmt.Sprintf("%s-%d-%s", host, os.Getpid(), uuid.NewString()[:8])
+	}
+	for _, build := range w.registry.make {
+		build(w.log)
+	}
+	w.log = w.log.With("queue", queue, "worker", w.identity)
+	w.cache = newCache(w.cacheSize)
+	w.steps = make(chan struct{}, max(w.workflowSlots, 1))
+	return w
+}
+
+// ID is the worker's name.
+func (w *Worker) ID() string { return w.identity }
+
+// Run takes tasks until ctx ends, then drains: it takes no more, lets what runs come to its end (activities for as long as
+// [Grace] allows) and returns nil. It returns an error at once when the options are wrong or NATS cannot be used, and must
+// be called once.
+func (w *Worker) Run(ctx context.Context) error {
+	if err := w.validate(); err != nil {
+		return err
+	}
+	var err error
+	if w.store, err = w.open(ctx, w.namespace); err != nil {
+		return err
+	}
+	work, cut := context.WithCancel(context.WithoutCancel(ctx))
+	defer cut()
+	stop, err := w.start(ctx, work)
+	if err != nil {
+		stop(ctx)
+		return err
+	}
+	w.log.Info("worker ready", "workflows", len(w.registry.workflows), "activities", len(w.registry.activities))
+	w.onReady()
+	<-ctx.Done()
+	w.drain(stop, cut)
+	return nil
+}
+
+func (w *Worker) validate() error {
+	errs := append([]error{w.namespace.Validate(), protocol.ValidateID("queue", w.queue)}, w.errs...)
+	if len(w.registry.workflows)+len(w.registry.activities) == 0 {
+		errs = append(errs, protocol.Errorf(protocol.CodeBadRequest, "the worker has nothing to run").
+			WithHint("pass worker.Workflow(f) or worker.Activity(f) to worker.New"))
+	}
+	return errors.Join(errs...)
+}
+
+// start takes up everything that the worker serves. stop ends it again, in reverse order, and must be called even after an
+// error.
+func (w *Worker) start(ctx, work context.Context) (stop func(context.Context), err error) {
+	var stops []func(context.Context)
+	stop = func(ctx context.Context) {
+		for i := len(stops) - 1; i >= 0; i-- {
+			stops[i](ctx)
+		}
+	}
+	plain := func(f func(), err error) error {
+		if err == nil {
+			stops = append(stops, func(context.Context) { f() })
+		}
+		return err
+	}
+	pull := func(kind protocol.TaskKind, slots int, handle func(context.Context, Task)) error {
+		f, err := w.store.Pull(ctx, kind, w.queue, slots, func(t Task) {
+			go handle(work, t)
+		})
+		if err == nil {
+			stops = append(stops, f)
+		}
+		return err
+	}
+	if len(w.registry.workflows) > 0 {
+		err := plain(w.store.ServeWorkflowTasks(w.queue, w.identity, func(t *protocol.WorkflowTask, respond Responder) {
+			w.takeWorkflowTask(work, t, respond)
+		}))
+		if err != nil {
+			return stop, err
+		}
+		if err := pull(protocol.TaskWorkflow, w.workflowSlots, w.answerCall); err != nil {
+			return stop, err
+		}
+	}
+	if len(w.registry.activities) > 0 && w.slots > 0 {
+		if err := plain(w.store.OnCancel(w.queue, w.cancelActivity)); err != nil {
+			return stop, err
+		}
+		if err := pull(protocol.TaskActivity, w.slots, w.runActivity); err != nil {
+			return stop, err
+		}
+	}
+	err = w.store.PutWorker(ctx, w.row())
+	stops = append(stops, func(ctx context.Context) {
+		if err := w.store.PruneWorker(ctx, w.queue, w.identity); err != nil {
+			w.log.Debug("the worker's row could not be removed; an orchestrator will", "error", err)
+		}
+	})
+	return stop, err
+}
+
+func (w *Worker) row() protocol.Worker {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return protocol.Worker{
+		ID: w.identity, Queue: w.queue, Workflows: w.registry.workflowNames(), Activities: w.registry.activityNames(),
+		Host: host, PID: os.Getpid(), SDK: SDK, Started: time.Now().UTC(),
+	}
+}
+
+// drain stops in good order. Activities that do not end in time are cut off: their tasks go back to the queue.
+func (w *Worker) drain(stop func(context.Context), cut context.CancelFunc) {
+	close(w.draining)
+	ctx, cancel := context.WithTimeout(context.Background(), w.grace)
+	defer cancel()
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		stop(ctx)
+		w.running.Wait()
+	}()
+	select {
+	case <-stopped:
+	case <-ctx.Done():
+		w.log.Warn("activities are still running; they are cut off and will be started anew")
+		cut()
+		<-stopped
+	}
+	w.cache.close()
+	w.log.Info("worker stopped")
+}

@@ -1,0 +1,183 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/millrace-dev/millrace/protocol"
+	"github.com/millrace-dev/millrace/worker/replay"
+)
+
+// progressEvery is how often a worker says that it is still at a step. The orchestrator gives a silent one up after 2 s.
+const progressEvery = 500 * time.Millisecond
+
+// takeWorkflowTask takes one step of a workflow, or refuses it at once: a refused step costs nothing and goes elsewhere.
+func (w *Worker) takeWorkflowTask(ctx context.Context, task *protocol.WorkflowTask, respond Responder) {
+	refuse := func(r protocol.Refusal) { w.respond(task, respond, &protocol.WorkflowTaskAnswer{Refusal: r}) }
+	select {
+	case <-w.draining:
+		refuse(protocol.RefusalDraining)
+		return
+	default:
+	}
+	select {
+	case w.steps <- struct{}{}:
+	default:
+		refuse(protocol.RefusalBusy)
+		return
+	}
+	w.running.Add(1)
+	go func() {
+		defer w.running.Done()
+		done := w.showProgress(task, respond)
+		answer := w.answerInTime(ctx, task)
+		done()
+		w.respond(task, respond, answer)
+	}()
+}
+
+func (w *Worker) respond(task *protocol.WorkflowTask, respond Responder, a *protocol.WorkflowTaskAnswer) {
+	a.Worker, a.SDK = w.identity, SDK
+	if err := respond(a); err != nil {
+		w.log.Warn("a workflow task could not be answered; it will come again", "workflow_id", task.Workflow, "error", err)
+	}
+}
+
+// showProgress tells the orchestrator now and then that the step is under way, until done is called. Nothing is sent after
+// that: the answer must be the last word.
+func (w *Worker) showProgress(task *protocol.WorkflowTask, respond Responder) (done func()) {
+	var mu sync.Mutex
+	ended := false
+	var timer *time.Timer
+	mu.Lock()
+	defer mu.Unlock()
+	timer = time.AfterFunc(progressEvery, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if !ended {
+			w.respond(task, respond, &protocol.WorkflowTaskAnswer{Progress: true})
+			timer.Reset(progressEvery)
+		}
+	})
+	return func() {
+		mu.Lock()
+		defer mu.Unlock()
+		ended = true
+		timer.Stop()
+	}
+}
+
+// answerInTime takes the step in a goroutine of its own. Workflow code that blocks on something other than this SDK, such as
+// a Go channel, cannot be stopped: the step fails and says so, and the goroutine and its slot are lost to the worker until
+// the code returns.
+func (w *Worker) answerInTime(ctx context.Context, task *protocol.WorkflowTask) *protocol.WorkflowTaskAnswer {
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(task.Timeout))
+	defer cancel()
+	answered := make(chan *protocol.WorkflowTaskAnswer, 1)
+	go func() {
+		defer func() { <-w.steps }()
+		answered <- w.step(ctx, task)
+	}()
+	select {
+	case a := <-answered:
+		return a
+	case <-ctx.Done():
+	}
+	w.log.Error("workflow code did not yield in time", "workflow_id", task.Workflow, "run_id", task.Run,
+		"workflow_type", task.Type, "timeout", task.Timeout)
+	return failedTask(protocol.CauseWorkflowPanic, &protocol.Failure{
+		Source: "go", Message: fmt.Sprintf("the code of workflow %s did not yield within %s: it blocks on something other than "+
+			"the workflow package (a Go channel, a mutex, I/O) or computes for too long", task.Type, task.Timeout),
+	})
+}
+
+func failedTask(cause protocol.TaskFailedCause, f *protocol.Failure) *protocol.WorkflowTaskAnswer {
+	return &protocol.WorkflowTaskAnswer{Cause: cause, Failure: f}
+}
+
+// step runs the workflow's code over the task's events, on the run in the cache or on a new one.
+func (w *Worker) step(ctx context.Context, task *protocol.WorkflowTask) *protocol.WorkflowTaskAnswer {
+	program, ok := w.registry.workflows[task.Type]
+	if !ok {
+		return failedTask(protocol.CauseUnknownType, w.unknown("workflow", task.Type, w.registry.workflowNames()))
+	}
+	run, refusal := w.runFor(task, program)
+	if refusal != "" {
+		return &protocol.WorkflowTaskAnswer{Refusal: refusal}
+	}
+	events, err := w.eventsOf(ctx, task)
+	if err != nil {
+		run.Close()
+		return failedTask(protocol.CauseWorkflowPanic, protocol.NewFailure(fmt.Errorf("read the run's history: %w", err)))
+	}
+	answer := run.Step(events)
+	if answer.Failure != nil {
+		run.Close()
+		return failedTask(answer.Cause, answer.Failure)
+	}
+	if err := w.offload(ctx, task, answer.Commands); err != nil {
+		run.Close()
+		return failedTask(protocol.CauseWorkflowPanic, protocol.NewFailure(fmt.Errorf("store a large payload: %w", err)))
+	}
+	if run.Closed() {
+		run.Close()
+	} else {
+		w.cache.put(&cached{id: task.Run, run: run, nonce: task.Nonce})
+	}
+	return &protocol.WorkflowTaskAnswer{Commands: answer.Commands}
+}
+
+// runFor finds the run that a task continues. A cached run counts only if the last step that it took here is the last one that
+// was recorded: the nonces tell. Any other must be forgotten, because what it saw may never have happened.
+func (w *Worker) runFor(task *protocol.WorkflowTask, p program) (*replay.Run, protocol.Refusal) {
+	c := w.cache.take(task.Run)
+	if task.Base != "" && c != nil && c.nonce == task.Base && c.run.LastEvent() == task.After {
+		return c.run, ""
+	}
+	if c != nil {
+		c.run.Close()
+	}
+	if task.Base != "" {
+		return nil, protocol.RefusalCacheMiss
+	}
+	return replay.New(p), ""
+}
+
+// eventsOf returns the task's events with what the code will read at hand: the part of the history that was too large for the
+// task, and the payloads that lie in the object store.
+func (w *Worker) eventsOf(ctx context.Context, task *protocol.WorkflowTask) ([]protocol.Event, error) {
+	var events []protocol.Event
+	for after := int64(0); after < task.Omitted; {
+		var page protocol.HistoryPage
+		req := protocol.HistoryRequest{ID: task.Workflow, Run: task.Run, After: after}
+		if err := w.store.Request(ctx, protocol.EndpointHistory, req, &page); err != nil {
+			return nil, err
+		}
+		for _, e := range page.Events {
+			if e.ID <= task.Omitted {
+				events = append(events, e)
+			}
+			after = e.ID
+		}
+		if len(page.Events) == 0 {
+			return nil, protocol.Errorf(protocol.CodeUnavailable, "the history ends before event %d", task.Omitted)
+		}
+	}
+	events = append(events, task.Events...)
+	return events, w.fetchEvents(ctx, events)
+}
+
+// unknown says that a type is not registered here, and what is.
+func (w *Worker) unknown(what, name string, known []string) *protocol.Failure {
+	has := "knows none"
+	if len(known) > 0 {
+		has = "knows " + strings.Join(known, ", ")
+	}
+	return &protocol.Failure{
+		Source: "go", Message: fmt.Sprintf("no %s %q on worker %s of queue %q, which %s", what, name, w.identity, w.queue, has),
+		Application: &protocol.ApplicationFailure{Type: string(protocol.CodeUnknownType)},
+	}
+}
