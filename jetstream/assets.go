@@ -75,7 +75,21 @@ func Create(ctx context.Context, nc *nats.Conn, ns protocol.Namespace, o Options
 		})
 		return err
 	})
-	return s, wrap(group.Wait())
+	if err := group.Wait(); err != nil {
+		return nil, wrap(err)
+	}
+	return s, s.keepTasks(ctx)
+}
+
+// keepTasks puts one message into the task stream that nobody ever takes. A stream whose last message is removed deletes its
+// block file and makes a new one: 0.7 ms of the server's time for every task of a queue that is idle otherwise, and the
+// stream's lock is held meanwhile. With this message the stream is never empty.
+func (s *Store) keepTasks(ctx context.Context) error {
+	_, err := s.js.Publish(ctx, s.ns.Task("keep", "", "keep"), nil)
+	if waiting(err) {
+		return nil // another node, or an earlier start, has put it there
+	}
+	return wrap(err)
 }
 
 // decide writes the namespace's configuration, or reads the one that is there.

@@ -1,0 +1,56 @@
+# Needs Go and nothing else: the tools come pinned through cmd/tools.mod, which keeps them out of users' module graphs.
+TOOL := go tool -modfile=cmd/tools.mod
+LINT := $(TOOL) golangci-lint
+# gotestsum shows less while all is well. TEST="go test" shows everything.
+TEST ?= $(TOOL) gotestsum --format pkgname-and-test-fails --
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: check
+check: vet lint arch unit ## Everything to run before a commit: vet, format and lint, architecture, unit tests
+
+.PHONY: vet
+vet: ## Let the Go tool look for mistakes
+	go vet ./...
+
+.PHONY: lint
+lint: ## Check format and style
+	$(LINT) run
+
+.PHONY: fmt
+fmt: ## Format the code
+	$(LINT) fmt
+
+.PHONY: arch
+arch: ## Check who imports whom
+	$(TEST) ./test/arch/...
+
+.PHONY: unit
+unit: ## Run the tests that are quick
+	$(TEST) -short ./...
+
+.PHONY: test
+test: ## Run every test
+	$(TEST) ./...
+
+.PHONY: race
+race: ## Run every test with the race detector
+	$(TEST) -race ./...
+
+.PHONY: golden
+golden: ## Rewrite every golden file; review the difference like code
+	@for p in $$(git grep -l 'flag.Bool("rewrite"' -- '*_test.go' | xargs -n1 dirname | sort -u); do go test ./$$p -rewrite || exit 1; done
+
+.PHONY: bench
+bench: ## Run the benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: cover
+cover: ## Measure how much of the code the tests run, into coverage.html
+	$(TEST) -short -coverpkg=./... -coverprofile=coverage.out ./...
+	go tool cover -html=coverage.out -o coverage.html
+	go tool cover -func=coverage.out | tail -1
