@@ -99,8 +99,8 @@ func TestPaperTables(t *testing.T) {
 		typ := reflect.TypeOf(s.value)
 		row := regexp.MustCompile(`(?m)^\| ` + typ.Name() + ` \|.*$`).FindString(text)
 		var want []string
-		for i := range typ.NumField() {
-			name, rest, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
+		for f := range typ.Fields() {
+			name, rest, _ := strings.Cut(f.Tag.Get("json"), ",")
 			field := "`" + name + "`"
 			if rest != "" {
 				field += "?"

@@ -1,0 +1,17 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestAlone(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	if err := alone(t.Context(), &out, t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
+	if out.String() != "Hello Ada\n" {
+		t.Errorf("got %q", out.String())
+	}
+}

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+
+	"github.com/nats-io/nats.go"
+	"github.com/synadia-io/orbit.go/natscontext"
+
+	"github.com/millrace-dev/millrace/orchestrator/client"
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// connect connects to NATS as the flags, the environment or a saved context say, in the manner of the nats CLI.
+func (a *app) connect(opts ...nats.Option) (*nats.Conn, error) {
+	opts = append([]nats.Option{nats.Name("millrace " + Version()), nats.Timeout(a.Timeout)}, opts...)
+	if a.Creds != "" {
+		opts = append(opts, nats.UserCredentials(a.Creds))
+	}
+	if a.Server == "" && a.Context != "" {
+		nc, _, err := natscontext.Connect(a.Context, opts...)
+		return nc, explain(err, "context "+a.Context)
+	}
+	url := a.Server
+	if url == "" {
+		url = nats.DefaultURL
+	}
+	nc, err := nats.Connect(url, opts...)
+	return nc, explain(err, url)
+}
+
+// explain turns a failed connection into a sentence and a hint.
+func explain(err error, where string) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, nats.ErrNoServers), errors.Is(err, nats.ErrTimeout):
+		return protocol.Errorf(protocol.CodeUnavailable, "no NATS server answers at %s", where).
+			WithHint("start one with `millrace dev`, or name yours with --server or --context")
+	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired):
+		return protocol.Errorf(protocol.CodeUnavailable, "the NATS server at %s refuses these credentials", where).
+			WithHint("pass --creds FILE, or a --context that has them")
+	case errors.Is(err, fs.ErrNotExist):
+		return protocol.Errorf(protocol.CodeBadRequest, "there is no %s: %v", where, err).WithHint("`nats context ls` lists them")
+	}
+	return protocol.Errorf(protocol.CodeUnavailable, "cannot connect to %s: %v", where, err)
+}
+
+// client connects and returns a client; done closes the connection.
+func (a *app) client() (c *client.Client, done func(), err error) {
+	nc, err := a.connect()
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err = client.New(nc, client.Namespace(a.Namespace))
+	if err != nil {
+		nc.Close()
+		return nil, nil, err
+	}
+	return c, nc.Close, nil
+}

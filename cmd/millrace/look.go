@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/millrace-dev/millrace/orchestrator/client"
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// look runs a call that only reads.
+func look[T any](ctx context.Context, a *app, read func(context.Context, *client.Client) (T, error), print func(T) error) error {
+	c, done, err := a.client()
+	if err != nil {
+		return err
+	}
+	defer done()
+	ctx, cancel := context.WithTimeout(ctx, a.Timeout)
+	defer cancel()
+	v, err := read(ctx, c)
+	if err != nil {
+		return err
+	}
+	if a.JSON {
+		return printJSON(a.out, v)
+	}
+	return print(v)
+}
+
+// describeCmd shows a run's present state.
+type describeCmd struct{ one }
+
+// Run prints it.
+func (d *describeCmd) Run(ctx context.Context, a *app) error {
+	return look(ctx, a, func(ctx context.Context, c *client.Client) (protocol.Description, error) {
+		return c.Describe(ctx, d.ID, d.to()...)
+	}, a.describe)
+}
+
+func (a *app) describe(d protocol.Description) error {
+	w := a.out
+	fmt.Fprintf(w, "workflow  %s\nrun       %s\ntype      %s\nqueue     %s\nstatus    %s\nstarted   %s ago\nevents    %d\n",
+		d.ID, d.Run, d.Type, d.Queue, d.Status, ago(d.Started), d.HistoryLength)
+	if d.CancelRequested {
+		fmt.Fprintln(w, "asked to stop")
+	}
+	if o := d.Outcome; o != nil && o.Failure != nil {
+		fmt.Fprintf(w, "failure   %v\n", o.Failure)
+	} else if o != nil {
+		fmt.Fprintf(w, "result    %s\n", payloadText(o.Result))
+	}
+	if t := d.Task; t != nil {
+		a.describeTask(t)
+	}
+	for _, t := range d.Timers {
+		fmt.Fprintf(w, "timer     %s fires at %s\n", t.TimerID, t.FireAt.Local().Format("2006-01-02 15:04:05")) //nolint:gosmopolitan // for the person here
+	}
+	for _, p := range d.Activities {
+		fmt.Fprintf(w, "activity  %s %s, attempt %d%s, scheduled %s ago\n", p.ActivityID, p.Type, p.Attempt, limit(p.MaximumAttempts), ago(p.Scheduled))
+		if p.LastFailure != nil {
+			fmt.Fprintf(w, "          last failure: %v\n", p.LastFailure)
+		}
+	}
+	return nil
+}
+
+func limit(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" of %d", n)
+}
+
+// describeTask shows a step that waits or fails. A report of several lines, such as the two columns of a nondeterministic
+// change, stays as it is.
+func (a *app) describeTask(t *protocol.PendingTask) {
+	if t.Failure == nil {
+		fmt.Fprintln(a.out, "waits for a worker")
+		return
+	}
+	fmt.Fprintf(a.out, "its step fails, attempt %d is next (%s)\n", t.Attempt, t.Cause)
+	for line := range strings.Lines(t.Failure.Message) {
+		fmt.Fprint(a.out, "  ", line)
+	}
+	fmt.Fprintln(a.out)
+	if t.Failure.Stack != "" {
+		fmt.Fprintln(a.out, t.Failure.Stack)
+	}
+}
+
+// listCmd lists runs.
+type listCmd struct {
+	Status string `help:"Only runs in this state: Running, Completed, Failed, Canceled, Terminated or TimedOut."`
+	Type   string `help:"Only this workflow type."`
+	Queue  string `help:"Only this queue." short:"q"`
+	Limit  int    `help:"At most this many." default:"50"`
+}
+
+// Run prints them, newest first.
+func (l *listCmd) Run(ctx context.Context, a *app) error {
+	return look(ctx, a, func(ctx context.Context, c *client.Client) (protocol.ListPage, error) {
+		page := protocol.ListPage{Runs: []protocol.Row{}}
+		req := protocol.ListRequest{
+			Status: protocol.Status(l.Status), Type: l.Type, Queue: l.Queue, Limit: min(l.Limit, 1000),
+		}
+		for row, err := range c.List(ctx, req) {
+			if err != nil || len(page.Runs) == l.Limit {
+				return page, err
+			}
+			page.Runs = append(page.Runs, row)
+		}
+		return page, nil
+	}, func(p protocol.ListPage) error {
+		return table(a.out, "WORKFLOW\tTYPE\tQUEUE\tSTATUS\tSTARTED\tTOOK\tEVENTS", func(line func(string, ...any)) {
+			for _, r := range p.Runs {
+				took := ""
+				if !r.Closed.IsZero() {
+					took = r.Closed.Sub(r.Started).Round(1e6).String()
+				}
+				line("%s\t%s\t%s\t%s\t%s ago\t%s\t%d", short(r.ID, 48), r.Type, r.Queue, r.Status, ago(r.Started), took, r.HistoryLength)
+			}
+		})
+	})
+}
+
+// workersCmd lists workers.
+type workersCmd struct {
+	Queue string `arg:"" optional:"" help:"Only this queue."`
+}
+
+// Run prints them.
+func (l *workersCmd) Run(ctx context.Context, a *app) error {
+	return look(ctx, a, func(ctx context.Context, c *client.Client) (protocol.WorkersAnswer, error) {
+		w, err := c.Workers(ctx, l.Queue)
+		return protocol.WorkersAnswer{Workers: append([]protocol.Worker{}, w...)}, err
+	}, func(ans protocol.WorkersAnswer) error {
+		return table(a.out, "WORKER\tQUEUE\tWORKFLOWS\tACTIVITIES\tSDK\tUP", func(line func(string, ...any)) {
+			for _, w := range ans.Workers {
+				line("%s\t%s\t%s\t%s\t%s\t%s", w.ID, w.Queue, strings.Join(w.Workflows, ","), strings.Join(w.Activities, ","), w.SDK, ago(w.Started))
+			}
+		})
+	})
+}

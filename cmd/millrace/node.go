@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/millrace-dev/millrace/orchestrator"
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// stopTimeout is how long a node may take to hand its shards over.
+const stopTimeout = 10 * time.Second
+
+// devCmd runs everything in this process.
+type devCmd struct {
+	Dir    string `help:"Directory of the data." default:"millrace-data" type:"path"`
+	Listen string `help:"Address to listen on." default:"127.0.0.1:4222"`
+	Sync   string `help:"When to flush to disk: always, or an interval such as 100ms." default:"always"`
+	Shards int    `help:"Shards of a new namespace." default:"8"`
+}
+
+// Run runs until it is interrupted.
+func (d *devCmd) Run(ctx context.Context, a *app) error {
+	srv, err := orchestrator.Start(context.WithoutCancel(ctx), orchestrator.Options{
+		Dir: d.Dir, Listen: d.Listen, Sync: d.Sync, Shards: d.Shards,
+		Namespace: protocol.Namespace(a.Namespace), Logger: a.logger(),
+	})
+	if err != nil {
+		return err
+	}
+	if a.JSON {
+		err = printJSON(a.out, map[string]string{"url": srv.URL(), "dir": d.Dir, "namespace": a.Namespace})
+	} else {
+		dir := d.Dir
+		if abs, absErr := filepath.Abs(dir); absErr == nil {
+			dir = abs
+		}
+		_, err = fmt.Fprintf(a.out, `Millrace runs. Stop it with ctrl-C.
+
+  NATS        %s
+  data        %s
+  namespace   %s
+
+  look        nats --server %s micro ls
+  workflows   millrace --server %s list
+`, srv.URL(), dir, a.Namespace, srv.URL(), srv.URL())
+	}
+	return errors.Join(err, untilDone(ctx, srv))
+}
+
+// serveCmd runs a node on somebody's NATS.
+type serveCmd struct {
+	Shards   int    `help:"Shards of a new namespace." default:"8"`
+	Replicas int    `help:"Copies that NATS keeps of a new namespace's streams." default:"1" enum:"1,3,5"`
+	Node     string `help:"Name of this node."`
+}
+
+// Run runs until it is interrupted.
+func (s *serveCmd) Run(ctx context.Context, a *app) error {
+	nc, err := a.connect(nats.MaxReconnects(-1), nats.ReconnectWait(250*time.Millisecond))
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	srv, err := orchestrator.Attach(context.WithoutCancel(ctx), nc, orchestrator.Options{
+		Namespace: protocol.Namespace(a.Namespace), Shards: s.Shards, Replicas: s.Replicas, Node: s.Node, Logger: a.logger(),
+	})
+	if err != nil {
+		return err
+	}
+	a.logger().Info("node ready", "nats", nc.ConnectedUrlRedacted(), "namespace", a.Namespace)
+	return untilDone(ctx, srv)
+}
+
+// untilDone waits for an interrupt and hands the node's shards over.
+func untilDone(ctx context.Context, srv *orchestrator.Server) error {
+	select {
+	case <-ctx.Done():
+	case <-srv.Done():
+		return protocol.Errorf(protocol.CodeInternal, "the node stopped by itself")
+	}
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	return srv.Stop(stop)
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/millrace-dev/millrace/orchestrator/client"
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// startCmd starts a workflow.
+type startCmd struct {
+	Type       string        `arg:"" help:"Workflow type, such as shop.Checkout."`
+	ID         string        `help:"Workflow ID; made up when not given."`
+	Queue      string        `help:"Task queue whose workers run it." short:"q" required:""`
+	Input      string        `help:"Its argument, as JSON; @FILE reads a file." short:"i" placeholder:"JSON"`
+	RequestID  string        `help:"Makes the same command harmless a second time."`
+	RunTimeout time.Duration `help:"End the run as timed out after this long."`
+	Wait       bool          `help:"Wait for the result, however long it takes." short:"w"`
+	Force      bool          `help:"Start even if no worker is there to run it now."`
+}
+
+// Run starts the workflow, and waits for it if asked.
+func (s *startCmd) Run(ctx context.Context, a *app) error {
+	input, err := inputFlag(s.Input)
+	if err != nil {
+		return err
+	}
+	c, done, err := a.client()
+	if err != nil {
+		return err
+	}
+	defer done()
+	asking, cancel := context.WithTimeout(ctx, a.Timeout)
+	defer cancel()
+	if !s.Force {
+		if err := canRun(asking, c, s.Queue, s.Type); err != nil {
+			return err
+		}
+	}
+	run, err := client.StartNamed[json.RawMessage](asking, c, s.Type, input, s.options()...)
+	if err != nil {
+		return err
+	}
+	if !s.Wait {
+		return a.started(run.ID(), run.RunID())
+	}
+	result, err := run.Wait(ctx)
+	if errors.Is(err, context.Canceled) {
+		return protocol.Errorf(protocol.CodeTimeout, "stopped waiting; the workflow goes on").
+			WithHint("millrace show %s", run.ID())
+	}
+	if err != nil {
+		return err
+	}
+	if a.JSON {
+		return printJSON(a.out, map[string]any{"id": run.ID(), "run_id": run.RunID(), "result": result})
+	}
+	_, err = fmt.Fprintln(a.out, string(result))
+	return err
+}
+
+func (s *startCmd) options() []client.StartOption {
+	opts := []client.StartOption{client.ID(s.ID), client.Queue(s.Queue), client.RequestID(s.RequestID)}
+	if s.RunTimeout > 0 {
+		opts = append(opts, client.RunTimeout(s.RunTimeout))
+	}
+	return opts
+}
+
+func (a *app) started(id, run string) error {
+	if a.JSON {
+		return printJSON(a.out, map[string]string{"id": id, "run_id": run})
+	}
+	_, err := fmt.Fprintf(a.out, "started %s\nrun     %s\n", id, run)
+	return err
+}
+
+// inputFlag reads a JSON value from a flag, or from the file that it names.
+func inputFlag(s string) (protocol.Payload, error) {
+	data := []byte(s)
+	if name, ok := strings.CutPrefix(s, "@"); ok {
+		var err error
+		if data, err = os.ReadFile(name); err != nil { //nolint:gosec // the person at the keyboard names the file
+			return protocol.Payload{}, protocol.Errorf(protocol.CodeBadRequest, "cannot read the input: %v", err)
+		}
+	}
+	if len(data) == 0 {
+		return protocol.Payload{}, nil
+	}
+	return protocol.JSONPayload(data)
+}
+
+// canRun reports whether somebody is there to run the workflow. A start is durable and could wait for a worker, but at a
+// keyboard a misspelt name is more likely than a worker that comes later.
+func canRun(ctx context.Context, c *client.Client, queue, typ string) error {
+	workers, err := c.Workers(ctx, queue)
+	if err != nil {
+		return err
+	}
+	if len(workers) == 0 {
+		return protocol.Errorf(protocol.CodeNoWorker, "no worker serves the queue %q", queue).
+			WithHint("start a worker on it, list the queues with `millrace workers`, or add --force to let the workflow wait")
+	}
+	var known []string
+	for _, w := range workers {
+		if slices.Contains(w.Workflows, typ) {
+			return nil
+		}
+		known = append(known, w.Workflows...)
+	}
+	slices.Sort(known)
+	known = slices.Compact(known)
+	hint := "no workflow at all is registered there; add --force to let this one wait"
+	if len(known) > 0 {
+		hint = "one that is known there: " + strings.Join(known, ", ") + "; or add --force to let this one wait"
+	}
+	return protocol.Errorf(protocol.CodeUnknownType, "no worker on the queue %q knows the workflow %q", queue, typ).WithHint("%s", hint)
+}
