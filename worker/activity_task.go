@@ -23,8 +23,9 @@ func (w *Worker) runActivity(ctx context.Context, t Task) {
 	if lost > 0 {
 		task.LastFailure = silent(task.Attempt - 1)
 	}
-	alive := w.keepAlive(t)
-	defer alive()
+	// The broker hears that the task is being worked on, or it would give it to another worker.
+	stop := tick(w.store.AckWait()/3, func() { w.settle(t.InProgress()) })
+	defer stop()
 	result := protocol.ActivityResult{
 		Run: task.Run, ScheduledID: task.ScheduledID, Attempt: task.Attempt, Worker: w.identity,
 		Started: time.Now().UTC(), LastFailure: task.LastFailure,
@@ -54,25 +55,6 @@ func (w *Worker) runActivity(ctx context.Context, t Task) {
 func silent(attempt int) *protocol.Failure {
 	return protocol.TimeoutError(protocol.TimeoutHeartbeat,
 		fmt.Sprintf("the worker that ran attempt %d stopped responding", attempt), nil)
-}
-
-// keepAlive tells the broker that the task is being worked on, until stop is called.
-func (w *Worker) keepAlive(t Task) (stop func()) {
-	every := w.store.AckWait() / 3
-	var timer *time.Timer
-	done := make(chan struct{})
-	timer = time.AfterFunc(every, func() {
-		select {
-		case <-done:
-		default:
-			w.settle(t.InProgress())
-			timer.Reset(every)
-		}
-	})
-	return func() {
-		close(done)
-		timer.Stop()
-	}
 }
 
 // report stores the result until it is stored, or the worker is cut off. A result that is too large for a message went to the

@@ -147,11 +147,8 @@ func (e *execution) finish(ctx context.Context, o outcome) (protocol.Payload, *p
 	return protocol.Payload{}, protocol.NewFailure(o.err)
 }
 
-// panicked is a panic of user code, with its stack.
-type panicked struct {
-	value any
-	stack string
-}
+// panicked is a panic of user code.
+type panicked struct{ value any }
 
 // Error shows what was panicked with.
 func (p *panicked) Error() string { return fmt.Sprintf("panic: %v", p.value) }

@@ -31,13 +31,13 @@ func (e *execution) beat(details protocol.Payload) error {
 	}
 	e.stored = time.Now()
 	h := protocol.Heartbeat{Attempt: e.task.Attempt, Time: e.stored.UTC(), Details: details}
-	go func() {
+	e.w.running.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), e.w.store.AckWait())
 		defer cancel()
 		if err := e.w.store.PutHeartbeat(ctx, e.task.Run, e.task.ScheduledID, h); err != nil {
 			e.w.log.Warn("a heartbeat could not be stored", "activity_type", e.task.Type, "error", err)
 		}
-	}()
+	})
 	return nil
 }
 

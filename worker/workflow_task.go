@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/millrace-dev/millrace/protocol"
@@ -32,7 +31,10 @@ func (w *Worker) takeWorkflowTask(ctx context.Context, task *protocol.WorkflowTa
 	w.running.Add(1)
 	go func() {
 		defer w.running.Done()
-		done := w.showProgress(task, respond)
+		// The orchestrator hears now and then that the step is under way. The answer must be the last word.
+		done := tick(progressEvery, func() {
+			w.respond(task, respond, &protocol.WorkflowTaskAnswer{Progress: true})
+		})
 		answer := w.answerInTime(ctx, task)
 		done()
 		w.respond(task, respond, answer)
@@ -43,30 +45,6 @@ func (w *Worker) respond(task *protocol.WorkflowTask, respond Responder, a *prot
 	a.Worker, a.SDK = w.identity, SDK
 	if err := respond(a); err != nil {
 		w.log.Warn("a workflow task could not be answered; it will come again", "workflow_id", task.Workflow, "error", err)
-	}
-}
-
-// showProgress tells the orchestrator now and then that the step is under way, until done is called. Nothing is sent after
-// that: the answer must be the last word.
-func (w *Worker) showProgress(task *protocol.WorkflowTask, respond Responder) (done func()) {
-	var mu sync.Mutex
-	ended := false
-	var timer *time.Timer
-	mu.Lock()
-	defer mu.Unlock()
-	timer = time.AfterFunc(progressEvery, func() {
-		mu.Lock()
-		defer mu.Unlock()
-		if !ended {
-			w.respond(task, respond, &protocol.WorkflowTaskAnswer{Progress: true})
-			timer.Reset(progressEvery)
-		}
-	})
-	return func() {
-		mu.Lock()
-		defer mu.Unlock()
-		ended = true
-		timer.Stop()
 	}
 }
 
