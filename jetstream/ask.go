@@ -51,7 +51,9 @@ func (s *Store) Ask(ctx context.Context, workflow string, body protocol.InputBod
 	}
 }
 
-func awaitVerdict(ctx context.Context, future natsjs.PubAckFuture, verdicts <-chan *nats.Msg) (v protocol.Verdict, duplicate bool, err error) {
+func awaitVerdict(
+	ctx context.Context, future natsjs.PubAckFuture, verdicts <-chan *nats.Msg,
+) (v protocol.Verdict, duplicate bool, err error) {
 	stored := false
 	ok := future.Ok()
 	for {
@@ -72,7 +74,7 @@ func awaitVerdict(ctx context.Context, future natsjs.PubAckFuture, verdicts <-ch
 		case err := <-future.Err():
 			return v, false, wrap(err)
 		case <-ctx.Done():
-			if !stored || ctx.Err() == context.Canceled { //nolint:errorlint // a context's own error is never wrapped
+			if !stored || ctx.Err() == context.Canceled {
 				return v, false, wrap(ctx.Err())
 			}
 			return v, false, protocol.Errorf(protocol.CodeTimeout, "the request is stored, but no orchestrator has handled it in time").

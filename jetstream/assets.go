@@ -78,7 +78,10 @@ func Create(ctx context.Context, nc *nats.Conn, ns protocol.Namespace, o Options
 	if err := group.Wait(); err != nil {
 		return nil, wrap(err)
 	}
-	return s, s.keepTasks(ctx)
+	if err := s.keepTasks(ctx); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // keepTasks puts one message into the task stream that nobody ever takes. A stream whose last message is removed deletes its

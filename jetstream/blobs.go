@@ -27,7 +27,7 @@ func (s *Store) PutBlob(ctx context.Context, name string, r io.Reader) (protocol
 	if err != nil {
 		return protocol.Blob{}, wrap(err)
 	}
-	return protocol.Blob{Name: name, Size: int64(info.Size), SHA256: hex.EncodeToString(digest)}, nil //nolint:gosec // sizes are far below 2^63
+	return protocol.Blob{Name: name, Size: int64(info.Size), SHA256: hex.EncodeToString(digest)}, nil //nolint:gosec // < 2^63
 }
 
 // GetBlob opens a blob. The reader verifies what it read when it reaches the end: a digest that does not match is an error of

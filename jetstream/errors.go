@@ -27,8 +27,7 @@ func wrap(err error) error {
 	if err == nil {
 		return nil
 	}
-	var known *protocol.Error
-	if errors.As(err, &known) {
+	if _, known := errors.AsType[*protocol.Error](err); known {
 		return err
 	}
 	var e *protocol.Error

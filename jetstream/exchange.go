@@ -12,7 +12,9 @@ import (
 
 // Offer sends a workflow task to one worker, or to any of the queue when worker is empty, and waits for the answer. Code
 // no_worker says that nobody listens; timeout, that whoever took it gave no sign of life for the time of patience.
-func (s *Store) Offer(ctx context.Context, worker string, task *protocol.WorkflowTask, patience time.Duration) (*protocol.WorkflowTaskAnswer, error) {
+func (s *Store) Offer(
+	ctx context.Context, worker string, task *protocol.WorkflowTask, patience time.Duration,
+) (*protocol.WorkflowTaskAnswer, error) {
 	data, err := protocol.Marshal(task)
 	if err != nil {
 		return nil, err

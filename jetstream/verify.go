@@ -33,4 +33,5 @@ func (v *verifier) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Close implements [io.Closer].
 func (v *verifier) Close() error { return v.r.Close() }

@@ -235,7 +235,7 @@ func (s *shard) persist(what string, f func(context.Context) error) error {
 		if err == nil || s.ctx.Err() != nil {
 			return err
 		}
-		s.log.Warn("could not "+what+"; trying again", "error", err, "in", wait)
+		s.log.Warn("trying again", "what", what, "error", err, "in", wait)
 		select {
 		case <-time.After(wait):
 		case <-s.ctx.Done():

@@ -46,7 +46,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	}
 	ns, err := embedded.Start(embedded.Options{Dir: o.Dir, Listen: o.Listen, Sync: o.Sync})
 	if err != nil {
-		return nil, err
+		return nil, notStarted(err)
 	}
 	conn, err := ns.Conn(nats.Name("millrace node"))
 	if err != nil {
@@ -62,6 +62,19 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	s.nats = ns
 	go s.wait()
 	return s, nil
+}
+
+// notStarted gives the embedded server's error a code.
+func notStarted(err error) error {
+	e, ok := errors.AsType[*embedded.Error](err)
+	if !ok {
+		return fmt.Errorf("start NATS: %w", err)
+	}
+	code := protocol.CodeUnavailable
+	if e.Misuse {
+		code = protocol.CodeBadRequest
+	}
+	return protocol.Errorf(code, "%s", e.Reason).WithHint("%s", e.Hint)
 }
 
 // Attach runs a node on a NATS with JetStream that is there already. The connection stays the caller's: it must live until

@@ -26,9 +26,9 @@ func (a *actor) step(ctx context.Context, batch []item) error {
 		t := &taking{actor: a, batch: fresh, turn: a.w.Begin(inputs(fresh), a.shard.nonce(), now())}
 		ready := t.decide(ctx)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // the shard is given up: the next owner takes the step
 		}
-		err := a.commit(ctx, ready.Record)
+		err := a.commit(ready.Record)
 		if errors.Is(err, protocol.ErrConflict) {
 			// Another writer was first: another node that holds, or held, the lease. Nothing of this step happened.
 			batch = t.batch
@@ -37,7 +37,7 @@ func (a *actor) step(ctx context.Context, batch []item) error {
 		}
 		if protocol.AsError(err) != nil && protocol.AsError(err).Code == protocol.CodeTooLarge {
 			ready = t.tooLarge(err)
-			err = a.commit(ctx, ready.Record)
+			err = a.commit(ready.Record)
 		}
 		if err != nil {
 			return err
@@ -72,7 +72,7 @@ func (a *actor) split(batch []item) (fresh, again []item) {
 }
 
 // commit appends the record, which is the moment at which the step happens, and folds it into the workflow.
-func (a *actor) commit(ctx context.Context, r *protocol.Record) error {
+func (a *actor) commit(r *protocol.Record) error {
 	if r == nil {
 		return nil
 	}

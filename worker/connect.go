@@ -26,7 +26,9 @@ type natsStore struct{ *jetstream.Store }
 func (natsStore) AckWait() time.Duration { return jetstream.AckWait }
 
 // Pull implements [Store].
-func (s natsStore) Pull(ctx context.Context, kind protocol.TaskKind, queue string, slots int, handle func(Task)) (func(context.Context), error) {
+func (s natsStore) Pull(
+	ctx context.Context, kind protocol.TaskKind, queue string, slots int, handle func(Task),
+) (func(context.Context), error) {
 	p, err := s.PullTasks(ctx, kind, queue, slots, func(t *jetstream.Task) { handle(t) })
 	if err != nil {
 		return nil, err

@@ -61,7 +61,7 @@ func (w *Worker) execute(ctx context.Context, task *protocol.ActivityTask) (prot
 
 	done := make(chan outcome, 1)
 	go func() {
-		result, err := protect(f, activity.With(ctx, e.env(deadline)), task.Input)
+		result, err := protect(activity.With(ctx, e.env(deadline)), f, task.Input)
 		done <- outcome{result, err}
 	}()
 	select {
@@ -141,7 +141,8 @@ func (e *execution) finish(ctx context.Context, o outcome) (protocol.Payload, *p
 	if f := e.expired(); f != nil {
 		return protocol.Payload{}, f
 	}
-	if errors.Is(context.Cause(ctx), protocol.ErrCanceled) && (errors.Is(o.err, context.Canceled) || errors.Is(o.err, protocol.ErrCanceled)) {
+	stopped := errors.Is(o.err, context.Canceled) || errors.Is(o.err, protocol.ErrCanceled)
+	if stopped && errors.Is(context.Cause(ctx), protocol.ErrCanceled) {
 		return protocol.Payload{}, protocol.CanceledError("the activity was canceled")
 	}
 	return protocol.Payload{}, protocol.NewFailure(o.err)
@@ -159,7 +160,7 @@ func (p *panicked) ApplicationFailure() *protocol.ApplicationFailure {
 }
 
 // protect runs user code and turns a panic into an error: one activity must not take the worker down.
-func protect(f function, ctx context.Context, in protocol.Payload) (out protocol.Payload, err error) { //nolint:revive // the function comes first
+func protect(ctx context.Context, f function, in protocol.Payload) (out protocol.Payload, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			failure := protocol.NewFailure(&panicked{value: v})

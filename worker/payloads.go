@@ -17,7 +17,7 @@ func (w *Worker) fetch(ctx context.Context, p *protocol.Payload) error {
 	if err != nil {
 		return err
 	}
-	defer r.Close() //nolint:errcheck // the data was read and verified
+	defer r.Close()
 	data, err := io.ReadAll(r)
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -99,8 +100,8 @@ func (w *Worker) validate() error {
 func (w *Worker) start(ctx, work context.Context) (stop func(context.Context), err error) {
 	var stops []func(context.Context)
 	stop = func(ctx context.Context) {
-		for i := len(stops) - 1; i >= 0; i-- {
-			stops[i](ctx)
+		for _, f := range slices.Backward(stops) {
+			f(ctx)
 		}
 	}
 	plain := func(f func(), err error) error {

@@ -28,9 +28,7 @@ func (w *Worker) takeWorkflowTask(ctx context.Context, task *protocol.WorkflowTa
 		refuse(protocol.RefusalBusy)
 		return
 	}
-	w.running.Add(1)
-	go func() {
-		defer w.running.Done()
+	w.running.Go(func() {
 		// The orchestrator hears now and then that the step is under way. The answer must be the last word.
 		done := tick(progressEvery, func() {
 			w.respond(task, respond, &protocol.WorkflowTaskAnswer{Progress: true})
@@ -38,7 +36,7 @@ func (w *Worker) takeWorkflowTask(ctx context.Context, task *protocol.WorkflowTa
 		answer := w.answerInTime(ctx, task)
 		done()
 		w.respond(task, respond, answer)
-	}()
+	})
 }
 
 func (w *Worker) respond(task *protocol.WorkflowTask, respond Responder, a *protocol.WorkflowTaskAnswer) {

@@ -105,12 +105,10 @@ func fail(c *cli, s std, err error) {
 
 // describeError finds the code, the sentence and the hint in an error. A run that did not complete is an error of its own.
 func describeError(err error) *protocol.Error {
-	var known *protocol.Error
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*protocol.Error](err); ok {
 		return known
 	}
-	var f *protocol.Failure
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*protocol.Failure](err); ok {
 		return &protocol.Error{Code: "workflow_failed", Message: f.Error()}
 	}
 	if errors.Is(err, context.DeadlineExceeded) {

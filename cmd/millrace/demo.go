@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -44,12 +45,16 @@ func (c *demoCmd) Run(ctx context.Context, a *app) error {
 		c.narrate(a, &o)
 	}
 	r, err := demo.Run(ctx, o)
-	if err != nil {
-		return err // the data stay: they may tell why
+	if err != nil && !errors.Is(err, context.Canceled) {
+		_ = os.Remove(data) // if it is empty: otherwise it stays, and may tell why
+		return err
 	}
 	if c.Keep {
 		fmt.Fprintf(a.err, "data and logs: %s\n", data)
-	} else if err := os.RemoveAll(data); err != nil {
+	} else {
+		err = errors.Join(err, os.RemoveAll(data))
+	}
+	if err != nil {
 		return err
 	}
 	if err := a.showDemo(r); err != nil {
@@ -63,13 +68,13 @@ func (c *demoCmd) Run(ctx context.Context, a *app) error {
 
 // narrate tells what happens while it happens.
 func (c *demoCmd) narrate(a *app, o *demo.Options) {
-	began, clear := time.Now(), ""
+	began, erase := time.Now(), ""
 	if isTerminal(a.out) {
-		clear = "\r\033[K"
-		o.Progress = func(done, of int) { fmt.Fprintf(a.out, "%s        %d of %d pictures", clear, done, of) }
+		erase = "\r\033[K"
+		o.Progress = func(done, of int) { fmt.Fprintf(a.out, "%s        %d of %d pictures", erase, done, of) }
 	}
 	o.Say = func(format string, args ...any) {
-		fmt.Fprintf(a.out, "%s%5.1f s  %s\n", clear, time.Since(began).Seconds(), fmt.Sprintf(format, args...))
+		fmt.Fprintf(a.out, "%s%5.1f s  %s\n", erase, time.Since(began).Seconds(), fmt.Sprintf(format, args...))
 	}
 }
 

@@ -4,13 +4,16 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/millrace-dev/millrace/orchestrator/client"
 	"github.com/millrace-dev/millrace/protocol"
 )
 
 // look runs a call that only reads.
-func look[T any](ctx context.Context, a *app, read func(context.Context, *client.Client) (T, error), print func(T) error) error {
+func look[T any](
+	ctx context.Context, a *app, read func(context.Context, *client.Client) (T, error), show func(T) error,
+) error {
 	c, done, err := a.client()
 	if err != nil {
 		return err
@@ -25,7 +28,7 @@ func look[T any](ctx context.Context, a *app, read func(context.Context, *client
 	if a.JSON {
 		return printJSON(a.out, v)
 	}
-	return print(v)
+	return show(v)
 }
 
 // describeCmd shows a run's present state.
@@ -54,10 +57,11 @@ func (a *app) describe(d protocol.Description) error {
 		a.describeTask(t)
 	}
 	for _, t := range d.Timers {
-		fmt.Fprintf(w, "timer     %s fires at %s\n", t.TimerID, t.FireAt.Local().Format("2006-01-02 15:04:05")) //nolint:gosmopolitan // for the person here
+		fmt.Fprintf(w, "timer     %s fires at %s\n", t.TimerID, t.FireAt.Local().Format(time.DateTime))
 	}
 	for _, p := range d.Activities {
-		fmt.Fprintf(w, "activity  %s %s, attempt %d%s, scheduled %s ago\n", p.ActivityID, p.Type, p.Attempt, limit(p.MaximumAttempts), ago(p.Scheduled))
+		fmt.Fprintf(w, "activity  %s %s, attempt %d%s, scheduled %s ago\n",
+			p.ActivityID, p.Type, p.Attempt, limit(p.MaximumAttempts), ago(p.Scheduled))
 		if p.LastFailure != nil {
 			fmt.Fprintf(w, "          last failure: %v\n", p.LastFailure)
 		}
@@ -137,7 +141,8 @@ func (l *workersCmd) Run(ctx context.Context, a *app) error {
 	}, func(ans protocol.WorkersAnswer) error {
 		return table(a.out, "WORKER\tQUEUE\tWORKFLOWS\tACTIVITIES\tSDK\tUP", func(line func(string, ...any)) {
 			for _, w := range ans.Workers {
-				line("%s\t%s\t%s\t%s\t%s\t%s", w.ID, w.Queue, strings.Join(w.Workflows, ","), strings.Join(w.Activities, ","), w.SDK, ago(w.Started))
+				line("%s\t%s\t%s\t%s\t%s\t%s",
+					w.ID, w.Queue, strings.Join(w.Workflows, ","), strings.Join(w.Activities, ","), w.SDK, ago(w.Started))
 			}
 		})
 	})

@@ -11,8 +11,6 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats-server/v2/server/ats"
 	"github.com/nats-io/nats.go"
-
-	"github.com/millrace-dev/millrace/protocol"
 )
 
 const (
@@ -52,7 +50,7 @@ func Start(o Options) (*Server, error) {
 		return nil, err
 	}
 	if err := os.MkdirAll(o.Dir, 0o750); err != nil {
-		return nil, protocol.Errorf(protocol.CodeUnavailable, "cannot make the data directory %s: %v", o.Dir, err)
+		return nil, unavailable("choose a directory that this user may write to", "cannot make the data directory %s: %v", o.Dir, err)
 	}
 	lock, err := lockDir(o.Dir)
 	if err != nil {
@@ -61,19 +59,19 @@ func Start(o Options) (*Server, error) {
 	srv, err := server.NewServer(opts)
 	if err != nil {
 		lock.Close()
-		return nil, protocol.Errorf(protocol.CodeUnavailable, "cannot start NATS: %v", err)
+		return nil, unavailable("", "cannot start NATS: %v", err)
 	}
 	s := &Server{srv: srv, lock: lock}
 	if o.Listen != "" && !portFree(opts.Host, opts.Port) {
 		lock.Close()
-		return nil, protocol.Errorf(protocol.CodeUnavailable, "%s is in use", o.Listen).
-			WithHint("another server runs there: choose another port, or connect to that server instead")
+		return nil, unavailable("another server runs there: choose another port, or connect to that server instead",
+			"%s is in use", o.Listen)
 	}
 	srv.Start()
 	if !srv.ReadyForConnections(startTimeout) || !srv.JetStreamEnabled() {
 		s.Close()
-		return nil, protocol.Errorf(protocol.CodeUnavailable, "NATS did not start within %s", startTimeout).
-			WithHint("look at the data directory %s: is the disk full, or are the files another user's?", o.Dir)
+		return nil, unavailable("look at the data directory: is the disk full, or are the files another user's?",
+			"NATS did not start within %s in %s", startTimeout, o.Dir)
 	}
 	return s, nil
 }
@@ -92,22 +90,20 @@ func portFree(host string, port int) bool {
 
 func (o Options) server() (*server.Options, error) {
 	if o.Dir == "" {
-		return nil, protocol.Errorf(protocol.CodeBadRequest, "an embedded NATS needs a data directory").
-			WithHint(`set Dir, such as orchestrator.Options{Dir: "data"}`)
+		return nil, misuse(`set Dir, such as orchestrator.Options{Dir: "data"}`, "an embedded NATS needs a data directory")
 	}
 	opts := &server.Options{
 		ServerName: "millrace", JetStream: true, StoreDir: filepath.Join(o.Dir, "nats"), MaxPayload: maxPayload,
 		DontListen: o.Listen == "", NoSigs: true, NoLog: true,
 		JetStreamLimits: server.JSLimitOpts{DefaultMaxConsumers: unlimited},
 	}
-	switch {
-	case o.Sync == "" || o.Sync == "always":
+	switch o.Sync {
+	case "", "always":
 		opts.SyncAlways = true
 	default:
 		d, err := time.ParseDuration(o.Sync)
 		if err != nil || d <= 0 {
-			return nil, protocol.Errorf(protocol.CodeBadRequest, "%q does not say when to flush to disk", o.Sync).
-				WithHint(`"always", or an interval such as "100ms"`)
+			return nil, misuse(`"always", or an interval such as "100ms"`, "%q does not say when to flush to disk", o.Sync)
 		}
 		opts.SyncInterval = d
 	}
@@ -119,8 +115,7 @@ func (o Options) server() (*server.Options, error) {
 		opts.Port, err = strconv.Atoi(port)
 	}
 	if err != nil {
-		return nil, protocol.Errorf(protocol.CodeBadRequest, "%q is not an address to listen on", o.Listen).
-			WithHint(`write "127.0.0.1:4222"`)
+		return nil, misuse(`write "127.0.0.1:4222"`, "%q is not an address to listen on", o.Listen)
 	}
 	opts.Host = host
 	if opts.Port == 0 {

@@ -45,7 +45,7 @@ func (c *Client) fetch(ctx context.Context, p protocol.Payload) (protocol.Payloa
 	if err != nil {
 		return p, err
 	}
-	defer r.Close() //nolint:errcheck // the data was read and verified
+	defer r.Close()
 	data, err := io.ReadAll(r)
 	return protocol.Payload{Metadata: p.Metadata, Data: data}, err
 }

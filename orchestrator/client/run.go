@@ -81,7 +81,8 @@ func (r *Run[O]) Wait(ctx context.Context) (O, error) {
 	if err != nil {
 		return out, err
 	}
-	return out, result.Decode(&out)
+	err = result.Decode(&out)
+	return out, err
 }
 
 // await waits for the outcome. The lock is held.
@@ -120,7 +121,7 @@ func (r *Run[O]) ask(ctx context.Context) (*protocol.Outcome, error) {
 	case errors.Is(err, protocol.ErrNotFound), err != nil && protocol.AsError(err).Code == protocol.CodeBadRequest:
 		return nil, err
 	case err != nil:
-		return nil, nil //nolint:nilnil // no outcome yet: whoever is away will be back, and ctx bounds the waiting
+		return nil, nil //nolint:nilerr // no outcome yet: whoever is away will be back, and ctx bounds the waiting
 	case o.Status.Closed():
 		r.settle(&o)
 		return &o, nil
@@ -131,7 +132,7 @@ func (r *Run[O]) ask(ctx context.Context) (*protocol.Outcome, error) {
 	if r.closed == nil {
 		return nil, r.listen(ctx)
 	}
-	return nil, nil //nolint:nilnil // still running
+	return nil, nil
 }
 
 func (r *Run[O]) settle(o *protocol.Outcome) {

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"slices"
 	"time"
 
 	"github.com/millrace-dev/millrace/protocol"
@@ -9,7 +10,7 @@ import (
 // take drafts one input.
 func (t *Turn) take(in protocol.Input) {
 	if in.Seq != 0 {
-		t.consumed = append(t.consumed[:len(t.consumed):len(t.consumed)], in.Seq)
+		t.consumed = append(slices.Clip(t.consumed), in.Seq)
 	}
 	switch b := in.Body.(type) {
 	case protocol.StartInput:

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"slices"
 	"time"
 
 	"github.com/millrace-dev/millrace/protocol"
@@ -137,7 +138,7 @@ func (t *Turn) Task(now time.Time) *protocol.WorkflowTask {
 	if t.offered == nil {
 		t.offer()
 	}
-	events := append(r.Tail[:len(r.Tail):len(r.Tail)], t.offered...)
+	events := append(slices.Clip(r.Tail), t.offered...)
 	return &protocol.WorkflowTask{
 		Workflow: r.Start.WorkflowID, Run: r.ID(), Type: r.Start.WorkflowType, Queue: r.Start.Queue,
 		Attempt: t.w.attemptOf(r), Nonce: t.nonce, Base: r.Base, After: events[0].ID - 1, Events: events,

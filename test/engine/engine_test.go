@@ -99,6 +99,7 @@ func (e *engine) history(t *testing.T, id string) []protocol.Event {
 }
 
 func logger(t *testing.T) *slog.Logger {
+	t.Helper()
 	return slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 

@@ -1,6 +1,7 @@
 package activity
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -44,7 +45,7 @@ func NewError(typ, message string, details any) error {
 		}
 		f.Details = &p
 	}
-	return &failure{err: fmt.Errorf("%s", message), app: f} //nolint:perfsprint // an error without a sentinel
+	return &failure{err: errors.New(message), app: f}
 }
 
 // failure is an error with what the retry policy must know of it.

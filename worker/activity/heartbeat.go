@@ -37,5 +37,6 @@ func HeartbeatDetails[T any](ctx context.Context) (details T, ok bool, err error
 	if err != nil || p == nil {
 		return details, false, err
 	}
-	return details, true, p.Decode(&details)
+	err = p.Decode(&details)
+	return details, true, err
 }

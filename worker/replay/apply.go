@@ -78,7 +78,7 @@ func (r *Run) requestCancel() {
 
 // applied runs what waited for the last input of the step.
 func (r *Run) applied() {
-	for i := 0; i < len(r.afterInputs); i++ {
+	for i := 0; i < len(r.afterInputs); i++ { //nolint:intrange // the list grows while it runs
 		r.afterInputs[i]()
 	}
 	r.afterInputs = nil

@@ -42,7 +42,7 @@ func (p program) workflow(log *slog.Logger) replay.Program {
 func (in *interpreter) block(ctx workflow.Context, p program) (err error) {
 	for _, s := range p {
 		if s.verb == "defer" {
-			defer func() { _ = in.block(ctx, s.body) }()
+			defer func() { _ = in.block(ctx, s.body) }() //nolint:revive,gocritic // that is the statement
 			continue
 		}
 		if err := in.run(ctx, s); err != nil {
@@ -52,8 +52,8 @@ func (in *interpreter) block(ctx workflow.Context, p program) (err error) {
 	return nil
 }
 
-func say(ctx workflow.Context, format string, args ...any) {
-	workflow.Logger(ctx).Info(fmt.Sprintf(format, args...))
+func sayf(ctx workflow.Context, format string, args ...any) {
+	workflow.Logger(ctx).Info(fmt.Sprintf(format, args...)) //nolint:sloglint // the scenario says what
 }
 
 // run executes one statement:
@@ -91,7 +91,7 @@ func (in *interpreter) run(ctx workflow.Context, s statement) error {
 		return in.outcome(ctx, first, v, err)
 	case "poll":
 		v, ok := workflow.TryReceive(ctx, workflow.NewSignal[any](first))
-		say(ctx, "%s: %v %v", first, v, ok)
+		sayf(ctx, "%s: %v %v", first, v, ok)
 	case "await":
 		return workflow.Await(ctx, func() bool { return in.flags[first] })
 	case "set":
@@ -114,9 +114,9 @@ func (in *interpreter) run(ctx workflow.Context, s statement) error {
 func (in *interpreter) leaf(ctx workflow.Context, s statement, first, rest string) error {
 	switch s.verb {
 	case "say":
-		say(ctx, "%s", s.args)
+		sayf(ctx, "%s", s.args)
 	case "now":
-		say(ctx, "it is %s", workflow.Now(ctx).Format(time.TimeOnly))
+		sayf(ctx, "it is %s", workflow.Now(ctx).Format(time.TimeOnly))
 	case "return":
 		in.result = value(s.args)
 		return errReturn
@@ -142,12 +142,12 @@ func (in *interpreter) nested(ctx workflow.Context, s statement, first string) e
 	case "go":
 		workflow.Go(ctx, func(ctx workflow.Context) {
 			if err := in.block(ctx, s.body); err != nil && !errors.Is(err, errReturn) {
-				say(ctx, "coroutine: %v", err)
+				sayf(ctx, "coroutine: %v", err)
 			}
 		})
 	case "try":
 		if err := in.block(ctx, s.body); err != nil {
-			say(ctx, "error: %v", err)
+			sayf(ctx, "error: %v", err)
 		}
 	case "scope":
 		child, cancel := workflow.WithCancel(ctx)
@@ -180,7 +180,7 @@ func (in *interpreter) choose(ctx workflow.Context, p program) error {
 	for _, s := range p {
 		name, _ := word(s.args)
 		branch := func(v any, err error) {
-			say(ctx, "%s: %s", name, show(v, err))
+			sayf(ctx, "%s: %s", name, show(v, err))
 			then = in.block(ctx, s.body)
 		}
 		switch s.verb {
@@ -243,7 +243,7 @@ func (in *interpreter) future(name string) workflow.Future[any] {
 
 func (in *interpreter) outcome(ctx workflow.Context, name string, v any, err error) error {
 	if err == nil {
-		say(ctx, "%s: %s", name, show(v, nil))
+		sayf(ctx, "%s: %s", name, show(v, nil))
 	}
 	return err
 }

@@ -46,7 +46,7 @@ func TestPanicHasTheStackOfTheWorkflow(t *testing.T) {
 func stumble() error {
 	var none []error
 	last := len(none) - 1
-	return none[last]
+	return none[last] //nolint:govet // that is the point
 }
 
 func TestPanicInAnotherCoroutine(t *testing.T) {

@@ -4,6 +4,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -57,9 +58,13 @@ func alone(ctx context.Context, out io.Writer, dir string) error {
 	working, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- newWorker(srv.Conn()).Run(working) }()
-	defer func() { stop(); <-ended }()
+	err = greet(ctx, srv.Client(), out)
+	stop()
+	return errors.Join(err, <-ended)
+}
 
-	run, err := client.Start(ctx, srv.Client(), greetings.Greet, "Ada", client.Queue(greetings.Queue))
+func greet(ctx context.Context, c *client.Client, out io.Writer) error {
+	run, err := client.Start(ctx, c, greetings.Greet, "Ada", client.Queue(greetings.Queue))
 	if err != nil {
 		return err
 	}

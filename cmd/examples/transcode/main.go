@@ -52,7 +52,7 @@ func transcode(ctx context.Context, nc *nats.Conn, from, to string) error {
 	if job.Out, err = filepath.Abs(to); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(job.Out, 0o755); err != nil {
+	if err := os.MkdirAll(job.Out, 0o750); err != nil { //nolint:gosec // the user names the directory
 		return err
 	}
 	if job.Sources, err = pipeline.Upload(ctx, c, id, os.DirFS(from)); err != nil {

@@ -2,8 +2,8 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 
@@ -70,7 +70,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // a directory in the temporary folder
+	defer os.RemoveAll(dir)
 	srv, err := embedded.Start(embedded.Options{Dir: dir, Listen: "127.0.0.1:0", Sync: o.Sync})
 	if err != nil {
 		return nil, err
@@ -92,8 +92,8 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	return r, runEngine(ctx, o, conns, floor, r)
 }
 
-func runEngine(ctx context.Context, o Options, conns []*nats.Conn, floor Floor, r *Report) error {
-	quiet := slog.New(slog.NewTextHandler(io.Discard, nil))
+func runEngine(ctx context.Context, o Options, conns []*nats.Conn, floor Floor, r *Report) (err error) {
+	quiet := slog.New(slog.DiscardHandler)
 	node, err := orchestrator.Attach(ctx, conns[0], orchestrator.Options{Logger: quiet})
 	if err != nil {
 		return err
@@ -103,7 +103,7 @@ func runEngine(ctx context.Context, o Options, conns []*nats.Conn, floor Floor, 
 	if err != nil {
 		return err
 	}
-	defer stop()
+	defer func() { err = errors.Join(err, stop()) }()
 	c, err := client.New(conns[2])
 	if err != nil {
 		return err
@@ -127,7 +127,7 @@ func runEngine(ctx context.Context, o Options, conns []*nats.Conn, floor Floor, 
 }
 
 // startWorker runs a worker until stop is called, and returns once it takes tasks.
-func startWorker(ctx context.Context, nc *nats.Conn, log *slog.Logger) (stop func(), err error) {
+func startWorker(ctx context.Context, nc *nats.Conn, log *slog.Logger) (stop func() error, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	w := worker.New(nc, queue, worker.Workflow(Hello), worker.Activity(Greet), worker.Logger(log),
@@ -135,7 +135,7 @@ func startWorker(ctx context.Context, nc *nats.Conn, log *slog.Logger) (stop fun
 	go func() { ended <- w.Run(ctx) }()
 	select {
 	case <-ready:
-		return func() { cancel(); <-ended }, nil
+		return func() error { cancel(); return <-ended }, nil
 	case err := <-ended:
 		cancel()
 		return nil, err

@@ -50,7 +50,9 @@ func (r *Report) kill(d *demo, name string, p *process, done int) {
 	d.Say("SIGKILL to %s %d, with %d of %d pictures done", name, p.pid(), done, d.count)
 }
 
-func (r *Report) problem(format string, args ...any) { r.Problems = append(r.Problems, fmt.Sprintf(format, args...)) }
+func (r *Report) problemf(format string, args ...any) {
+	r.Problems = append(r.Problems, fmt.Sprintf(format, args...))
+}
 
 // check fills the report in. It trusts nobody: the pictures are made once more, here, and compared with the files; what was
 // recorded is counted in the history.
@@ -63,7 +65,7 @@ func (d *demo) check(ctx context.Context, r *Report, m pipeline.Manifest) error 
 	}
 	attempts := r.checkHistory(d.count)
 	if len(m.Pictures) != d.count {
-		r.problem("the manifest lists %d of %d pictures", len(m.Pictures), d.count)
+		r.problemf("the manifest lists %d of %d pictures", len(m.Pictures), d.count)
 	}
 	r.checkManifest(m)
 	for i, p := range m.Pictures {
@@ -72,7 +74,7 @@ func (d *demo) check(ctx context.Context, r *Report, m pipeline.Manifest) error 
 			f.Attempts = attempts[i]
 		}
 		if err := d.checkFile(&f); err != nil {
-			r.problem("%s: %v", p.Name, err)
+			r.problemf("%s: %v", p.Name, err)
 		}
 		r.Files = append(r.Files, f)
 	}
@@ -112,7 +114,7 @@ func (r *Report) checkManifest(want pipeline.Manifest) {
 		err = json.Unmarshal(data, &got)
 	}
 	if err != nil || !reflect.DeepEqual(got, want) {
-		r.problem("%s is not what the workflow returned: %v", r.Manifest, err)
+		r.problemf("%s is not what the workflow returned: %v", r.Manifest, err)
 	}
 }
 
@@ -123,12 +125,12 @@ func (r *Report) checkHistory(pictures int) []int {
 	index, ends := map[int64]int{}, map[int64]int{}
 	end := func(scheduled int64) {
 		if ends[scheduled]++; ends[scheduled] > 1 {
-			r.problem("the result of event %d was recorded %d times", scheduled, ends[scheduled])
+			r.problemf("the result of event %d was recorded %d times", scheduled, ends[scheduled])
 		}
 	}
 	for i, e := range r.Events {
 		if e.ID != int64(i+1) {
-			r.problem("event %d comes after %d others", e.ID, i)
+			r.problemf("event %d comes after %d others", e.ID, i)
 		}
 		switch v := e.Attributes.(type) {
 		case protocol.ActivityTaskScheduled:
@@ -145,7 +147,7 @@ func (r *Report) checkHistory(pictures int) []int {
 		}
 	}
 	if want := pictures + 1; len(attempts) != want || len(ends) != want { // the manifest is one more
-		r.problem("history has %d activities, of which %d ended; want %d", len(attempts), len(ends), want)
+		r.problemf("history has %d activities, of which %d ended; want %d", len(attempts), len(ends), want)
 	}
 	return attempts
 }

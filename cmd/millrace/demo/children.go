@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"time"
@@ -35,7 +36,7 @@ func Worker(ctx context.Context, in io.Reader, out io.Writer, log *slog.Logger, 
 		return err
 	}
 	defer nc.Close()
-	ready := func() { _ = json.NewEncoder(out).Encode("ready") } // a demo that is gone closed in as well
+	ready := func() { _, _ = fmt.Fprintln(out, `"ready"`) } // a demo that is gone closed in as well
 	return worker.New(nc, pipeline.Queue, worker.Slots(slots), worker.Logger(log), worker.OnReady(ready), worker.Grace(time.Second),
 		worker.Workflow(pipeline.Transcode), worker.Activity(pipeline.Shrink), worker.Activity(pipeline.WriteManifest),
 	).Run(whileOpen(ctx, in))

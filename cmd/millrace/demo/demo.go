@@ -71,7 +71,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if o.Out, err = filepath.Abs(o.Out); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(o.Out, 0o755); err != nil {
+	if err := os.MkdirAll(o.Out, 0o750); err != nil {
 		return nil, protocol.Errorf(protocol.CodeBadRequest, "cannot make the directory for the results: %v", err).
 			WithHint("name another with --out")
 	}

@@ -34,7 +34,7 @@ func start(ctx context.Context, o Options, name string, ready any, args ...strin
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close() //nolint:errcheck // the process has its own
+	defer log.Close() // the process has its own
 	// Not bound to ctx: a process is ended by kill or stop, and no other way.
 	p.cmd = exec.Command(o.Executable, args...) //nolint:gosec,noctx // this program
 	p.cmd.Stderr = log
@@ -90,7 +90,7 @@ func (p *process) stop() {
 
 // died is the error of a process that ended by itself, with the last thing that it said.
 func (p *process) died() error {
-	data, _ := os.ReadFile(p.log) //nolint:errcheck // without the log there is less to say
+	data, _ := os.ReadFile(p.log) // without the log there is less to say
 	lines := bytes.Split(bytes.TrimSpace(data), []byte("\n"))
 	return protocol.Errorf(protocol.CodeInternal, "the %s ended by itself: %s", p.name, lines[len(lines)-1]).
 		WithHint("the whole log is in %s", p.log)

@@ -34,6 +34,6 @@ func upload(ctx context.Context, c *client.Client, job string, dir fs.FS, name s
 	if err != nil {
 		return protocol.Blob{}, err
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	return c.PutBlob(ctx, "job/"+job+"/"+name, f)
 }
