@@ -3,9 +3,9 @@ package jetstream
 import (
 	"context"
 	"maps"
+	"strings"
 
 	"github.com/nats-io/nats.go"
-	natsjs "github.com/nats-io/nats.go/jetstream"
 
 	"github.com/millrace-dev/millrace/protocol"
 )
@@ -36,13 +36,16 @@ func (s *Store) WatchClosed(run string) (outcome <-chan protocol.Outcome, stop f
 	return ch, func() { _ = sub.Unsubscribe() }, nil
 }
 
-// DeadLetter stores a message that could not be decoded or applied, as it was, with its subject and the reason.
+// DeadLetter stores a message that could not be decoded or applied, as it was but for the server's headers, with its subject
+// and the reason.
 func (s *Store) DeadLetter(ctx context.Context, d protocol.Delivery, reason error) error {
 	header := nats.Header(maps.Clone(d.Header))
 	if header == nil {
 		header = nats.Header{}
 	}
-	header.Del(natsjs.MsgIDHeader) // the same message may be buried again
+	// The server's own headers told it once what to do with the message. Here they could make it refuse the message, and the
+	// same message may be buried again.
+	maps.DeleteFunc(header, func(name string, _ []string) bool { return strings.HasPrefix(name, "Nats-") })
 	header.Set(protocol.HeaderFrom, d.Subject)
 	header.Set(protocol.HeaderWhy, reason.Error())
 	ctx, cancel := bounded(ctx)

@@ -107,9 +107,26 @@ func (s *Store) Yield(ctx context.Context, shard int, revision uint64) error {
 	return s.remove(ctx, leasesBucket, protocol.LeaseKey(shard), natsjs.WithExpectLastSequencePerSubject(revision))
 }
 
-// News calls handle whenever a node joined, left or gave up a shard.
+// News calls handle whenever a node joined, left or gave up a shard, and when the connection is back: what was announced
+// meanwhile went by unheard, and other nodes may have taken over.
 func (s *Store) News(handle func()) (stop func(), err error) {
-	return s.subscribe(s.ns.NodeNews(), "", func(*nats.Msg) { handle() })
+	unsubscribe, err := s.subscribe(s.ns.NodeNews(), "", func(*nats.Msg) { handle() })
+	if err != nil {
+		return nil, err
+	}
+	connected := s.nc.StatusChanged(nats.CONNECTED)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range connected {
+			handle()
+		}
+	}()
+	return func() {
+		unsubscribe()
+		s.nc.RemoveStatusListener(connected)
+		<-done
+	}, nil
 }
 
 // news tells the nodes to look. It may get lost; they look around now and then anyway.

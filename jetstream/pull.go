@@ -228,13 +228,17 @@ func (p *Puller) giveBack() {
 }
 
 // Stop takes no further tasks, and returns when those in work are done or ctx ends.
+//
+// The subscription ends first: with it go the requests that stand at the server. Otherwise a worker whose last task runs for
+// long would be given task after task, only to give each back, and the broker counts every one of those as a delivery. What is
+// already under way is still received, and given back.
 func (p *Puller) Stop(ctx context.Context) {
 	p.mu.Lock()
 	p.stopped = true
-	sub := p.sub
 	p.mu.Unlock()
 	p.cancel()
 	<-p.ended
+	_ = p.sub.Drain() // fails only on a closed connection
 	done := make(chan struct{})
 	go func() {
 		p.working.Wait()
@@ -244,7 +248,6 @@ func (p *Puller) Stop(ctx context.Context) {
 	case <-done:
 	case <-ctx.Done():
 	}
-	_ = sub.Unsubscribe()
 }
 
 // Body is the task's body.

@@ -15,7 +15,7 @@ const (
 	readAhead = 500
 	// readerHeartbeat is how often the server says that a quiet reader is still connected to its consumer; two missed ones
 	// make the reader ask for a new one.
-	readerHeartbeat = 5 * time.Second
+	readerHeartbeat = 10 * time.Second
 	// readerExpiry is how long one request for messages stands.
 	readerExpiry = 10 * time.Minute
 )

@@ -16,9 +16,10 @@ import (
 
 const (
 	// lookEvery is how often a node asks the others for a sign of life, and lookAlone how often it looks around when
-	// there are none. Joins, leaves and hand-overs are announced; looking is for those that can announce nothing.
+	// there are none. Joins, leaves and hand-overs are announced; looking is for those that can announce nothing, and an
+	// idle node should be idle.
 	lookEvery = time.Second
-	lookAlone = 30 * time.Second
+	lookAlone = time.Hour
 	// misses is how many times in a row a node must fail to answer before its shards are taken, and lookAgain the time
 	// between: one failure may be a connection that is being set up again. Taking too early is safe but wasteful.
 	misses    = 2

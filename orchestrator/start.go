@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"sync"
 
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
@@ -30,8 +29,8 @@ type Server struct {
 
 	stopAPI func()
 	stop    context.CancelFunc
-	done    chan struct{}
-	once    sync.Once
+	idle    chan struct{} // closed when the node has given up its shards
+	done    chan struct{} // closed when everything has stopped
 }
 
 // Start runs NATS and a node in this process. It returns once the node works, and the node works until ctx ends or
@@ -96,7 +95,7 @@ func attach(ctx context.Context, conn *nats.Conn, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{conn: conn, done: make(chan struct{})}
+	s := &Server{conn: conn, idle: make(chan struct{}), done: make(chan struct{})}
 	if s.client, err = client.New(conn, client.Namespace(string(o.Namespace))); err != nil {
 		return nil, err
 	}
@@ -108,12 +107,12 @@ func attach(ctx context.Context, conn *nats.Conn, o Options) (*Server, error) {
 	ready := make(chan error, 1)
 	n := newNode(self(o.Node), o.Namespace, store, o.Logger)
 	go func() {
-		defer close(s.done)
+		defer close(s.idle)
 		n.run(run, func(err error) { ready <- err })
 	}()
 	if err := <-ready; err != nil {
 		stop()
-		<-s.done
+		<-s.idle
 		s.stopAPI()
 		return nil, fmt.Errorf("start the node: %w", err)
 	}
@@ -133,19 +132,14 @@ func self(id string) protocol.Node {
 
 // wait takes the rest down once the node has stopped.
 func (s *Server) wait() {
-	<-s.done
-	s.close()
-}
-
-func (s *Server) close() {
-	s.once.Do(func() {
-		s.stopAPI()
-		s.stop()
-		if s.nats != nil {
-			s.conn.Close()
-			s.nats.Close()
-		}
-	})
+	defer close(s.done)
+	<-s.idle
+	s.stopAPI()
+	s.stop()
+	if s.nats != nil {
+		s.conn.Close()
+		s.nats.Close()
+	}
 }
 
 // Stop gives the node's shards up in good order, then stops the embedded NATS, if any. Steps that are under way when ctx
@@ -154,14 +148,13 @@ func (s *Server) Stop(ctx context.Context) error {
 	s.stop()
 	select {
 	case <-s.done:
+		return nil
 	case <-ctx.Done():
 		return errors.Join(errors.New("the node is still handing over its shards"), ctx.Err())
 	}
-	s.close()
-	return nil
 }
 
-// Done is closed when the node has stopped.
+// Done is closed when the node has stopped, by [Server.Stop] or because its context ended.
 func (s *Server) Done() <-chan struct{} { return s.done }
 
 // Conn is the node's connection to NATS, ready for workers and clients in this process. It is closed when an embedded NATS

@@ -7,14 +7,17 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/millrace-dev/millrace/protocol"
 )
 
 const (
 	// askFirst and askAtMost are how long Wait listens before it asks for the result, and how that grows. The end of a run
-	// is announced, so asking is for announcements that got lost.
+	// is announced, so asking is for announcements that got lost: most of all while the connection was lost, and so a
+	// new connection makes Wait ask at once.
 	askFirst  = time.Second
-	askAtMost = 15 * time.Second
+	askAtMost = 5 * time.Minute
 )
 
 // Run is a handle on a run whose workflow returns an O. It is safe for concurrent use.
@@ -94,6 +97,8 @@ func (r *Run[O]) await(ctx context.Context) (*protocol.Outcome, error) {
 	if r.closed == nil { // not started here: it may have ended long ago
 		pause = 0
 	}
+	connected := r.c.nc.StatusChanged(nats.CONNECTED)
+	defer r.c.nc.RemoveStatusListener(connected)
 	for {
 		select {
 		case o := <-r.closed:
@@ -102,6 +107,7 @@ func (r *Run[O]) await(ctx context.Context) (*protocol.Outcome, error) {
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		case <-time.After(pause):
+		case <-connected:
 		}
 		o, err := r.ask(ctx)
 		if o != nil || err != nil {

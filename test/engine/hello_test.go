@@ -2,9 +2,11 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"testing"
 
 	"github.com/millrace-dev/millrace/protocol"
+	"github.com/millrace-dev/millrace/test/rig"
 	"github.com/millrace-dev/millrace/worker"
 	"github.com/millrace-dev/millrace/worker/workflow"
 )
@@ -13,31 +15,44 @@ func Greet(ctx workflow.Context, name string) (string, error) { return workflow.
 
 func Hello(_ context.Context, name string) (string, error) { return "Hello " + name, nil }
 
-// The smallest workflow takes two steps, and its history is what Temporal would write.
+// hello is what history has of the smallest workflow: what Temporal would write.
+var hello = []protocol.EventType{
+	"WorkflowExecutionStarted", "WorkflowTaskScheduled", "WorkflowTaskStarted", "WorkflowTaskCompleted",
+	"ActivityTaskScheduled", "ActivityTaskStarted", "ActivityTaskCompleted",
+	"WorkflowTaskScheduled", "WorkflowTaskStarted", "WorkflowTaskCompleted", "WorkflowExecutionCompleted",
+}
+
 func TestHello(t *testing.T) {
 	t.Parallel()
-	e := start(t)
-	e.work(t, worker.Workflow(Greet), worker.Activity(Hello))
-	run := startRun(t, e, Greet, "Ada")
-	got, err := run.Wait(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != "Hello Ada" {
+	e := rig.Start(t)
+	e.Work(t, worker.Workflow(Greet), worker.Activity(Hello))
+	run := rig.Run(t, e, Greet, "Ada")
+	if got := rig.Result(t, run); got != "Hello Ada" {
 		t.Errorf("got %q", got)
 	}
-	want := []protocol.EventType{
-		"WorkflowExecutionStarted", "WorkflowTaskScheduled", "WorkflowTaskStarted", "WorkflowTaskCompleted",
-		"ActivityTaskScheduled", "ActivityTaskStarted", "ActivityTaskCompleted",
-		"WorkflowTaskScheduled", "WorkflowTaskStarted", "WorkflowTaskCompleted", "WorkflowExecutionCompleted",
+	if got := rig.Types(e.History(t, run.ID())); !slices.Equal(got, hello) {
+		t.Errorf("history is\n%v, want\n%v", got, hello)
 	}
-	events := e.history(t, run.ID())
-	if len(events) != len(want) {
-		t.Fatalf("%d events, want %d", len(events), len(want))
+}
+
+// A worker that keeps nothing in memory replays every step.
+func TestWithoutCache(t *testing.T) {
+	t.Parallel()
+	e := rig.Start(t)
+	e.Work(t, worker.Workflow(Greet), worker.Activity(Hello), worker.CacheSize(0))
+	if got := rig.Result(t, rig.Run(t, e, Greet, "Ada")); got != "Hello Ada" {
+		t.Errorf("got %q", got)
 	}
-	for i, ev := range events {
-		if ev.Type() != want[i] {
-			t.Errorf("event %d is %s, want %s", ev.ID, ev.Type(), want[i])
-		}
+}
+
+// A workflow that nobody can run yet waits for a worker, however it was asked for.
+func TestLateWorker(t *testing.T) {
+	t.Parallel()
+	e := rig.Start(t)
+	run := rig.Run(t, e, Greet, "Ada")
+	e.Await(t, run.ID(), "WorkflowTaskScheduled")
+	e.Work(t, worker.Workflow(Greet), worker.Activity(Hello))
+	if got := rig.Result(t, run); got != "Hello Ada" {
+		t.Errorf("got %q", got)
 	}
 }

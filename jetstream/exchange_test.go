@@ -1,0 +1,163 @@
+package jetstream_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/millrace-dev/millrace/jetstream"
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+func workflowTask() *protocol.WorkflowTask {
+	return &protocol.WorkflowTask{Workflow: "wf", Run: "run", Queue: queue}
+}
+
+// work serves workflow tasks and answers them with the worker's name.
+func work(t *testing.T, s *jetstream.Store, worker string) (stop func()) {
+	t.Helper()
+	stop, err := s.ServeWorkflowTasks(queue, worker, func(_ *protocol.WorkflowTask, answer jetstream.Responder) {
+		if err := answer(&protocol.WorkflowTaskAnswer{Worker: worker}); err != nil {
+			t.Error(err)
+		}
+	})
+	must(t, err)
+	t.Cleanup(stop)
+	return stop
+}
+
+func TestOfferGoesToTheWorkerThatIsMeant(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	work(t, w.other(t), "ada")
+	work(t, w.other(t), "bob")
+	for _, worker := range []string{"ada", "bob"} {
+		for range 5 {
+			answer, err := w.Offer(t.Context(), worker, workflowTask(), patience)
+			must(t, err)
+			if answer.Worker != worker {
+				t.Errorf("%s answered, want %s", answer.Worker, worker)
+			}
+		}
+	}
+	answer, err := w.Offer(t.Context(), "", workflowTask(), patience)
+	must(t, err)
+	if answer.Worker != "ada" && answer.Worker != "bob" {
+		t.Errorf("%q answered, want any of the two", answer.Worker)
+	}
+}
+
+// "Nobody listens" is an answer of the server, not a time that passes.
+func TestOfferToNobodyIsAnsweredAtOnce(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	gone := work(t, w.Store, "gone")
+	gone()
+	for _, worker := range []string{"", "gone", "never there"} {
+		_, err := w.Offer(t.Context(), worker, workflowTask(), time.Hour)
+		wantCode(t, err, protocol.CodeNoWorker)
+	}
+}
+
+// reply is a worker that does with a workflow task what a worker should not.
+func reply(t *testing.T, w *world, do func(m *nats.Msg)) {
+	t.Helper()
+	nc := connect(t, w.srv)
+	_, err := nc.Subscribe(ns.WorkflowTasks(queue), do)
+	must(t, err)
+	_, err = nc.RequestWithContext(t.Context(), "nobody", nil) // the server knows the subscription when it answers
+	if !errors.Is(err, nats.ErrNoResponders) {
+		t.Fatal(err)
+	}
+}
+
+func TestProgressRenewsPatience(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		w := start(t)
+		silent := make(chan bool, 1)
+		reply(t, w, func(m *nats.Msg) {
+			for range 20 {
+				<-time.After(time.Second)
+				must(t, m.Respond([]byte(`{"progress":true}`)))
+			}
+			if !<-silent {
+				must(t, m.Respond([]byte(`{"worker":"slow"}`)))
+			}
+		})
+		silent <- false
+		answer, err := w.Offer(t.Context(), "", workflowTask(), 2*time.Second)
+		must(t, err)
+		if answer.Worker != "slow" || answer.Progress {
+			t.Errorf("got %+v, want the answer of the slow worker", answer)
+		}
+		silent <- true
+		begin := time.Now()
+		_, err = w.Offer(t.Context(), "", workflowTask(), 2*time.Second)
+		wantCode(t, err, protocol.CodeTimeout)
+		if got := time.Since(begin).Round(time.Second / 10); got != 22*time.Second {
+			t.Errorf("the worker was given up after %s, want 22s: 20s of progress and 2s of silence", got)
+		}
+	})
+}
+
+func TestOfferEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	reply(t, w, func(*nats.Msg) { cancel() })
+	if _, err := w.Offer(ctx, "", workflowTask(), time.Hour); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want that the context was canceled", err)
+	}
+}
+
+func TestUnreadableAnswerIsAFailedStep(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	reply(t, w, func(m *nats.Msg) { _ = m.Respond([]byte(`{"commands":"none"}`)) })
+	answer, err := w.Offer(t.Context(), "", workflowTask(), patience)
+	must(t, err)
+	if answer.Failure == nil || answer.Cause != protocol.CauseBadCommand {
+		t.Errorf("got %+v, want a failure of cause %s", answer, protocol.CauseBadCommand)
+	}
+}
+
+func TestUnreadableTaskIsAnswered(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	work(t, w.Store, "ada")
+	m, err := connect(t, w.srv).RequestWithContext(t.Context(), ns.WorkerTasks(queue, "ada"), []byte("{"))
+	must(t, err)
+	var answer protocol.WorkflowTaskAnswer
+	must(t, json.Unmarshal(m.Data, &answer))
+	if answer.Failure == nil || answer.Worker != "ada" {
+		t.Errorf("got %s, want a failure from ada", m.Data)
+	}
+}
+
+// An empty message is a ping: rows of workers that nobody answers for are swept away.
+func TestLiveWorkersAreThoseThatAnswer(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	work(t, w.other(t), "ada")
+	for _, row := range []protocol.Worker{{ID: "ada", Queue: queue}, {ID: "killed", Queue: queue}, {ID: "killed too", Queue: "another"}} {
+		must(t, w.PutWorker(t.Context(), row))
+	}
+	wantLive(t, w, queue, 2)
+	wantLive(t, w, "", 1)
+}
+
+func wantLive(t *testing.T, w *world, queue string, left uint64) {
+	t.Helper()
+	live, err := w.LiveWorkers(t.Context(), queue)
+	must(t, err)
+	if len(live) != 1 || live[0].ID != "ada" {
+		t.Errorf("queue %q is served by %v, want ada", queue, live)
+	}
+	if got := w.held(t, "KV_"+ns.Bucket("workers")); got != left {
+		t.Errorf("%d rows are left, want %d", got, left)
+	}
+}

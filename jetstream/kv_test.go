@@ -1,0 +1,81 @@
+package jetstream_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+func TestRowsAreTheLastOfEachRun(t *testing.T) {
+	t.Parallel()
+	const runs = 50
+	w := start(t)
+	for _, status := range []protocol.Status{protocol.StatusRunning, protocol.StatusCompleted} {
+		acks := make([]func(context.Context) error, runs)
+		for i := range acks { // all of them are under way at once
+			acks[i] = w.PutRow(protocol.Row{ID: "a workflow, with any ID", Run: fmt.Sprint(i), Status: status})
+		}
+		for _, ack := range acks {
+			must(t, ack(t.Context()))
+		}
+	}
+	seen := make(map[string]protocol.Status)
+	for row, err := range w.Rows(t.Context()) {
+		must(t, err)
+		if _, twice := seen[row.Run]; twice {
+			t.Errorf("run %s is listed twice", row.Run)
+		}
+		seen[row.Run] = row.Status
+	}
+	for i := range runs {
+		if got := seen[fmt.Sprint(i)]; got != protocol.StatusCompleted {
+			t.Errorf("run %d is %q, want %q", i, got, protocol.StatusCompleted)
+		}
+	}
+	if len(seen) != runs {
+		t.Errorf("%d runs are listed, want %d", len(seen), runs)
+	}
+}
+
+// Reading may end early, as a list with a limit does.
+func TestRowsOfAnEmptyBucketAndPartly(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	for row, err := range w.Rows(t.Context()) {
+		t.Errorf("got %v, %v; want none", row, err)
+	}
+	for i := range 10 {
+		must(t, w.PutRow(protocol.Row{ID: "wf", Run: fmt.Sprint(i)})(t.Context()))
+	}
+	for _, err := range w.Rows(t.Context()) {
+		must(t, err)
+		break
+	}
+}
+
+func TestHeartbeatIsKeptUntilItIsForgotten(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	want := func(attempt int) {
+		t.Helper()
+		h, err := w.Heartbeat(t.Context(), "run", 5)
+		must(t, err)
+		if got := h; (got == nil) != (attempt == 0) || got != nil && got.Attempt != attempt {
+			t.Errorf("got %+v, want that of attempt %d", got, attempt)
+		}
+	}
+	want(0)
+	for attempt := 1; attempt <= 2; attempt++ {
+		must(t, w.PutHeartbeat(t.Context(), "run", 5, protocol.Heartbeat{Attempt: attempt}))
+		want(attempt)
+	}
+	must(t, w.PutHeartbeat(t.Context(), "run", 55, protocol.Heartbeat{Attempt: 9}))
+	must(t, w.DeleteHeartbeat(t.Context(), "run", 5))
+	want(0)
+	must(t, w.DeleteHeartbeat(t.Context(), "run", 5))
+	if h, err := w.Heartbeat(t.Context(), "run", 55); err != nil || h == nil {
+		t.Errorf("the heartbeat of another activity is %v, %v; want it untouched", h, err)
+	}
+}

@@ -1,0 +1,119 @@
+package jetstream_test
+
+import (
+	"encoding/json"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// The new owner of a shard repeats the effects of the last record: it dispatches what its predecessor dispatched.
+func TestRepeatedDispatchIsOneTask(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		w := start(t)
+		ch := pull(t, w.Store, 10)
+		dispatch(t, w.Store, "run")
+		dispatch(t, w.other(t), "run") // it waits or runs
+		task := next(t, ch, "the task")
+		dispatch(t, w.Store, "run")
+		must(t, task.Ack())
+		synctest.Wait()
+		dispatch(t, w.Store, "run") // it has just been done
+		<-time.After(20 * time.Second)
+		dispatch(t, w.Store, "run") // and a failover takes its time
+		synctest.Wait()
+		none(t, ch, "a task that was done")
+		dispatch(t, w.Store, "another run")
+		must(t, next(t, ch, "another task").Ack())
+	})
+}
+
+func TestTaskArrivesWhole(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	want := activity("run")
+	want.Queue, want.Input = "eine Schlange. *", protocol.Payload{Data: []byte(`{"a":1}`)}
+	ch := make(chan string, 1)
+	p, err := w.PullTasks(t.Context(), protocol.TaskActivity, want.Queue, 1, taskTo(t, ch))
+	must(t, err)
+	must(t, w.DispatchActivity(want)(t.Context()))
+	must(t, w.DispatchActivity(activity("of another queue"))(t.Context()))
+	must(t, w.DispatchWorkflow(want.Queue, protocol.QueuedWorkflowTask{Run: "of another kind"})(t.Context()))
+	var got protocol.ActivityTask
+	must(t, json.Unmarshal([]byte(next(t, ch, "the task")), &got))
+	if got.Run != want.Run || got.Queue != want.Queue || string(got.Input.Data) != `{"a":1}` {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	p.Stop(t.Context())
+	none(t, ch, "a task of another queue or kind")
+}
+
+// A workflow may need a second worker soon after it got the first.
+func TestWorkerCanBeCalledAgain(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	ch := make(chan string, 10)
+	p, err := w.PullTasks(t.Context(), protocol.TaskWorkflow, queue, 1, taskTo(t, ch))
+	must(t, err)
+	for i := range 3 {
+		call := protocol.QueuedWorkflowTask{Workflow: "wf", Run: "run", ScheduledID: int64(i)}
+		must(t, w.DispatchWorkflow(queue, call)(t.Context()))
+		next(t, ch, "the call")
+	}
+	p.Stop(t.Context())
+}
+
+func TestRemovedActivityIsNotHandedOut(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	dispatch(t, w.Store, "removed")
+	dispatch(t, w.Store, "stays")
+	for range 2 { // whether it is there or not
+		must(t, w.RemoveActivity(t.Context(), queue, "removed", 5, 1))
+	}
+	task := next(t, pull(t, w.Store, 2), "the task")
+	if want := ns.Task(protocol.TaskActivity, queue, protocol.TaskID("stays", 5, 1)); task.Subject() != want {
+		t.Errorf("got %s, want %s", task.Subject(), want)
+	}
+	must(t, task.Ack())
+}
+
+func TestCancelReachesEveryWorkerOfTheQueue(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	heard := make(chan protocol.CancelActivity, 10)
+	for _, q := range []string{queue, queue, "another"} {
+		stop, err := w.other(t).OnCancel(q, func(c protocol.CancelActivity) { heard <- c })
+		must(t, err)
+		t.Cleanup(stop)
+	}
+	want := protocol.CancelActivity{Run: "run", ScheduledID: 5}
+	must(t, w.CancelActivity(queue, want))
+	for range 2 {
+		if got := next(t, heard, "the cancellation"); got != want {
+			t.Errorf("got %v, want %v", got, want)
+		}
+	}
+}
+
+func TestFirstResultOfAnAttemptWins(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	ch, _ := inputs(t, w.Store)
+	for _, r := range []protocol.ActivityResult{
+		{Run: "run", ScheduledID: 5, Attempt: 1, Worker: "first"},
+		{Run: "run", ScheduledID: 5, Attempt: 1, Worker: "second"},
+		{Run: "run", ScheduledID: 5, Attempt: 2, Worker: "third"},
+	} {
+		must(t, w.PublishResult(t.Context(), "wf", r))
+	}
+	for _, want := range []string{"first", "third"} {
+		var got protocol.ActivityResult
+		must(t, json.Unmarshal(next(t, ch, "a result").Data, &got))
+		if got.Worker != want {
+			t.Errorf("got the result of the %s worker, want that of the %s", got.Worker, want)
+		}
+	}
+}

@@ -1,0 +1,133 @@
+package jetstream_test
+
+import (
+	"encoding/json"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/millrace-dev/millrace/jetstream"
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// fired delivers the wake-ups that fire.
+func fired(t *testing.T, s *jetstream.Store) <-chan protocol.Delivery {
+	t.Helper()
+	ch := make(chan protocol.Delivery, 100)
+	stop, err := s.Fired(t.Context(), 0, func(d protocol.Delivery) { ch <- d })
+	must(t, err)
+	t.Cleanup(stop)
+	return ch
+}
+
+func arm(t *testing.T, s *jetstream.Store, workflow string, at time.Time) {
+	t.Helper()
+	must(t, s.ArmWakeup(0, workflow, at)(t.Context()))
+}
+
+// wantFired waits, for as long as it takes in virtual time, for the next wake-up, and says what is wrong with it.
+func wantFired(t *testing.T, ch <-chan protocol.Delivery, workflow string, at time.Time) protocol.Delivery {
+	t.Helper()
+	d := <-ch
+	got, err := ns.ParseFired(d.Subject)
+	must(t, err)
+	if late := time.Since(at); got != workflow || late < 0 || late > time.Second {
+		t.Errorf("the wake-up of %q fired %s after it was due, want that of %q within 1s", got, late, workflow)
+	}
+	return d
+}
+
+func TestWakeupFiresWhenItIsDue(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		w := start(t)
+		begin := time.Now()
+		arm(t, w.Store, "in an hour", begin.Add(time.Hour))
+		arm(t, w.Store, "in zwei Stunden, später", begin.Add(2*time.Hour))
+		arm(t, w.Store, "soon", begin.Add(time.Second))
+		ch := fired(t, w.Store)
+		wantFired(t, ch, "soon", begin.Add(time.Second))
+		wantFired(t, ch, "in an hour", begin.Add(time.Hour))
+		wantFired(t, ch, "in zwei Stunden, später", begin.Add(2*time.Hour))
+	})
+}
+
+func TestArmingAgainReplacesTheWakeup(t *testing.T) {
+	for name, again := range map[string]time.Duration{"earlier": time.Hour, "later": 3 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			virtual(t, func(t *testing.T) {
+				w := start(t)
+				begin := time.Now()
+				ch := fired(t, w.Store)
+				arm(t, w.Store, "wf", begin.Add(2*time.Hour))
+				arm(t, w.other(t), "wf", begin.Add(again))
+				wantFired(t, ch, "wf", begin.Add(again))
+				<-time.After(4 * time.Hour)
+				none(t, ch, "a second wake-up")
+			})
+		})
+	}
+}
+
+func TestDisarmedWakeupStaysSilent(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		w := start(t)
+		begin := time.Now()
+		ch := fired(t, w.Store)
+		arm(t, w.Store, "gone", begin.Add(time.Hour))
+		arm(t, w.Store, "stays", begin.Add(2*time.Hour))
+		must(t, w.DisarmWakeup(t.Context(), 0, "gone"))
+		must(t, w.DisarmWakeup(t.Context(), 0, "never armed"))
+		wantFired(t, ch, "stays", begin.Add(2*time.Hour))
+	})
+}
+
+// A purge without the subjects of fired wake-ups would take along the pending ones, and those workflows would sleep for ever.
+func TestReleaseOfFiredKeepsThePending(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		w := start(t)
+		begin := time.Now()
+		ch := fired(t, w.Store)
+		arm(t, w.Store, "late", begin.Add(3*time.Hour)) // the oldest message
+		arm(t, w.Store, "early", begin.Add(time.Hour))
+		arm(t, w.Store, "unreleased", begin.Add(2*time.Hour))
+		must(t, w.ReleaseFired(t.Context(), 0, wantFired(t, ch, "early", begin.Add(time.Hour)).Seq))
+		wantFired(t, ch, "unreleased", begin.Add(2*time.Hour))
+
+		successor := fired(t, w.other(t))
+		wantFired(t, ch, "late", begin.Add(3*time.Hour))
+		synctest.Wait()
+		for _, want := range []string{"unreleased", "late"} {
+			if got, err := ns.ParseFired((<-successor).Subject); err != nil || got != want {
+				t.Errorf("the successor got %q, %v; want %q", got, err, want)
+			}
+		}
+		none(t, successor, "a released wake-up")
+	})
+}
+
+func TestRetryWaitsWithItsTask(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		w := start(t)
+		at := time.Now().Add(time.Hour).UTC()
+		retry := activity("run")
+		retry.Attempt = 7
+		ch := fired(t, w.Store)
+		must(t, w.ArmRetry(0, retry, at)(t.Context()))
+
+		waiting, due, err := w.Retry(t.Context(), 0, "wf", "run", retry.ScheduledID)
+		must(t, err)
+		if waiting == nil || waiting.Attempt != 7 || !due.Equal(at) {
+			t.Errorf("attempt %v waits until %s, want 7 until %s", waiting, due, at)
+		}
+		d := wantFired(t, ch, "wf", at)
+		var body protocol.TimerInput
+		must(t, json.Unmarshal(d.Data, &body))
+		if body.Task == nil || body.Task.Run != "run" || body.Task.Attempt != 7 {
+			t.Errorf("the wake-up carries %v, want attempt 7", body.Task)
+		}
+		waiting, _, err = w.Retry(t.Context(), 0, "wf", "run", retry.ScheduledID)
+		if waiting != nil || err != nil {
+			t.Errorf("after it fired %v waits, %v; want none", waiting, err)
+		}
+	})
+}
