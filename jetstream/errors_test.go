@@ -27,9 +27,6 @@ func TestErrorsOfNATSHaveACodeAndAHint(t *testing.T) {
 		"no connection": {
 			closed.Tell(t.Context(), "wf", protocol.SignalInput{}, "1", ""), protocol.CodeUnavailable, nats.ErrConnectionClosed,
 		},
-		"no connection, later": {
-			closed.PutRow(protocol.Row{})(t.Context()), protocol.CodeUnavailable, nats.ErrConnectionClosed,
-		},
 	} {
 		wantCode(t, c.err, c.code)
 		if !errors.Is(c.err, c.cause) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -76,7 +77,8 @@ func reply(t *testing.T, w *world, do func(m *nats.Msg)) {
 }
 
 func TestProgressRenewsPatience(t *testing.T) {
-	virtual(t, func(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
 		w := start(t)
 		silent := make(chan bool, 1)
 		reply(t, w, func(m *nats.Msg) {

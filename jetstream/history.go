@@ -173,7 +173,8 @@ func (s *Store) Range(ctx context.Context, shard int, workflow string, from, to 
 		defer cancel()
 		for from <= to {
 			records, err := jetstreamext.GetBatch(ctx, s.js, s.ns.HistoryStream(shard), rangeBatch,
-				jetstreamext.GetBatchMaxBytes(rangeBytes), jetstreamext.GetBatchSeq(from), jetstreamext.GetBatchSubject(s.ns.History(shard, workflow)))
+				jetstreamext.GetBatchMaxBytes(rangeBytes), jetstreamext.GetBatchSeq(from),
+				jetstreamext.GetBatchSubject(s.ns.History(shard, workflow)))
 			if err != nil {
 				yield(protocol.Entry{}, wrap(err))
 				return

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -109,7 +110,7 @@ func TestLastSeesOwnWrites(t *testing.T) {
 	}
 	reader := w.other(t)
 	for i := range 100 {
-		nonce := fmt.Sprint(i)
+		nonce := strconv.Itoa(i)
 		seq := write(t, w.Store, "wf", nonce, e.Seq)
 		e, err = reader.Last(t.Context(), 0, "wf")
 		if err != nil || e.Seq != seq || string(e.Data) != nonce {
@@ -125,7 +126,7 @@ func TestRangeReadsAllPagesInOrder(t *testing.T) {
 	seqs := make([]uint64, 0, records)
 	var last uint64
 	for i := range records {
-		last = write(t, w.Store, "wf", fmt.Sprint(i), last)
+		last = write(t, w.Store, "wf", strconv.Itoa(i), last)
 		seqs = append(seqs, last)
 		if i%100 == 0 {
 			write(t, w.Store, fmt.Sprint("neighbour-", i), "not yours", 0)
@@ -137,7 +138,7 @@ func TestRangeReadsAllPagesInOrder(t *testing.T) {
 			t.Errorf("%d to %d: %d records, want %d", c.from, c.to, len(got), c.to-c.from+1)
 		}
 		for i, body := range got {
-			if want := fmt.Sprint(c.from + i); body != want {
+			if want := strconv.Itoa(c.from + i); body != want {
 				t.Fatalf("%d to %d: record %d is %s, want %s", c.from, c.to, i, body, want)
 			}
 		}
@@ -156,11 +157,13 @@ func TestRangeReadsRecordsLargerThanAPage(t *testing.T) {
 	var last uint64
 	for i := range records {
 		var err error
-		last, err = w.Append(t.Context(), 0, record("wf", fmt.Sprint(i)), large, last)
+		last, err = w.Append(t.Context(), 0, record("wf", strconv.Itoa(i)), large, last)
 		must(t, err)
 	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience) // 70 MB take their time under the race detector
+	defer cancel()
 	got := 0
-	for e, err := range w.Range(t.Context(), 0, "wf", 1, last) {
+	for e, err := range w.Range(ctx, 0, "wf", 1, last) {
 		must(t, err)
 		if len(e.Data) != len(large) {
 			t.Errorf("record %d has %d bytes, want %d", e.Seq, len(e.Data), len(large))
@@ -178,7 +181,7 @@ func TestRangeThatIsInterruptedSaysSo(t *testing.T) {
 	w := start(t)
 	var last uint64
 	for i := range 3 {
-		last = write(t, w.Store, "wf", fmt.Sprint(i), last)
+		last = write(t, w.Store, "wf", strconv.Itoa(i), last)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 0)
 	defer cancel()

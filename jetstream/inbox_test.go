@@ -2,6 +2,7 @@ package jetstream_test
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 
 	"github.com/millrace-dev/millrace/jetstream"
@@ -42,20 +43,20 @@ func TestInputsComeInTheOrderTheyWereTold(t *testing.T) {
 	w := start(t)
 	const before, after = 20, 20
 	for i := range before {
-		tell(t, w.Store, fmt.Sprintf("wf %d", i%3), fmt.Sprint(i), fmt.Sprint(i))
+		tell(t, w.Store, fmt.Sprintf("wf %d", i%3), strconv.Itoa(i), strconv.Itoa(i))
 	}
 	ch, _ := inputs(t, w.Store)
 	for i := before; i < before+after; i++ {
-		tell(t, w.Store, fmt.Sprintf("wf %d", i%3), fmt.Sprint(i), fmt.Sprint(i))
+		tell(t, w.Store, fmt.Sprintf("wf %d", i%3), strconv.Itoa(i), strconv.Itoa(i))
 	}
 	var last uint64
 	for i := range before + after {
 		d := next(t, ch, "an input")
 		workflow, name := signal(t, d)
-		if want := fmt.Sprintf("wf %d", i%3); workflow != want || name != fmt.Sprint(i) {
+		if want := fmt.Sprintf("wf %d", i%3); workflow != want || name != strconv.Itoa(i) {
 			t.Errorf("input %d is %s for %q, want %d for %q", i, name, workflow, i, want)
 		}
-		if d.Get(protocol.HeaderMsgID) != fmt.Sprint(i) || d.Time.IsZero() || d.Seq <= last {
+		if d.Get(protocol.HeaderMsgID) != strconv.Itoa(i) || d.Time.IsZero() || d.Seq <= last {
 			t.Errorf("input %d came with %q at %v, %d after %d", i, d.Get(protocol.HeaderMsgID), d.Time, d.Seq, last)
 		}
 		last = d.Seq
@@ -84,7 +85,7 @@ func TestNewReaderGetsWhatWasNotReleased(t *testing.T) {
 	t.Parallel()
 	w := start(t)
 	for i := range 5 {
-		tell(t, w.Store, "wf", fmt.Sprint(i), fmt.Sprint(i))
+		tell(t, w.Store, "wf", strconv.Itoa(i), strconv.Itoa(i))
 	}
 	old, stop := inputs(t, w.Store)
 	var handled uint64
@@ -128,13 +129,13 @@ func TestBurstBeyondTheReadAheadIsDeliveredWhole(t *testing.T) {
 	const burst = 1200
 	w := start(t)
 	for i := range burst {
-		tell(t, w.Store, "wf", fmt.Sprint(i), fmt.Sprint(i))
+		tell(t, w.Store, "wf", strconv.Itoa(i), strconv.Itoa(i))
 	}
 	got := make(chan string)
 	stop, err := w.Inputs(t.Context(), 0, func(d protocol.Delivery) { got <- d.Get(protocol.HeaderMsgID) })
 	must(t, err)
 	for i := range burst {
-		if id := next(t, got, "an input"); id != fmt.Sprint(i) {
+		if id := next(t, got, "an input"); id != strconv.Itoa(i) {
 			t.Fatalf("input %d is %s", i, id)
 		}
 	}

@@ -2,7 +2,7 @@ package jetstream_test
 
 import (
 	"context"
-	"fmt"
+	"strconv"
 	"testing"
 
 	"github.com/millrace-dev/millrace/protocol"
@@ -15,7 +15,7 @@ func TestRowsAreTheLastOfEachRun(t *testing.T) {
 	for _, status := range []protocol.Status{protocol.StatusRunning, protocol.StatusCompleted} {
 		acks := make([]func(context.Context) error, runs)
 		for i := range acks { // all of them are under way at once
-			acks[i] = w.PutRow(protocol.Row{ID: "a workflow, with any ID", Run: fmt.Sprint(i), Status: status})
+			acks[i] = w.PutRow(protocol.Row{ID: "a workflow, with any ID", Run: strconv.Itoa(i), Status: status})
 		}
 		for _, ack := range acks {
 			must(t, ack(t.Context()))
@@ -30,7 +30,7 @@ func TestRowsAreTheLastOfEachRun(t *testing.T) {
 		seen[row.Run] = row.Status
 	}
 	for i := range runs {
-		if got := seen[fmt.Sprint(i)]; got != protocol.StatusCompleted {
+		if got := seen[strconv.Itoa(i)]; got != protocol.StatusCompleted {
 			t.Errorf("run %d is %q, want %q", i, got, protocol.StatusCompleted)
 		}
 	}
@@ -47,7 +47,7 @@ func TestRowsOfAnEmptyBucketAndPartly(t *testing.T) {
 		t.Errorf("got %v, %v; want none", row, err)
 	}
 	for i := range 10 {
-		must(t, w.PutRow(protocol.Row{ID: "wf", Run: fmt.Sprint(i)})(t.Context()))
+		must(t, w.PutRow(protocol.Row{ID: "wf", Run: strconv.Itoa(i)})(t.Context()))
 	}
 	for _, err := range w.Rows(t.Context()) {
 		must(t, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -46,7 +47,7 @@ func TestOneOfManyContendersGetsTheShard(t *testing.T) {
 		var race sync.WaitGroup
 		for i := range contenders {
 			race.Go(func() {
-				got, err := w.Acquire(t.Context(), 0, lease(fmt.Sprint(i)), revision)
+				got, err := w.Acquire(t.Context(), 0, lease(strconv.Itoa(i)), revision)
 				if err != nil && !errors.Is(err, protocol.ErrConflict) {
 					t.Errorf("contender %d lost with %v, want a conflict", i, err)
 				}
@@ -67,7 +68,7 @@ func TestOneOfManyContendersGetsTheShard(t *testing.T) {
 		if winner < 0 {
 			t.Fatalf("round %d: nobody got the shard", round)
 		}
-		wantHolder(t, w, fmt.Sprint(winner))
+		wantHolder(t, w, strconv.Itoa(winner))
 	}
 }
 

@@ -52,7 +52,8 @@ func stop(p *jetstream.Puller) {
 }
 
 func TestPullerHandsOutAtMostItsSlots(t *testing.T) {
-	virtual(t, func(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
 		const slots, tasks = 3, 20
 		w := start(t)
 		for i := range tasks {
@@ -87,17 +88,9 @@ func (w *world) consumer(t *testing.T) *natsjs.ConsumerInfo {
 	return c.CachedInfo()
 }
 
-// virtual runs a test in a bubble whose clock moves when everybody waits. It must not flush a
-// connection there, as the store's subscriptions and Stop do: the client library keeps the timers of flushes for whoever comes
-// next, and a timer of the bubble must not be used outside.
-func virtual(t *testing.T, test func(t *testing.T)) {
-	t.Helper()
-	t.Parallel()
-	synctest.Test(t, test)
-}
-
 func TestCrashedPullersTaskIsDeliveredAgain(t *testing.T) {
-	virtual(t, func(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
 		w := start(t)
 		dispatch(t, w.Store, "run")
 		nc := connect(t, w.srv)
@@ -127,7 +120,8 @@ func TestCrashedPullersTaskIsDeliveredAgain(t *testing.T) {
 }
 
 func TestProgressKeepsATask(t *testing.T) {
-	virtual(t, func(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
 		w := start(t)
 		dispatch(t, w.Store, "run")
 		mine := pull(t, w.Store, 1)
@@ -146,7 +140,8 @@ func TestProgressKeepsATask(t *testing.T) {
 
 // The request for tasks stands for two minutes, and is then made again.
 func TestIdlePullerStaysReady(t *testing.T) {
-	virtual(t, func(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
 		w := start(t)
 		ch := pull(t, w.Store, 2)
 		for i := range 3 {
@@ -180,7 +175,8 @@ func TestNakGivesTheTaskBack(t *testing.T) {
 }
 
 func TestAckRemovesTheTask(t *testing.T) {
-	virtual(t, func(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
 		w := start(t)
 		idle := w.held(t, ns.TasksStream())
 		dispatch(t, w.Store, "run")
@@ -240,6 +236,7 @@ func TestStopGivesUpWithItsContext(t *testing.T) {
 
 // taskTo acknowledges tasks and passes on their bodies.
 func taskTo(t *testing.T, ch chan<- string) func(*jetstream.Task) {
+	t.Helper()
 	return func(task *jetstream.Task) {
 		if err := task.Ack(); err != nil {
 			t.Error(err)

@@ -11,7 +11,8 @@ import (
 
 // The new owner of a shard repeats the effects of the last record: it dispatches what its predecessor dispatched.
 func TestRepeatedDispatchIsOneTask(t *testing.T) {
-	virtual(t, func(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
 		w := start(t)
 		ch := pull(t, w.Store, 10)
 		dispatch(t, w.Store, "run")

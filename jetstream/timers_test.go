@@ -38,63 +38,66 @@ func wantFired(t *testing.T, ch <-chan protocol.Delivery, workflow string, at ti
 }
 
 func TestWakeupFiresWhenItIsDue(t *testing.T) {
-	virtual(t, func(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
 		w := start(t)
 		begin := time.Now()
-		arm(t, w.Store, "in an hour", begin.Add(time.Hour))
-		arm(t, w.Store, "in zwei Stunden, später", begin.Add(2*time.Hour))
+		arm(t, w.Store, "in a minute", begin.Add(time.Minute))
+		arm(t, w.Store, "in zwei Minuten, später", begin.Add(2*time.Minute))
 		arm(t, w.Store, "soon", begin.Add(time.Second))
 		ch := fired(t, w.Store)
 		wantFired(t, ch, "soon", begin.Add(time.Second))
-		wantFired(t, ch, "in an hour", begin.Add(time.Hour))
-		wantFired(t, ch, "in zwei Stunden, später", begin.Add(2*time.Hour))
+		wantFired(t, ch, "in a minute", begin.Add(time.Minute))
+		wantFired(t, ch, "in zwei Minuten, später", begin.Add(2*time.Minute))
 	})
 }
 
 func TestArmingAgainReplacesTheWakeup(t *testing.T) {
-	for name, again := range map[string]time.Duration{"earlier": time.Hour, "later": 3 * time.Hour} {
-		t.Run(name, func(t *testing.T) {
-			virtual(t, func(t *testing.T) {
-				w := start(t)
-				begin := time.Now()
-				ch := fired(t, w.Store)
-				arm(t, w.Store, "wf", begin.Add(2*time.Hour))
-				arm(t, w.other(t), "wf", begin.Add(again))
-				wantFired(t, ch, "wf", begin.Add(again))
-				<-time.After(4 * time.Hour)
-				none(t, ch, "a second wake-up")
-			})
-		})
-	}
-}
-
-func TestDisarmedWakeupStaysSilent(t *testing.T) {
-	virtual(t, func(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
 		w := start(t)
 		begin := time.Now()
 		ch := fired(t, w.Store)
-		arm(t, w.Store, "gone", begin.Add(time.Hour))
-		arm(t, w.Store, "stays", begin.Add(2*time.Hour))
+		for workflow, again := range map[string]time.Duration{"earlier": 10 * time.Minute, "later": 30 * time.Minute} {
+			arm(t, w.Store, workflow, begin.Add(20*time.Minute))
+			arm(t, w.other(t), workflow, begin.Add(again))
+		}
+		wantFired(t, ch, "earlier", begin.Add(10*time.Minute))
+		wantFired(t, ch, "later", begin.Add(30*time.Minute))
+		<-time.After(10 * time.Minute)
+		none(t, ch, "a second wake-up")
+	})
+}
+
+func TestDisarmedWakeupStaysSilent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t)
+		begin := time.Now()
+		ch := fired(t, w.Store)
+		arm(t, w.Store, "gone", begin.Add(time.Minute))
+		arm(t, w.Store, "stays", begin.Add(2*time.Minute))
 		must(t, w.DisarmWakeup(t.Context(), 0, "gone"))
 		must(t, w.DisarmWakeup(t.Context(), 0, "never armed"))
-		wantFired(t, ch, "stays", begin.Add(2*time.Hour))
+		wantFired(t, ch, "stays", begin.Add(2*time.Minute))
 	})
 }
 
 // A purge without the subjects of fired wake-ups would take along the pending ones, and those workflows would sleep for ever.
 func TestReleaseOfFiredKeepsThePending(t *testing.T) {
-	virtual(t, func(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
 		w := start(t)
 		begin := time.Now()
 		ch := fired(t, w.Store)
-		arm(t, w.Store, "late", begin.Add(3*time.Hour)) // the oldest message
-		arm(t, w.Store, "early", begin.Add(time.Hour))
-		arm(t, w.Store, "unreleased", begin.Add(2*time.Hour))
-		must(t, w.ReleaseFired(t.Context(), 0, wantFired(t, ch, "early", begin.Add(time.Hour)).Seq))
-		wantFired(t, ch, "unreleased", begin.Add(2*time.Hour))
+		arm(t, w.Store, "late", begin.Add(3*time.Minute)) // the oldest message
+		arm(t, w.Store, "early", begin.Add(time.Minute))
+		arm(t, w.Store, "unreleased", begin.Add(2*time.Minute))
+		must(t, w.ReleaseFired(t.Context(), 0, wantFired(t, ch, "early", begin.Add(time.Minute)).Seq))
+		wantFired(t, ch, "unreleased", begin.Add(2*time.Minute))
 
 		successor := fired(t, w.other(t))
-		wantFired(t, ch, "late", begin.Add(3*time.Hour))
+		wantFired(t, ch, "late", begin.Add(3*time.Minute))
 		synctest.Wait()
 		for _, want := range []string{"unreleased", "late"} {
 			if got, err := ns.ParseFired((<-successor).Subject); err != nil || got != want {
@@ -106,9 +109,10 @@ func TestReleaseOfFiredKeepsThePending(t *testing.T) {
 }
 
 func TestRetryWaitsWithItsTask(t *testing.T) {
-	virtual(t, func(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
 		w := start(t)
-		at := time.Now().Add(time.Hour).UTC()
+		at := time.Now().Add(time.Minute).UTC()
 		retry := activity("run")
 		retry.Attempt = 7
 		ch := fired(t, w.Store)

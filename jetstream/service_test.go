@@ -1,0 +1,58 @@
+package jetstream_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/millrace-dev/millrace/jetstream"
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+func TestRequestIsAnsweredByAnEndpoint(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	stop, err := w.ServeAPI("1.0.0", map[string]jetstream.Endpoint{
+		"echo":   func(_ context.Context, data []byte) (any, error) { return map[string]string{"said": string(data)}, nil },
+		"refuse": func(context.Context, []byte) (any, error) { return nil, protocol.ErrNotFound },
+		"break":  func(context.Context, []byte) (any, error) { return nil, errors.New("oops") },
+		"list":   func(context.Context, []byte) (any, error) { return []int{1}, nil },
+	})
+	must(t, err)
+	client := w.other(t)
+	var out struct{ Said string }
+	must(t, client.Request(t.Context(), "echo", "hi", &out))
+	if out.Said != `"hi"` {
+		t.Errorf(`the endpoint got %s, want "hi"`, out.Said)
+	}
+	wantCode(t, client.Request(t.Context(), "refuse", nil, &out), protocol.CodeNotFound)
+	wantCode(t, client.Request(t.Context(), "break", nil, &out), protocol.CodeInternal)
+	wantCode(t, client.Request(t.Context(), "list", nil, &out), protocol.CodeUnsupported)
+	stop()
+	must(t, w.Conn().FlushTimeout(patience)) // the subscriptions end in the background
+	wantCode(t, client.Request(t.Context(), "echo", "hi", &out), protocol.CodeNoOrchestrator)
+}
+
+// A node that stops waits for its requests, and tells them to end.
+func TestStopOfTheAPIEndsItsRequests(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	begun, ended := make(chan struct{}), make(chan struct{})
+	stop, err := w.ServeAPI("1.0.0", map[string]jetstream.Endpoint{
+		"wait": func(ctx context.Context, _ []byte) (any, error) {
+			close(begun)
+			<-ctx.Done()
+			close(ended)
+			return nil, ctx.Err()
+		},
+	})
+	must(t, err)
+	must(t, w.Conn().PublishRequest(ns.API("wait"), "nobody", nil))
+	next(t, begun, "the request")
+	stop()
+	select {
+	case <-ended:
+	default:
+		t.Error("stop did not wait for the request")
+	}
+}
