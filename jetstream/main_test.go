@@ -13,5 +13,9 @@ import (
 // for whoever comes next, and a timer of a bubble must not be used outside.
 func TestMain(m *testing.M) {
 	embedded.Prepare()
-	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/nats-io/nats-server/v2/server/ats.Register.func1"))
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreTopFunction("github.com/nats-io/nats-server/v2/server/ats.Register.func1"),
+		// nats.go v1.55.0: a put of an object that ends before this goroutine begins takes away the channel that would end it.
+		goleak.IgnoreTopFunction("github.com/nats-io/nats.go/jetstream.(*jetStream).resetPendingAcksOnReconnect"),
+	)
 }

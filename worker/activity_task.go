@@ -26,13 +26,15 @@ func (w *Worker) runActivity(ctx context.Context, t Task) {
 	// The broker hears that the task is being worked on, or it would give it to another worker.
 	stop := tick(w.store.AckWait()/3, func() { w.settle(t.InProgress()) })
 	defer stop()
+	// Once the worker is cut off the broker hears nothing more, even if the code goes on and on.
+	defer context.AfterFunc(ctx, stop)()
 	result := protocol.ActivityResult{
 		Run: task.Run, ScheduledID: task.ScheduledID, Attempt: task.Attempt, Worker: w.identity,
 		Started: time.Now().UTC(), LastFailure: task.LastFailure,
 	}
 	if task.MaximumAttempts > 0 && task.Attempt > task.MaximumAttempts {
 		// Running it once more would be one attempt too many: perhaps it is what kills the workers.
-		result.Attempt--
+		result.Attempt = task.MaximumAttempts // the last that ran; this delivery may be any later one
 		result.Failure = silent(result.Attempt)
 		result.LastFailure = nil
 	} else {

@@ -24,6 +24,7 @@ type execution struct {
 	w      *Worker
 	task   *protocol.ActivityTask
 	cancel context.CancelCauseFunc
+	over   chan struct{} // closed when a deadline has passed
 
 	mu        sync.Mutex
 	silence   *time.Timer // rings when the next heartbeat is overdue
@@ -51,7 +52,7 @@ func (w *Worker) execute(ctx context.Context, task *protocol.ActivityTask) (prot
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	e := &execution{w: w, task: task, cancel: cancel, heartbeat: time.Duration(task.Heartbeat)}
+	e := &execution{w: w, task: task, cancel: cancel, over: make(chan struct{}), heartbeat: time.Duration(task.Heartbeat)}
 	key := execKey{task.Run, task.ScheduledID}
 	w.track(key, e)
 	defer w.untrack(key, e)
@@ -61,18 +62,17 @@ func (w *Worker) execute(ctx context.Context, task *protocol.ActivityTask) (prot
 
 	done := make(chan outcome, 1)
 	go func() {
-		result, err := protect(activity.With(ctx, e.env(deadline)), f, task.Input)
-		done <- outcome{result, err}
+		o := outcome{err: errors.New("the activity's code called runtime.Goexit")}
+		defer func() { done <- o }()
+		o.result, o.err = protect(activity.With(ctx, e.env(deadline)), f, task.Input)
 	}()
+	// An activity that was canceled may clean up and says itself how it ended, but its deadlines hold all the same.
 	select {
 	case o := <-done:
 		return e.finish(ctx, o)
-	case <-ctx.Done():
+	case <-e.over:
+		return protocol.Payload{}, e.expired()
 	}
-	if f := e.expired(); f != nil {
-		return protocol.Payload{}, f
-	}
-	return e.finish(ctx, <-done) // canceled: the code may clean up and says itself how it ended
 }
 
 // attemptDeadline is when the attempt must end, and which timeout says so.
@@ -118,6 +118,7 @@ func (e *execution) expire(kind protocol.TimeoutType, message string) {
 	if e.timedOut == nil {
 		e.timedOut = protocol.TimeoutError(kind, message, nil)
 		e.timedOut.Timeout.LastHeartbeat = e.latest
+		close(e.over)
 	}
 	f := e.timedOut
 	e.mu.Unlock()

@@ -71,11 +71,16 @@ func typed[I, O any](f func(context.Context, I) (O, error)) function {
 		if err != nil {
 			return protocol.Payload{}, err
 		}
-		return protocol.Encode(out)
+		p, err = protocol.Encode(out)
+		if err != nil {
+			return protocol.Payload{}, undecodable{err}
+		}
+		return p, nil
 	}
 }
 
-// undecodable is an input that does not fit the activity's parameter. Trying again would not help.
+// undecodable is an input that does not fit the activity's parameter, or a result that cannot be encoded. Trying again would
+// not help.
 type undecodable struct{ error }
 
 // Unwrap returns what did not fit.

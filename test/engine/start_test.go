@@ -100,7 +100,7 @@ func TestLargePayload(t *testing.T) {
 	t.Parallel()
 	e := rig.Start(t)
 	e.Work(t, worker.Workflow(EchoTwice), worker.Activity(Echo), worker.CacheSize(0))
-	text := strings.Repeat("a large payload ", 20<<20/16)
+	text := strings.Repeat("a large payload ", 5<<20/16)
 	got := rig.Result(t, rig.Run(t, e, EchoTwice, text))
 	if sha256.Sum256([]byte(got)) != sha256.Sum256([]byte(text)) {
 		t.Errorf("%d bytes came back for %d", len(got), len(text))
