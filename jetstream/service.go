@@ -22,23 +22,50 @@ func (s *Store) ServeAPI(version string, endpoints map[string]Endpoint) (stop fu
 	if err != nil {
 		return nil, wrap(err)
 	}
-	var running sync.WaitGroup
+	var running gate
 	ctx, cancel := context.WithCancel(context.Background())
 	stop = func() {
 		_ = service.Stop() // fails only on a closed connection, which has no service either
 		cancel()
-		running.Wait()
+		running.close() // the service's subscriptions may still deliver for a while
 	}
 	for name, endpoint := range endpoints {
 		handle := micro.HandlerFunc(func(r micro.Request) {
-			running.Go(func() { serve(ctx, r, endpoint) })
+			running.begin(func() { serve(ctx, r, endpoint) })
 		})
 		if err := service.AddEndpoint(name, handle, micro.WithEndpointSubject(s.ns.API(name))); err != nil {
 			stop()
 			return nil, wrap(err)
 		}
 	}
-	return stop, wrap(s.nc.FlushTimeout(defaultTimeout))
+	if err := s.flush(); err != nil {
+		stop()
+		return nil, err
+	}
+	return stop, nil
+}
+
+// gate lets goroutines begin until it is closed, and then waits for those that have.
+type gate struct {
+	mu      sync.Mutex
+	closed  bool
+	running sync.WaitGroup
+}
+
+// begin runs f in a goroutine of its own, unless the gate is closed.
+func (g *gate) begin(f func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.closed {
+		g.running.Go(f)
+	}
+}
+
+func (g *gate) close() {
+	g.mu.Lock()
+	g.closed = true
+	g.mu.Unlock()
+	g.running.Wait()
 }
 
 // serve answers one request. An error is answered twice over: in the headers of micro services, for tools, and in the body,

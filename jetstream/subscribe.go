@@ -1,6 +1,7 @@
 package jetstream
 
 import (
+	"context"
 	"encoding/json"
 
 	"github.com/nats-io/nats.go"
@@ -12,12 +13,20 @@ func (s *Store) subscribe(subject, group string, handle func(*nats.Msg)) (stop f
 	if err != nil {
 		return nil, wrap(err)
 	}
-	if err := s.nc.FlushTimeout(defaultTimeout); err != nil {
+	if err := s.flush(); err != nil {
 		_ = sub.Unsubscribe()
-		return nil, wrap(err)
+		return nil, err
 	}
 	// An error here says that the connection is closed, which ends the subscription as well.
 	return func() { _ = sub.Unsubscribe() }, nil
+}
+
+// flush waits until the server has seen what this connection has sent. (FlushTimeout would do the same with a timer from a pool
+// that all connections of the process share, which a bubble of virtual time must not touch.)
+func (s *Store) flush() error {
+	ctx, cancel := context.WithTimeout(context.Background(), defaultTimeout)
+	defer cancel()
+	return wrap(s.nc.FlushWithContext(ctx))
 }
 
 // decode reads a message that is not stored. One that cannot be read is dropped: nobody waits for it.

@@ -27,7 +27,7 @@ type fake struct {
 	slots   map[protocol.TaskKind]int
 	steps   func(*protocol.WorkflowTask, Responder)
 	cancel  func(protocol.CancelActivity)
-	working sync.WaitGroup
+	working map[protocol.TaskKind]*sync.WaitGroup
 
 	rows     map[string]protocol.Worker
 	results  []protocol.ActivityResult
@@ -51,7 +51,8 @@ func newFake() *fake {
 	return &fake{
 		faults: map[string]func() error{}, open: map[string]bool{}, handle: map[protocol.TaskKind]func(Task){},
 		slots: map[protocol.TaskKind]int{}, rows: map[string]protocol.Worker{}, beats: map[execKey]protocol.Heartbeat{},
-		blobs: map[string][]byte{}, pageSize: 2,
+		working: map[protocol.TaskKind]*sync.WaitGroup{protocol.TaskActivity: {}, protocol.TaskWorkflow: {}},
+		blobs:   map[string][]byte{}, pageSize: 2,
 	}
 }
 
@@ -113,7 +114,7 @@ func (f *fake) Pull(ctx context.Context, kind protocol.TaskKind, _ string, slots
 		idle := make(chan struct{})
 		go func() {
 			defer close(idle)
-			f.working.Wait()
+			f.working[kind].Wait()
 		}()
 		select {
 		case <-idle:
@@ -261,7 +262,7 @@ func (b broken) Read([]byte) (int, error) { return 0, b.err }
 
 // fakeTask is a task out of the fake's stream.
 type fakeTask struct {
-	f         *fake
+	working   *sync.WaitGroup
 	body      []byte
 	delivered int
 	ended     chan string // "ack" or "nak"
@@ -272,8 +273,8 @@ type fakeTask struct {
 
 // give hands a task to the worker.
 func (f *fake) give(kind protocol.TaskKind, body []byte, delivered int) *fakeTask {
-	t := &fakeTask{f: f, body: body, delivered: delivered, ended: make(chan string, 1)}
-	f.working.Add(1)
+	t := &fakeTask{working: f.working[kind], body: body, delivered: delivered, ended: make(chan string, 1)}
+	t.working.Add(1)
 	f.mu.Lock()
 	handle := f.handle[kind]
 	f.mu.Unlock()
@@ -301,6 +302,6 @@ func (t *fakeTask) InProgress() error {
 
 func (t *fakeTask) end(how string) error {
 	t.ended <- how // a second end blocks, and the test with it
-	t.f.working.Done()
+	t.working.Done()
 	return nil
 }

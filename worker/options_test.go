@@ -51,7 +51,10 @@ func TestRunRefusesMistakes(t *testing.T) {
 		"no queue":               {"", []Option{right}, []string{"queue"}, ""},
 		"a namespace with a dot": {"q", []Option{right, Namespace("a.b")}, []string{"namespace", "a.b"}, ""},
 		"a workflow twice":       {"q", []Option{right, right}, []string{`workflow "worker.open" is registered twice`}, "worker.Named"},
-		"an activity twice":      {"q", []Option{Activity(shop{}.Sell), Activity(asleep, Named("worker.shop.Sell"))}, []string{`activity "worker.shop.Sell" is registered twice`}, "worker.Named"},
+		"an activity twice": {
+			"q", []Option{Activity(shop{}.Sell), Activity(asleep, Named("worker.shop.Sell"))},
+			[]string{`activity "worker.shop.Sell" is registered twice`}, "worker.Named",
+		},
 		"a function literal":     {"q", []Option{right, Activity(literal())}, []string{"is a function literal"}, "worker.Named"},
 		"no function":            {"q", []Option{right, Activity[int, int](nil)}, []string{"is not a function"}, ""},
 		"fewer than no slots":    {"q", []Option{right, Slots(-1)}, []string{"Slots(-1)"}, "0 makes a worker that runs workflows only"},
@@ -63,7 +66,10 @@ func TestRunRefusesMistakes(t *testing.T) {
 			t.Parallel()
 			err := newWorker(tt.queue, tt.opts, never).Run(t.Context())
 			e, ok := errors.AsType[*protocol.Error](err)
-			if !ok || e.Code != protocol.CodeBadRequest || !strings.Contains(e.Hint, tt.hint) {
+			if !ok {
+				t.Fatalf("got %v, want an error with a code", err)
+			}
+			if e.Code != protocol.CodeBadRequest || !strings.Contains(e.Hint, tt.hint) {
 				t.Errorf("got %v of code %s with hint %q, want %s with %q", err, e.Code, e.Hint, protocol.CodeBadRequest, tt.hint)
 			}
 			for _, part := range tt.says {

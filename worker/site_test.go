@@ -45,7 +45,7 @@ func at(t *testing.T, f *fake, opts ...Option) *site {
 	s := &site{fake: f, t: t, stop: cancel, ended: make(chan error, 1)}
 	ready := make(chan struct{})
 	s.w = newWorker(testQueue, append([]Option{
-		Identity("worker-1"), Logger(slog.New(slog.NewTextHandler(t.Output(), nil))), OnReady(func() { close(ready) }),
+		Identity("worker-1"), Logger(logger(t)), OnReady(func() { close(ready) }),
 	}, opts...), func(context.Context, protocol.Namespace) (Store, error) { return f, nil })
 	go func() {
 		s.ended <- s.w.Run(ctx)
@@ -59,6 +59,11 @@ func at(t *testing.T, f *fake, opts ...Option) *site {
 	})
 	receive(t, ready, "the worker to be ready")
 	return s
+}
+
+func logger(t *testing.T) *slog.Logger {
+	t.Helper()
+	return slog.New(slog.NewTextHandler(t.Output(), nil))
 }
 
 // work starts a worker on an outside of its own.

@@ -76,7 +76,10 @@ func (w *Worker) Run(ctx context.Context) error {
 	defer cut()
 	stop, err := w.start(ctx, work)
 	if err != nil {
-		stop(ctx)
+		w.drain(stop, cut) // tasks may have come before the error
+		if ctx.Err() != nil {
+			return nil // not an error: the worker was asked to stop while it started
+		}
 		return err
 	}
 	w.log.Info("worker ready", "workflows", len(w.registry.workflows), "activities", len(w.registry.activities))
@@ -91,6 +94,14 @@ func (w *Worker) validate() error {
 	if len(w.registry.workflows)+len(w.registry.activities) == 0 {
 		errs = append(errs, protocol.Errorf(protocol.CodeBadRequest, "the worker has nothing to run").
 			WithHint("pass worker.Workflow(f) or worker.Activity(f) to worker.New"))
+	}
+	if w.slots < 0 {
+		errs = append(errs, protocol.Errorf(protocol.CodeBadRequest, "worker.Slots(%d) is negative", w.slots).
+			WithHint("0 makes a worker that runs workflows only"))
+	}
+	if len(w.registry.workflows) > 0 && w.workflowSlots < 1 {
+		errs = append(errs, protocol.Errorf(protocol.CodeBadRequest, "worker.WorkflowSlots(%d) leaves no slot for a step", w.workflowSlots).
+			WithHint("register no workflow to make a worker that runs activities only"))
 	}
 	return errors.Join(errs...)
 }
@@ -119,6 +130,15 @@ func (w *Worker) start(ctx, work context.Context) (stop func(context.Context), e
 		}
 		return err
 	}
+	// Activities come first and so are waited for last: a worker that drains must not answer calls for steps that it would refuse.
+	if len(w.registry.activities) > 0 && w.slots > 0 {
+		if err := plain(w.store.OnCancel(w.queue, w.cancelActivity)); err != nil {
+			return stop, err
+		}
+		if err := pull(protocol.TaskActivity, w.slots, w.runActivity); err != nil {
+			return stop, err
+		}
+	}
 	if len(w.registry.workflows) > 0 {
 		err := plain(w.store.ServeWorkflowTasks(w.queue, w.identity, func(t *protocol.WorkflowTask, respond Responder) {
 			w.takeWorkflowTask(work, t, respond)
@@ -127,14 +147,6 @@ func (w *Worker) start(ctx, work context.Context) (stop func(context.Context), e
 			return stop, err
 		}
 		if err := pull(protocol.TaskWorkflow, w.workflowSlots, w.answerCall); err != nil {
-			return stop, err
-		}
-	}
-	if len(w.registry.activities) > 0 && w.slots > 0 {
-		if err := plain(w.store.OnCancel(w.queue, w.cancelActivity)); err != nil {
-			return stop, err
-		}
-		if err := pull(protocol.TaskActivity, w.slots, w.runActivity); err != nil {
 			return stop, err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,11 +21,11 @@ func flow[I, O any](f func(workflow.Context, I) (O, error)) Option {
 }
 
 // traced counts how often a workflow's code begins, and is unwound or returns.
-type traced struct{ begun, ended int }
+type traced struct{ begun, ended atomic.Int32 }
 
 func (c *traced) echo(ctx workflow.Context, n int) (string, error) {
-	c.begun++
-	defer func() { c.ended++ }()
+	c.begun.Add(1)
+	defer c.ended.Add(1)
 	return echo(ctx, n)
 }
 
@@ -98,12 +99,12 @@ func TestStepsContinueOnTheCachedRun(t *testing.T) {
 			p.Complete(p.Activities()[0].ID, strings.ToUpper(say))
 			st = p.next()
 			s.takes(st, st.task)
-			if code.begun != 1 {
-				t.Fatalf("after word %d the code has begun %d times", i, code.begun)
+			if code.begun.Load() != 1 {
+				t.Fatalf("after word %d the code has begun %d times", i, code.begun.Load())
 			}
 		}
-		if !p.Closed() || code.ended != 1 {
-			t.Errorf("the run has ended: %t, its code %d times", p.Closed(), code.ended)
+		if !p.Closed() || code.ended.Load() != 1 {
+			t.Errorf("the run has ended: %t, its code %d times", p.Closed(), code.ended.Load())
 		}
 		s.misses(st.task) // nothing keeps a run that has ended
 	})
@@ -144,7 +145,7 @@ func TestCachedRunOfALostStepIsForgotten(t *testing.T) {
 				wrong := *st.task
 				change(&wrong)
 				s.misses(&wrong)
-				if code.ended != 1 {
+				if code.ended.Load() != 1 {
 					t.Errorf("the run's code was not unwound")
 				}
 				s.misses(st.task)
@@ -165,8 +166,8 @@ func TestWholeHistoryReplacesTheCachedRun(t *testing.T) {
 		p.Signal("word", "a")
 		st = p.next()
 		s.takes(st, st.full)
-		if code.begun != 2 || code.ended != 1 {
-			t.Errorf("the code began %d times and was unwound %d times, want 2 and 1", code.begun, code.ended)
+		if code.begun.Load() != 2 || code.ended.Load() != 1 {
+			t.Errorf("the code began %d times and was unwound %d times, want 2 and 1", code.begun.Load(), code.ended.Load())
 		}
 	})
 }
@@ -182,8 +183,8 @@ func TestWorkerWithoutACacheReplaysEveryStep(t *testing.T) {
 		st = p.next()
 		s.misses(st.task)
 		s.takes(st, st.full)
-		if code.begun != 2 || code.ended != 2 {
-			t.Errorf("the code began %d times and was unwound %d times, want 2 and 2", code.begun, code.ended)
+		if code.begun.Load() != 2 || code.ended.Load() != 2 {
+			t.Errorf("the code began %d times and was unwound %d times, want 2 and 2", code.begun.Load(), code.ended.Load())
 		}
 	})
 }
@@ -207,8 +208,8 @@ func TestFullCacheForgetsTheRunUnusedForLongest(t *testing.T) {
 			task.Run = "old" // which makes it younger than "used"
 			s.takes(next, &task)
 		}
-		if code.ended != 1 {
-			t.Errorf("%d runs were unwound, want 1", code.ended)
+		if code.ended.Load() != 1 {
+			t.Errorf("%d runs were unwound, want 1", code.ended.Load())
 		}
 		for run, want := range map[string]protocol.Refusal{"used": protocol.RefusalCacheMiss, "new": ""} {
 			task := *next.task

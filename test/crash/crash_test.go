@@ -27,7 +27,7 @@ const (
 	fewest = 10
 )
 
-var seed = flag.Uint64("seed", uint64(time.Now().UnixNano()), "seed of the moments at which processes are killed") //nolint:gosec // any
+var seed = flag.Uint64("seed", uint64(time.Now().UnixNano()), "seed of the moments at which processes are killed")
 
 // Chain calls five activities, one after the other, each with what the one before returned.
 func Chain(ctx workflow.Context, in int) (int, error) {
@@ -114,7 +114,7 @@ func torture(t *testing.T, url string, victims ...*process) {
 // killAtRandom kills until it is over, and returns how many processes that were.
 func killAtRandom(over context.Context, t *testing.T, victims []*process) (n int) {
 	t.Helper()
-	r := rand.New(rand.NewPCG(*seed, uint64(len(victims)))) //nolint:gosec // no secret
+	r := rand.New(rand.NewPCG(*seed, uint64(len(victims))))
 	for ; ; n++ {
 		select {
 		case <-time.After(time.Duration(r.Int64N(int64(pause)))):

@@ -48,7 +48,6 @@ func TestFailureReachesTheClient(t *testing.T) {
 // clumsy panics until it is mended.
 type clumsy struct {
 	mended atomic.Bool
-	other  func(context.Context, string) (string, error)
 }
 
 func (c *clumsy) Run(ctx workflow.Context, name string) (string, error) {

@@ -2,7 +2,6 @@ package virtual
 
 import (
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/millrace-dev/millrace/test/rig"
@@ -22,8 +21,7 @@ func TestSleepOfThirtyDays(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a month of heartbeats takes half a minute")
 	}
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
+	virtual(t, func(t *testing.T) {
 		const month = 30 * 24 * time.Hour
 		e := rig.Start(t)
 		stop := e.Work(t, worker.Workflow(Nap))

@@ -41,7 +41,7 @@ func NewError(typ, message string, details any) error {
 	if details != nil {
 		p, err := protocol.Encode(details)
 		if err != nil {
-			return fmt.Errorf("%s (and its details are lost: %w)", message, err)
+			return &failure{err: fmt.Errorf("%s (and its details are lost: %w)", message, err), app: f}
 		}
 		f.Details = &p
 	}
