@@ -20,11 +20,12 @@ type Namespace string
 // Validate reports whether the name can be part of stream names and subjects.
 func (n Namespace) Validate() error {
 	if n == "" || len(n) > 64 {
-		return Errorf(CodeBadRequest, "a namespace's name has 1 to 64 characters")
+		return Errorf(CodeBadRequest, "a namespace's name has 1 to 64 characters").WithHint("choose one such as %q", DefaultNamespace)
 	}
 	for _, c := range n {
 		if !plain(c) {
-			return Errorf(CodeBadRequest, "the namespace %q may hold only letters, digits, - and _", string(n))
+			return Errorf(CodeBadRequest, "the namespace %q may hold only letters, digits, - and _", string(n)).
+			WithHint("choose one such as %q", DefaultNamespace)
 		}
 	}
 	return nil
@@ -275,11 +276,11 @@ func plain(c rune) bool {
 func ValidateID(what, s string) error {
 	switch {
 	case s == "":
-		return Errorf(CodeBadRequest, "the %s is empty", what)
+		return Errorf(CodeBadRequest, "the %s is empty", what).WithHint("give it a name")
 	case len(s) > MaxIDLength:
-		return Errorf(CodeBadRequest, "the %s has %d bytes, %d are allowed", what, len(s), MaxIDLength)
+		return Errorf(CodeBadRequest, "the %s has %d bytes, %d are allowed", what, len(s), MaxIDLength).WithHint("use a shorter one")
 	case !utf8.ValidString(s):
-		return Errorf(CodeBadRequest, "the %s is not valid UTF-8", what)
+		return Errorf(CodeBadRequest, "the %s is not valid UTF-8", what).WithHint("encode it first, for example in hex")
 	}
 	return nil
 }

@@ -52,7 +52,7 @@ func TestCodeThatBlocksKeepsItsSlot(t *testing.T) {
 		b := blocker{make(chan struct{})}
 		s := work(t, flow(b.run), WorkflowSlots(1))
 		st := play(t, echo, 1).next()
-		s.fails(st.task, protocol.CauseWorkflowPanic)
+		_ = s.fails(st.task, protocol.CauseWorkflowPanic)
 		if a, _ := s.ask(st.task); a.Refusal != protocol.RefusalBusy {
 			t.Errorf("with its slot taken the worker answers %+v", a)
 		}
@@ -76,7 +76,7 @@ func TestStepThatEndsTooLateIsNotContinued(t *testing.T) {
 		st := p.next()
 		late := *st.task
 		late.Nonce = "given up"
-		s.fails(&late, protocol.CauseWorkflowPanic)
+		_ = s.fails(&late, protocol.CauseWorkflowPanic)
 		close(open)
 		synctest.Wait()
 		p.Signal("word", "a")

@@ -110,7 +110,9 @@ func TestDrainGivesUpAResultThatCannotBeStored(t *testing.T) {
 		task := s.start(attempt(t, time.Second), 1)
 		synctest.Wait()
 		s.stop()
-		<-s.ended
+		if err := <-s.ended; err != nil {
+			t.Error(err)
+		}
 		if how := <-task.ended; how != "nak" {
 			t.Errorf("the task ended with %s", how)
 		}

@@ -98,10 +98,14 @@ func ExampleWorker_Run() {
 
 // Mistakes are reported by Run, all of them at once.
 func ExampleNew_mistakes() {
-	w := worker.New(nil, "greetings", worker.Activity(Hello), worker.Activity(Hello), worker.Slots(-1))
+	w := worker.New(nil, "greetings",
+		worker.Activity(Hello),
+		worker.Activity(func(_ context.Context, name string) (string, error) { return name, nil }),
+		worker.Slots(-1),
+	)
 	fmt.Println(w.Run(context.Background()))
 	// Output:
-	// the activity "worker_test.Hello" is registered twice
+	// worker_test.ExampleNew_mistakes.func1 is a function literal: its name changes with the code around it
 	// worker.Slots(-1) is negative
 }
 

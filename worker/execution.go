@@ -32,6 +32,8 @@ type execution struct {
 	latest    *protocol.Payload
 	timedOut  *protocol.Failure
 	heartbeat time.Duration
+	ended     bool           // the attempt is over
+	storing   sync.WaitGroup // heartbeats on their way to the store
 }
 
 // outcome is what user code returned.
@@ -56,6 +58,7 @@ func (w *Worker) execute(ctx context.Context, task *protocol.ActivityTask) (prot
 	key := execKey{task.Run, task.ScheduledID}
 	w.track(key, e)
 	defer w.untrack(key, e)
+	defer e.settle()
 	deadline, kind := attemptDeadline(task, time.Now())
 	stop := e.watch(deadline, kind)
 	defer stop()

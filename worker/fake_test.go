@@ -22,7 +22,8 @@ const ackWait = 3 * time.Second
 type fake struct {
 	mu      sync.Mutex
 	faults  map[string]func() error // by the name of the method
-	open    map[string]bool         // what was taken up and not stopped yet
+	delays  map[string]time.Duration
+	open    map[string]bool // what was taken up and not stopped yet
 	handle  map[protocol.TaskKind]func(Task)
 	slots   map[protocol.TaskKind]int
 	steps   func(*protocol.WorkflowTask, Responder)
@@ -49,7 +50,8 @@ type told struct {
 
 func newFake() *fake {
 	return &fake{
-		faults: map[string]func() error{}, open: map[string]bool{}, handle: map[protocol.TaskKind]func(Task){},
+		faults: map[string]func() error{}, delays: map[string]time.Duration{},
+		open: map[string]bool{}, handle: map[protocol.TaskKind]func(Task){},
 		slots: map[protocol.TaskKind]int{}, rows: map[string]protocol.Worker{}, beats: map[execKey]protocol.Heartbeat{},
 		working: map[protocol.TaskKind]*sync.WaitGroup{protocol.TaskActivity: {}, protocol.TaskWorkflow: {}},
 		blobs:   map[string][]byte{}, pageSize: 2,
@@ -63,9 +65,14 @@ func (f *fake) fail(method string, err func() error) {
 	f.faults[method] = err
 }
 
-// enter takes the lock for a call, or says how the call goes wrong.
+// enter takes the lock for a call, after the call's delay, or says how the call goes wrong.
 func (f *fake) enter(ctx context.Context, method string) (leave func(), err error) {
 	f.mu.Lock()
+	if d := f.delays[method]; d > 0 {
+		f.mu.Unlock()
+		<-time.After(d)
+		f.mu.Lock()
+	}
 	if fault := f.faults[method]; fault != nil {
 		err = fault()
 	}

@@ -18,6 +18,9 @@ func (e *execution) beat(details protocol.Payload) error {
 	if e.timedOut != nil {
 		return e.timedOut
 	}
+	if e.ended {
+		return context.Canceled
+	}
 	e.latest = &details
 	if e.silence != nil {
 		e.silence.Reset(e.heartbeat)
@@ -31,7 +34,7 @@ func (e *execution) beat(details protocol.Payload) error {
 	}
 	e.stored = time.Now()
 	h := protocol.Heartbeat{Attempt: e.task.Attempt, Time: e.stored.UTC(), Details: details}
-	e.w.running.Go(func() {
+	e.storing.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), e.w.store.AckWait())
 		defer cancel()
 		if err := e.w.store.PutHeartbeat(ctx, e.task.Run, e.task.ScheduledID, h); err != nil {
@@ -39,6 +42,15 @@ func (e *execution) beat(details protocol.Payload) error {
 		}
 	})
 	return nil
+}
+
+// settle takes no more heartbeats and waits for those on their way. The attempt's result is told only then: the next attempt
+// must find what this one reported, and nothing may be stored after the activity's end has removed it.
+func (e *execution) settle() {
+	e.mu.Lock()
+	e.ended = true
+	e.mu.Unlock()
+	e.storing.Wait()
 }
 
 // lastHeartbeat reads what an earlier attempt reported last.

@@ -117,3 +117,42 @@ func TestUnreadableHeartbeatIsAnErrorOfTheCode(t *testing.T) {
 		}
 	})
 }
+
+// The result starts the next attempt, so what this one reported must lie in the store by then; and once the activity has ended
+// nothing may be left there.
+func TestResultIsToldAfterTheLastHeartbeatIsStored(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := work(t, act(func(ctx context.Context, well bool) (string, error) {
+			if err := activity.Heartbeat(ctx, "half"); err != nil || well {
+				return "", err
+			}
+			return "", errors.New("a flat tire")
+		}))
+		s.delays["PutHeartbeat"] = time.Second
+		if r := s.run(attempt(t, false, beating)); r.Failure == nil || len(s.beats) != 1 {
+			t.Errorf("when the failure %v is told, stored are %+v", r.Failure, s.beats)
+		}
+		if r := s.run(attempt(t, true, beating)); r.Failure != nil {
+			t.Error(r.Failure)
+		}
+		<-time.After(time.Minute)
+		if len(s.beats) > 0 {
+			t.Errorf("after the activity's end there is still %+v", s.beats)
+		}
+	})
+}
+
+// User code may leave a goroutine behind that goes on reporting.
+func TestHeartbeatAfterTheActivitysEndIsRefused(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		left := make(chan context.Context, 1)
+		s := work(t, act(func(ctx context.Context, _ string) (string, error) {
+			left <- ctx
+			return "", nil
+		}))
+		s.run(attempt(t, "in", beating))
+		if err := activity.Heartbeat(<-left, "still here"); !errors.Is(err, context.Canceled) || len(s.beaten) > 0 {
+			t.Errorf("the heartbeat is answered %v, stored are %v", err, s.beaten)
+		}
+	})
+}

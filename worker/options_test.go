@@ -21,6 +21,7 @@ func generic[T any](_ workflow.Context, v T) (T, error)   { return v, nil }
 func never(context.Context, protocol.Namespace) (Store, error) {
 	return nil, errors.New("NATS was used")
 }
+
 func literal() func(context.Context, string) (string, error) {
 	return func(context.Context, string) (string, error) { return "", nil }
 }

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strings"
@@ -34,7 +35,7 @@ func (f *fake) lies(t *testing.T, run string, p protocol.Payload, v any) {
 	if p.Blob == nil || len(p.Data) > 0 {
 		t.Fatalf("the payload is not in the object store: %s", p)
 	}
-	if name := "run/" + run + "/" + want.Digest(); p.Blob.Name != name || string(f.blobs[name]) != string(want.Data) || !p.Equal(want) {
+	if name := "run/" + run + "/" + want.Digest(); p.Blob.Name != name || !bytes.Equal(f.blobs[name], want.Data) || !p.Equal(want) {
 		t.Errorf("%s holds %q, want %q under %s", p, f.blobs[p.Blob.Name], want.Data, name)
 	}
 }

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -20,7 +21,7 @@ func wait(ctx workflow.Context, _ string) (string, error) { return workflow.Rece
 
 // echo answers each of n words with an activity.
 func echo(ctx workflow.Context, n int) (string, error) {
-	all := ""
+	var all strings.Builder
 	for range n {
 		s, err := workflow.Receive(ctx, word)
 		if err != nil {
@@ -29,9 +30,9 @@ func echo(ctx workflow.Context, n int) (string, error) {
 		if s, err = shout.Do(ctx, s); err != nil {
 			return "", err
 		}
-		all += s
+		all.WriteString(s)
 	}
-	return all, nil
+	return all.String(), nil
 }
 
 // script is the history of a run as an orchestrator writes it. The code runs in the script as well: what it commands there is

@@ -24,7 +24,8 @@ func (e eager) PutWorker(ctx context.Context, w protocol.Worker) error {
 func begin(ctx context.Context, t *testing.T, f *fake, backlog func(*site) error, opts ...Option) (s *site, err error) {
 	t.Helper()
 	s = &site{fake: f, t: t}
-	s.w = newWorker(testQueue, append([]Option{Identity("worker-1"), Logger(logger(t))}, opts...), func(context.Context, protocol.Namespace) (Store, error) {
+	opts = append([]Option{Identity("worker-1"), Logger(logger(t))}, opts...)
+	s.w = newWorker(testQueue, opts, func(context.Context, protocol.Namespace) (Store, error) {
 		return eager{f, func() error { return backlog(s) }}, nil
 	})
 	return s, s.w.Run(ctx)

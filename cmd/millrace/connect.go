@@ -43,7 +43,8 @@ func explain(err error, where string) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return protocol.Errorf(protocol.CodeBadRequest, "there is no %s: %v", where, err).WithHint("`nats context ls` lists them")
 	}
-	return protocol.Errorf(protocol.CodeUnavailable, "cannot connect to %s: %v", where, err)
+	return protocol.Errorf(protocol.CodeUnavailable, "cannot connect to %s: %v", where, err).
+		WithHint("check --server, --context and --creds; `nats context ls` lists the saved contexts")
 }
 
 // client connects and returns a client; done closes the connection.

@@ -82,7 +82,7 @@ func untilDone(ctx context.Context, srv *orchestrator.Server) error {
 	select {
 	case <-ctx.Done():
 	case <-srv.Done():
-		return protocol.Errorf(protocol.CodeInternal, "the node stopped by itself")
+		return protocol.Errorf(protocol.CodeInternal, "the node stopped by itself").WithHint("its log says why")
 	}
 	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()

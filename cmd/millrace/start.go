@@ -88,7 +88,8 @@ func inputFlag(s string) (protocol.Payload, error) {
 	if name, ok := strings.CutPrefix(s, "@"); ok {
 		var err error
 		if data, err = os.ReadFile(name); err != nil { //nolint:gosec // the person at the keyboard names the file
-			return protocol.Payload{}, protocol.Errorf(protocol.CodeBadRequest, "cannot read the input: %v", err)
+			return protocol.Payload{}, protocol.Errorf(protocol.CodeBadRequest, "cannot read the input: %v", err).
+				WithHint("--input takes JSON, or @ and the name of a file that holds it")
 		}
 	}
 	if len(data) == 0 {

@@ -88,7 +88,7 @@ func ValidateStart(b protocol.StartInput) error {
 	case b.Run == "":
 		return protocol.Errorf(protocol.CodeBadRequest, "a start needs a run ID").WithHint("make up a UUID for run_id")
 	case b.RunTimeout < 0 || b.TaskTimeout < 0:
-		return protocol.Errorf(protocol.CodeBadRequest, "a timeout is negative")
+		return protocol.Errorf(protocol.CodeBadRequest, "a timeout is negative").WithHint("leave it out for no timeout")
 	}
 	return protocol.ValidateID("queue", b.Queue)
 }
@@ -103,7 +103,8 @@ func (t *Turn) target(in protocol.Input, run string) bool {
 		t.refuse(in, protocol.Errorf(protocol.CodeNotFound, "workflow %q has no open run %s", t.w.ID, run).
 			WithHint("leave the run ID out to speak to the latest run"))
 	case !t.run.Open():
-		t.refuse(in, protocol.Errorf(protocol.CodeClosed, "workflow %q has ended (%s)", t.w.ID, t.run.Status))
+		t.refuse(in, protocol.Errorf(protocol.CodeClosed, "workflow %q has ended (%s)", t.w.ID, t.run.Status).
+			WithHint("`millrace show %s` tells how; a new run can be started under the same ID", t.w.ID))
 	default:
 		return true
 	}
@@ -124,7 +125,7 @@ func (t *Turn) takeSignal(in protocol.Input, b protocol.SignalInput) {
 		return
 	}
 	if b.Name == "" {
-		t.refuse(in, protocol.Errorf(protocol.CodeBadRequest, "a signal needs a name"))
+		t.refuse(in, protocol.Errorf(protocol.CodeBadRequest, "a signal needs a name").WithHint(`"signal": "approve"`))
 		return
 	}
 	t.event(protocol.WorkflowExecutionSignaled{Name: b.Name, Input: b.Input, RequestID: b.RequestID, Identity: b.Identity})

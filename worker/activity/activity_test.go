@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 
@@ -90,7 +91,8 @@ func TestBlobNamesBelongToTheActivity(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got, want := strings.Join(names, " "), "run/r1/1/page.png run/r1/1/page.png run/r1/2/page.png run/r2/1/page.png"; got != want {
-		t.Errorf("got %s\nwant %s", got, want)
+	want := []string{"run/r1/1/page.png", "run/r1/1/page.png", "run/r1/2/page.png", "run/r2/1/page.png"}
+	if !slices.Equal(names, want) {
+		t.Errorf("got %s\nwant %s", names, want)
 	}
 }

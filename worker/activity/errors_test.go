@@ -26,19 +26,27 @@ func TestNoErrorStaysNone(t *testing.T) {
 func TestErrorSaysWhatFollows(t *testing.T) {
 	t.Parallel()
 	const minute = protocol.Duration(time.Minute)
-	var broke error = activity.NewError("NoMoney", "broke", nil)
+	broke := activity.NewError("NoMoney", "broke", nil)
+	type says = protocol.ApplicationFailure
+	noFile := &fs.PathError{Err: fs.ErrNotExist}
 	tests := map[string]struct {
 		err  error
-		want protocol.ApplicationFailure
+		want says
 	}{
-		"terminal":                         {activity.Terminal(broke), protocol.ApplicationFailure{Type: "NoMoney", NonRetryable: true}},
-		"retry after":                      {activity.RetryAfter(broke, time.Minute), protocol.ApplicationFailure{Type: "NoMoney", NextRetryDelay: minute}},
-		"a Go error keeps its type":        {activity.Terminal(&fs.PathError{Err: fs.ErrNotExist}), protocol.ApplicationFailure{Type: "PathError", NonRetryable: true}},
-		"wrapped":                          {fmt.Errorf("pay: %w", activity.Terminal(broke)), protocol.ApplicationFailure{Type: "NoMoney", NonRetryable: true}},
-		"joined with another":              {errors.Join(errors.New("log"), activity.Terminal(broke)), protocol.ApplicationFailure{Type: "NoMoney", NonRetryable: true}},
-		"terminal says more than a wait":   {activity.Terminal(activity.RetryAfter(broke, time.Minute)), protocol.ApplicationFailure{Type: "NoMoney", NonRetryable: true, NextRetryDelay: minute}},
-		"a wait does not mend a terminal":  {activity.RetryAfter(activity.Terminal(broke), time.Minute), protocol.ApplicationFailure{Type: "NoMoney", NonRetryable: true, NextRetryDelay: minute}},
-		"details that are no JSON are lost": {activity.NewError("NoMoney", "broke", func() {}), protocol.ApplicationFailure{Type: "NoMoney"}},
+		"terminal":                  {activity.Terminal(broke), says{Type: "NoMoney", NonRetryable: true}},
+		"retry after":               {activity.RetryAfter(broke, time.Minute), says{Type: "NoMoney", NextRetryDelay: minute}},
+		"a Go error keeps its type": {activity.Terminal(noFile), says{Type: "PathError", NonRetryable: true}},
+		"wrapped":                   {fmt.Errorf("pay: %w", activity.Terminal(broke)), says{Type: "NoMoney", NonRetryable: true}},
+		"joined with another":       {errors.Join(noFile, activity.Terminal(broke)), says{Type: "NoMoney", NonRetryable: true}},
+		"terminal after a wait": {
+			activity.Terminal(activity.RetryAfter(broke, time.Minute)),
+			says{Type: "NoMoney", NonRetryable: true, NextRetryDelay: minute},
+		},
+		"a wait does not mend what is terminal": {
+			activity.RetryAfter(activity.Terminal(broke), time.Minute),
+			says{Type: "NoMoney", NonRetryable: true, NextRetryDelay: minute},
+		},
+		"details that are no JSON": {activity.NewError("NoMoney", "broke", func() {}), says{Type: "NoMoney"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

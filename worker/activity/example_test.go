@@ -5,10 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"os"
 	"strings"
 	"time"
 
+	"github.com/millrace-dev/millrace/orchestrator"
+	"github.com/millrace-dev/millrace/orchestrator/client"
 	"github.com/millrace-dev/millrace/protocol"
+	"github.com/millrace-dev/millrace/worker"
 	"github.com/millrace-dev/millrace/worker/activity"
 	"github.com/millrace-dev/millrace/worker/workflow"
 )
@@ -35,9 +40,9 @@ func Copy(ctx context.Context, pages int) (string, error) {
 
 // The next attempt of an activity finds what the last one reported.
 func ExampleHeartbeat() {
-	play(Copy, func(ctx workflow.Context, pages int) (string, error) {
+	play(func(ctx workflow.Context, pages int) (string, error) {
 		return workflow.Do(ctx, Copy, pages, workflow.HeartbeatTimeout(time.Minute), soon)
-	}, 3)
+	}, 3, worker.Activity(Copy))
 	// Output:
 	// attempt 2 goes on after page 1
 	// 3 pages
@@ -53,12 +58,12 @@ func Charge(ctx context.Context, account string) (string, error) {
 
 // A terminal error ends the activity at once, whatever its retry policy says.
 func ExampleTerminal() {
-	play(Charge, func(ctx workflow.Context, account string) (string, error) {
+	play(func(ctx workflow.Context, account string) (string, error) {
 		return workflow.Do(ctx, Charge, account)
-	}, "4711")
+	}, "4711", worker.Activity(Charge))
 	// Output:
 	// attempt 1
-	// failed: charge 4711: the account is empty
+	// failed: activity activity_test.Charge failed: charge 4711: the account is empty
 }
 
 // Ask asks a service that says itself when it wants to be asked again.
@@ -71,9 +76,9 @@ func Ask(ctx context.Context, question string) (string, error) {
 
 // An error can say when to try again. The retry policy would have waited for an hour.
 func ExampleRetryAfter() {
-	play(Ask, func(ctx workflow.Context, question string) (string, error) {
+	play(func(ctx workflow.Context, question string) (string, error) {
 		return workflow.Do(ctx, Ask, question, workflow.Retry(workflow.RetryPolicy{InitialInterval: workflow.Duration(time.Hour)}))
-	}, "how many?")
+	}, "how many?", worker.Activity(Ask))
 	// Output: how many? 42
 }
 
@@ -88,20 +93,62 @@ func Count(ctx context.Context, file protocol.Blob) (string, error) {
 	return fmt.Sprintf("%d bytes", n), err
 }
 
-// Files travel by reference, in the object store.
+// Print writes a file.
+func Print(ctx context.Context, text string) (protocol.Blob, error) {
+	return activity.PutBlob(ctx, "page.txt", strings.NewReader(text))
+}
+
+// Files travel between activities by reference, in the object store.
 func ExampleOpenBlob() {
-	print := func(ctx context.Context, text string) (string, error) {
-		file, err := activity.PutBlob(ctx, "text", strings.NewReader(text))
+	play(func(ctx workflow.Context, text string) (string, error) {
+		file, err := workflow.Do(ctx, Print, text)
 		if err != nil {
 			return "", err
 		}
-		return Count(ctx, file)
-	}
-	play(print, func(ctx workflow.Context, text string) (string, error) {
-		return workflow.NewActivity[string, string]("print").Do(ctx, text)
-	}, strings.Repeat("x", 1<<20))
-	// Output: 1048576 bytes
+		return workflow.Do(ctx, Count, file)
+	}, strings.Repeat("x", 1<<16), worker.Activity(Print), worker.Activity(Count))
+	// Output: 65536 bytes
 }
 
 // soon makes a retry follow at once.
 var soon = workflow.Retry(workflow.RetryPolicy{InitialInterval: workflow.Duration(time.Millisecond)})
+
+// play runs a workflow on an engine of its own and prints how it ends.
+func play[I any](wf func(workflow.Context, I) (string, error), in I, activities ...worker.Option) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := try(ctx, wf, in, activities); err != nil {
+		fmt.Println("failed:", err)
+	}
+}
+
+func try[I any](ctx context.Context, wf func(workflow.Context, I) (string, error), in I, activities []worker.Option) (err error) {
+	dir, err := os.MkdirTemp("", "millrace")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	srv, err := orchestrator.Start(ctx, orchestrator.Options{Dir: dir, Shards: 1, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, srv.Stop(context.WithoutCancel(ctx))) }()
+	working, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	w := worker.New(srv.Conn(), "examples", append(activities,
+		worker.Workflow(wf, worker.Named("example")), worker.Logger(slog.New(slog.DiscardHandler)))...)
+	go func() { ended <- w.Run(working) }()
+	defer func() {
+		stop()
+		err = errors.Join(err, <-ended)
+	}()
+	run, err := client.StartNamed[string](ctx, srv.Client(), "example", in, client.Queue("examples"))
+	if err != nil {
+		return err
+	}
+	out, err := run.Wait(ctx)
+	if err == nil {
+		fmt.Println(out)
+	}
+	return err
+}

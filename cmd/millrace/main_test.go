@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"go.uber.org/goleak"
+
+	"github.com/millrace-dev/millrace/cmd/examples/hello/greetings"
+	"github.com/millrace-dev/millrace/orchestrator"
+	"github.com/millrace-dev/millrace/worker"
+	"github.com/millrace-dev/millrace/worker/workflow"
+)
+
+// TestMain makes this test binary the command that the scripts run.
+func TestMain(m *testing.M) {
+	testscript.Main(leakless{m}, map[string]func(){"millrace": main})
+}
+
+// leakless fails a run of the tests that leaves goroutines behind.
+type leakless struct{ *testing.M }
+
+// Run implements [testscript.TestingM].
+func (l leakless) Run() int {
+	code := l.M.Run()
+	err := goleak.Find(goleak.IgnoreTopFunction("github.com/nats-io/nats-server/v2/server/ats.Register.func1"))
+	if code == 0 && err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
+
+// The scripts show what a person sees. Each has a NATS with a node and a worker of its own, at $NATS_URL.
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{Dir: "testdata", RequireExplicitExec: true, Setup: func(e *testscript.Env) error {
+		url, err := serve(e)
+		e.Setenv("NATS_URL", url)
+		return err
+	}})
+}
+
+// wait is a workflow that needs a signal to go on.
+func wait(ctx workflow.Context, _ struct{}) (string, error) {
+	return workflow.Receive(ctx, workflow.NewSignal[string]("go"))
+}
+
+// broken is a workflow that fails.
+func broken(workflow.Context, struct{}) (string, error) {
+	return "", workflow.NewError("Broken", "it was broken from the start")
+}
+
+func serve(e *testscript.Env) (url string, err error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	srv, err := orchestrator.Start(ctx, orchestrator.Options{Dir: e.Cd + "/.data", Listen: "127.0.0.1:0", Sync: "1m", Shards: 1})
+	if err != nil {
+		cancel()
+		return "", err
+	}
+	ready, ended := make(chan struct{}), make(chan error, 1)
+	w := worker.New(srv.Conn(), greetings.Queue, worker.Identity("worker-1"), worker.OnReady(func() { close(ready) }),
+		worker.Workflow(greetings.Greet), worker.Activity(greetings.Hello),
+		worker.Workflow(wait, worker.Named("Wait")), worker.Workflow(broken, worker.Named("Broken")))
+	go func() { ended <- w.Run(ctx) }()
+	e.Defer(func() {
+		cancel()
+		<-ended
+		<-srv.Done()
+	})
+	select {
+	case <-ready:
+		return srv.URL(), nil
+	case err := <-ended:
+		ended <- err
+		return "", err
+	}
+}
