@@ -25,7 +25,7 @@ func (n Namespace) Validate() error {
 	for _, c := range n {
 		if !plain(c) {
 			return Errorf(CodeBadRequest, "the namespace %q may hold only letters, digits, - and _", string(n)).
-			WithHint("choose one such as %q", DefaultNamespace)
+				WithHint("choose one such as %q", DefaultNamespace)
 		}
 	}
 	return nil

@@ -27,8 +27,8 @@ func (w *Worker) runActivity(ctx context.Context, t Task) {
 	stop := tick(w.store.AckWait()/3, func() { w.settle(t.InProgress()) })
 	defer stop()
 	// Once the worker is cut off the broker hears nothing more, even if the code goes on and on.
-	listening := context.AfterFunc(ctx, stop)
-	defer listening()
+	release := context.AfterFunc(ctx, stop)
+	defer release()
 	result := protocol.ActivityResult{
 		Run: task.Run, ScheduledID: task.ScheduledID, Attempt: task.Attempt, Worker: w.identity,
 		Started: time.Now().UTC(), LastFailure: task.LastFailure,

@@ -53,8 +53,10 @@ func TestRunRefusesMistakes(t *testing.T) {
 		"a namespace with a dot": {"q", []Option{right, Namespace("a.b")}, []string{"namespace", "a.b"}, ""},
 		"a workflow twice":       {"q", []Option{right, right}, []string{`workflow "worker.open" is registered twice`}, "worker.Named"},
 		"an activity twice": {
-			"q", []Option{Activity(shop{}.Sell), Activity(asleep, Named("worker.shop.Sell"))},
-			[]string{`activity "worker.shop.Sell" is registered twice`}, "worker.Named",
+			"q",
+			[]Option{Activity(shop{}.Sell), Activity(asleep, Named("worker.shop.Sell"))},
+			[]string{`activity "worker.shop.Sell" is registered twice`},
+			"worker.Named",
 		},
 		"a function literal":     {"q", []Option{right, Activity(literal())}, []string{"is a function literal"}, "worker.Named"},
 		"no function":            {"q", []Option{right, Activity[int, int](nil)}, []string{"is not a function"}, ""},

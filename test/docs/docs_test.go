@@ -1,0 +1,154 @@
+// Package docs keeps the documents true: the Go in them compiles, the links lead somewhere, the verbs and flags exist.
+package docs
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+const root = "../.."
+
+// pages are the documents, by their path from the root.
+func pages(t *testing.T) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	for _, pattern := range []string{"*.md", "docs/*.md", "cmd/examples/*/*.md"} {
+		names, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names {
+			text, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			path, err := filepath.Rel(root, name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found[filepath.ToSlash(path)] = string(text)
+		}
+	}
+	if len(found) < 6 {
+		t.Fatalf("only %d documents", len(found))
+	}
+	return found
+}
+
+var block = regexp.MustCompile("(?ms)^```go\n(.*?)^```$")
+
+// The Go of a document is one program: each block that begins with a package clause is a file of that package.
+func TestGoCompiles(t *testing.T) {
+	t.Parallel()
+	here, err := filepath.Abs(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, text := range pages(t) {
+		blocks := block.FindAllStringSubmatch(text, -1)
+		if len(blocks) == 0 {
+			continue
+		}
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			for _, b := range blocks {
+				write(t, dir, b[1])
+			}
+			mod, err := os.ReadFile(filepath.Join(root, "go.mod"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, requires, _ := strings.Cut(string(mod), "\n")
+			requires += "\nrequire github.com/millrace-dev/millrace v0.0.0\nreplace github.com/millrace-dev/millrace => " + here + "\n"
+			put(t, filepath.Join(dir, "go.mod"), "module example.com\n"+requires)
+			sum, err := os.ReadFile(filepath.Join(root, "go.sum"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			put(t, filepath.Join(dir, "go.sum"), string(sum))
+			vet := exec.CommandContext(t.Context(), "go", "vet", "-mod=mod", "./...")
+			vet.Dir, vet.Env = dir, append(os.Environ(), "GOFLAGS=", "GOWORK=off")
+			if out, err := vet.CombinedOutput(); err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+}
+
+var packageClause = regexp.MustCompile(`(?m)^package (\w+)$`)
+
+// write puts a block into the directory of its package.
+func write(t *testing.T, dir, code string) {
+	t.Helper()
+	clause := packageClause.FindStringSubmatch(code)
+	if clause == nil {
+		t.Fatalf("a block of Go has no package clause, so nothing checks it:\n%s", code)
+	}
+	put(t, filepath.Join(dir, clause[1], "code.go"), code)
+}
+
+func put(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+var (
+	code = regexp.MustCompile("(?s)```.*?```|`[^`\n]*`")
+	link = regexp.MustCompile(`\]\(([^)#]+)[^)]*\)`)
+)
+
+func TestLinksLeadSomewhere(t *testing.T) {
+	t.Parallel()
+	for path, text := range pages(t) {
+		for _, m := range link.FindAllStringSubmatch(code.ReplaceAllString(text, ""), -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(root, filepath.Dir(path), m[1])); err != nil {
+				t.Errorf("%s: %v", path, err)
+			}
+		}
+	}
+}
+
+var (
+	row  = regexp.MustCompile("(?m)^\\| `(\\w+)[^`]*`(?:, `\\w+`)* \\|[^|]*\\|([^|]*)\\|$")
+	flag = regexp.MustCompile("`(--[\\w-]+)")
+)
+
+// The table of verbs in docs/cli.md names verbs and flags that exist.
+func TestVerbsExist(t *testing.T) {
+	t.Parallel()
+	_, table, found := strings.Cut(pages(t)["docs/cli.md"], "## Verbs")
+	table, _, _ = strings.Cut(table, "## ")
+	rows := row.FindAllStringSubmatch(table, -1)
+	if !found || len(rows) < 12 {
+		t.Fatalf("docs/cli.md has %d verbs", len(rows))
+	}
+	millrace := filepath.Join(t.TempDir(), "millrace")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", millrace, "../../cmd/millrace").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, r := range rows {
+		help, err := exec.CommandContext(t.Context(), millrace, r[1], "--help").CombinedOutput() //nolint:gosec // a verb
+		if err != nil {
+			t.Errorf("%s: %v\n%s", r[1], err, help)
+			continue
+		}
+		for _, f := range flag.FindAllStringSubmatch(r[2], -1) {
+			if !strings.Contains(string(help), f[1]) {
+				t.Errorf("%s has no flag %s", r[1], f[1])
+			}
+		}
+	}
+}
