@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
@@ -95,20 +96,24 @@ func TestWholeHistoryReplacesTheCachedRun(t *testing.T) {
 }
 
 func TestWorkerWithoutACacheReplaysEveryStep(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		code := &traced{}
-		s := work(t, flow(code.echo), CacheSize(0))
-		p := play(t, echo, 1)
-		st := p.next()
-		s.takes(st, st.task)
-		p.Signal("word", "a")
-		st = p.next()
-		s.misses(st.task)
-		s.takes(st, st.full)
-		if code.begun.Load() != 2 || code.ended.Load() != 2 {
-			t.Errorf("the code began %d times and was unwound %d times, want 2 and 2", code.begun.Load(), code.ended.Load())
-		}
-	})
+	for _, size := range []int{0, -1} {
+		t.Run(strconv.Itoa(size), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				code := &traced{}
+				s := work(t, flow(code.echo), CacheSize(size))
+				p := play(t, echo, 1)
+				st := p.next()
+				s.takes(st, st.task)
+				p.Signal("word", "a")
+				st = p.next()
+				s.misses(st.task)
+				s.takes(st, st.full)
+				if code.begun.Load() != 2 || code.ended.Load() != 2 {
+					t.Errorf("the code began %d times and was unwound %d times, want 2 and 2", code.begun.Load(), code.ended.Load())
+				}
+			})
+		})
+	}
 }
 
 func TestFullCacheForgetsTheRunUnusedForLongest(t *testing.T) {

@@ -151,3 +151,22 @@ func TestDrainLetsAStepEnd(t *testing.T) {
 		}
 	})
 }
+
+// Code that blocks cannot be waited for. The run's history must not say that it blocked for as long as it may: it had no chance to.
+func TestDrainHandsAStepThatBlocksToAnotherWorker(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := blocker{make(chan struct{})}
+		defer close(b.open)
+		s := work(t, flow(b.run), Grace(time.Minute))
+		task := *play(t, echo, 1).next().task
+		task.Timeout = protocol.Duration(time.Hour)
+		began := time.Now()
+		time.AfterFunc(time.Second, s.stop)
+		if a, _ := s.ask(&task); a.Refusal != protocol.RefusalDraining || a.Failure != nil {
+			t.Errorf("got %+v, want a refusal", a)
+		}
+		if err := <-s.ended; err != nil || time.Since(began) != time.Minute+time.Second {
+			t.Errorf("Run returned %v after %s", err, time.Since(began))
+		}
+	})
+}

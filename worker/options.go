@@ -93,7 +93,7 @@ func Logger(log *slog.Logger) Option { return func(c *config) { c.log = log } }
 // for. 0 makes a worker that runs workflows only.
 func Slots(n int) Option { return func(c *config) { c.slots = n } }
 
-// WorkflowSlots is how many steps of workflows the worker takes at once. Defaults to [DefaultWorkflowSlots]. When all are
+// WorkflowSlots is how many steps of workflows the worker takes at once, at least 1. Defaults to [DefaultWorkflowSlots]. When all are
 // taken, the step goes to another worker or waits in the task stream.
 func WorkflowSlots(n int) Option { return func(c *config) { c.workflowSlots = n } }
 

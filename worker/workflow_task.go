@@ -49,8 +49,8 @@ func (w *Worker) respond(task *protocol.WorkflowTask, respond Responder, a *prot
 // answerInTime takes the step in a goroutine of its own. Workflow code that blocks on something other than this SDK, such as
 // a Go channel, cannot be stopped: the step fails and says so, and the goroutine and its slot are lost to the worker until
 // the code returns.
-func (w *Worker) answerInTime(ctx context.Context, task *protocol.WorkflowTask) *protocol.WorkflowTaskAnswer {
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(task.Timeout))
+func (w *Worker) answerInTime(work context.Context, task *protocol.WorkflowTask) *protocol.WorkflowTaskAnswer {
+	ctx, cancel := context.WithTimeout(work, time.Duration(task.Timeout))
 	defer cancel()
 	answered := make(chan *protocol.WorkflowTaskAnswer, 1)
 	go func() {
@@ -61,6 +61,9 @@ func (w *Worker) answerInTime(ctx context.Context, task *protocol.WorkflowTask) 
 	case a := <-answered:
 		return a
 	case <-ctx.Done():
+	}
+	if work.Err() != nil { // the worker is cut off, which is not the code's fault: another one takes the step
+		return &protocol.WorkflowTaskAnswer{Refusal: protocol.RefusalDraining}
 	}
 	w.log.Error("workflow code did not yield in time", "workflow_id", task.Workflow, "run_id", task.Run,
 		"workflow_type", task.Type, "timeout", task.Timeout)

@@ -22,7 +22,9 @@ func (w *Workflow) Describe() protocol.Description {
 		d.Timers = append(d.Timers, protocol.PendingTimer{TimerID: t.TimerID, FireAt: t.FireAt})
 	})
 	slices.SortFunc(d.Activities, func(a, b protocol.PendingActivity) int { return cmp.Compare(a.ScheduledID, b.ScheduledID) })
-	slices.SortFunc(d.Timers, func(a, b protocol.PendingTimer) int { return a.FireAt.Compare(b.FireAt) })
+	slices.SortFunc(d.Timers, func(a, b protocol.PendingTimer) int {
+		return cmp.Or(a.FireAt.Compare(b.FireAt), cmp.Compare(a.TimerID, b.TimerID))
+	})
 	d.Task = w.pendingTask()
 	return d
 }

@@ -19,10 +19,9 @@ type Effects struct {
 	Closed *protocol.Outcome
 }
 
-// Cancel is an activity to stop, the queue whose workers must hear of it, and the attempt to take off that queue.
+// Cancel is an activity to stop, and the queue whose workers must hear of it.
 type Cancel struct {
-	Queue   string
-	Attempt int
+	Queue string
 	protocol.CancelActivity
 }
 
@@ -45,7 +44,7 @@ func (w *Workflow) Effects(record *protocol.Record) Effects {
 		case protocol.ActivityTaskCancelRequested:
 			if act, ok := r.activities.get(a.ScheduledID); ok {
 				fx.Cancels = append(fx.Cancels, Cancel{
-					Queue: act.Queue, Attempt: act.Attempt,
+					Queue:          act.Queue,
 					CancelActivity: protocol.CancelActivity{Run: r.ID(), ScheduledID: act.Event},
 				})
 			}

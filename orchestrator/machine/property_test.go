@@ -1,0 +1,250 @@
+package machine
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// Whatever arrives, whatever workers answer and whenever the node dies: history stays what history must be. world checks
+// after every record that folding is deciding, and that a successor derives the same effects.
+func TestAnything(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld()
+		t.Repeat(map[string]func(*rapid.T){
+			"arrive": func(t *rapid.T) { arriveAny(t, w) },
+			"pass": func(t *rapid.T) {
+				w.pass(time.Duration(rapid.IntRange(0, 20).Draw(t, "seconds")) * time.Second)
+			},
+			"step":  func(t *rapid.T) { stepAny(t, w) },
+			"crash": func(t *rapid.T) { must(t, w.crash()) },
+			"":      func(t *rapid.T) { must(t, w.history()); must(t, w.alive()) },
+		})
+	})
+}
+
+func must(t *rapid.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// arriveAny lets something arrive: mostly something that fits, now and then something from another life.
+func arriveAny(t *rapid.T, w *world) {
+	request := fmt.Sprintf("request-%d", rapid.IntRange(1, 30).Draw(t, "request"))
+	run := rapid.SampledFrom([]string{"run-1", "run-2", "run-3"}).Draw(t, "run")
+	if w.w.Run != nil {
+		run = rapid.SampledFrom([]string{w.w.Run.ID(), run}).Draw(t, "which run")
+	}
+	event := rapid.Int64Range(1, 40).Draw(t, "event")
+	if !w.w.Run.Open() && rapid.IntRange(0, 3).Draw(t, "nobody") > 0 {
+		w.start(fmt.Sprintf("start-%d", w.seq), 0)
+		return
+	}
+	switch rapid.IntRange(0, 12).Draw(t, "kind") {
+	case 0:
+		w.start(request, time.Duration(rapid.IntRange(0, 1).Draw(t, "timeout"))*time.Minute)
+	case 2:
+		w.arrive(protocol.SignalInput{Name: "go", RequestID: request}, request)
+	case 3:
+		w.arrive(protocol.CancelInput{RequestID: request}, request)
+	case 4:
+		if rapid.IntRange(0, 3).Draw(t, "terminate") == 0 {
+			w.arrive(protocol.TerminateInput{Run: run}, request)
+		}
+	case 5:
+		w.arrive(protocol.WorkerReady{Run: run, Worker: "late"}, request)
+	case 6:
+		w.arrive(protocol.TimerInput{}, "")
+	default:
+		w.arrive(anyResult(t, w, run, event), request)
+	}
+}
+
+func anyResult(t *rapid.T, w *world, run string, event int64) protocol.ActivityResult {
+	if w.w.Run != nil {
+		var pending []int64
+		w.w.Run.activities.each(func(id int64, _ Activity) { pending = append(pending, id) })
+		if slices.Sort(pending); len(pending) > 0 {
+			event = rapid.SampledFrom(append(pending, event)).Draw(t, "pending")
+		}
+	}
+	r := protocol.ActivityResult{Run: run, ScheduledID: event, Attempt: rapid.IntRange(1, 3).Draw(t, "attempt"), Worker: "w"}
+	switch rapid.IntRange(0, 3).Draw(t, "how") {
+	case 0:
+		r.Failure = &protocol.Failure{Message: "no", Application: &protocol.ApplicationFailure{Type: "No"}}
+	case 1:
+		r.Failure = protocol.CanceledError("stopped")
+	case 2:
+		r.Failure = protocol.TimeoutError(protocol.TimeoutStartToClose, "late", nil)
+	}
+	return r
+}
+
+// stepAny takes a step in one of the ways in which a step can go, and lets the node die after the record now and then.
+func stepAny(t *rapid.T, w *world) {
+	var r Ready
+	switch wanted := w.begin(); {
+	case !wanted:
+		r = w.turn.Decide(w.now)
+	case rapid.IntRange(0, 5).Draw(t, "joined") == 0 && w.join() && w.task == nil:
+		r = w.turn.Decide(w.now)
+	case !w.turn.Wants():
+		r = w.turn.Decide(w.now)
+	default:
+		r = answerAny(t, w)
+	}
+	if rapid.IntRange(0, 4).Draw(t, "dies") == 0 {
+		must(t, w.store(r))
+		before := text(w.last)
+		must(t, w.crash())
+		if after := text(w.last); len(w.records) > 0 && before != after && r.Record != nil {
+			t.Fatalf("the effects were\n%s\nand are after the crash\n%s", before, after)
+		}
+		return
+	}
+	must(t, w.commit(r))
+}
+
+func answerAny(t *rapid.T, w *world) Ready {
+	if err := seesWhole(w); err != nil {
+		t.Fatal(err)
+	}
+	switch rapid.IntRange(0, 7).Draw(t, "answer") {
+	case 0:
+		return w.turn.Decide(w.now)
+	case 1:
+		return w.turn.TimedOut("w", w.now)
+	case 2:
+		return w.turn.Answer(&protocol.WorkflowTaskAnswer{
+			Worker: "w", Cause: protocol.CauseWorkflowPanic, Failure: &protocol.Failure{Message: "a vase"},
+		}, w.now)
+	}
+	a := &protocol.WorkflowTaskAnswer{Worker: "w"}
+	for range rapid.IntRange(0, 4).Draw(t, "commands") {
+		a.Commands = append(a.Commands, anyCommand(t, w))
+	}
+	return w.turn.Answer(a, w.now)
+}
+
+func anyCommand(t *rapid.T, w *world) protocol.Command {
+	w.ids++
+	id := fmt.Sprint(rapid.SampledFrom([]int{w.ids, w.ids, w.ids, w.ids - 1, w.ids - 2, 0}).Draw(t, "id"))
+	if rapid.IntRange(0, 4).Draw(t, "works on") > 0 {
+		return protocol.Command{Attributes: working(id)[rapid.IntRange(0, 2).Draw(t, "work")]}
+	}
+	return protocol.Command{Attributes: rapid.SampledFrom([]protocol.CommandAttributes{
+		protocol.RequestCancelActivityTask{ActivityID: id},
+		protocol.CancelTimer{TimerID: id},
+		protocol.ScheduleActivityTask{ActivityType: "shop.Charge"},
+		protocol.StartTimer{TimerID: id, StartToFire: -1},
+		protocol.CompleteWorkflowExecution{},
+		protocol.CancelWorkflowExecution{},
+		protocol.FailWorkflowExecution{Failure: &protocol.Failure{Message: "no"}},
+		protocol.FailWorkflowExecution{},
+	}).Draw(t, "command")}
+}
+
+// working are commands after which a run has something to wait for.
+func working(id string) []protocol.CommandAttributes {
+	return []protocol.CommandAttributes{
+		protocol.ScheduleActivityTask{ActivityID: id, ActivityType: "shop.Charge"},
+		protocol.ScheduleActivityTask{
+			ActivityID: id, ActivityType: "shop.Charge", ScheduleToClose: protocol.Duration(30 * time.Second),
+			RetryPolicy: protocol.RetryPolicy{MaximumAttempts: 2},
+		},
+		protocol.StartTimer{TimerID: id, StartToFire: protocol.Duration(10 * time.Second)},
+	}
+}
+
+// seesWhole holds what a worker that has the run in its cache rests on: what it is offered continues what the last answered step
+// has shown it, without a gap.
+func seesWhole(w *world) error {
+	for i, e := range w.task.Events {
+		if e.ID != w.task.After+1+int64(i) {
+			return fmt.Errorf("the task offers event %d after %d events that follow %d", e.ID, i, w.task.After)
+		}
+	}
+	if last := w.task.Events[len(w.task.Events)-1]; last.Type() != "WorkflowTaskStarted" {
+		return fmt.Errorf("the task's last event is %s", last.Type())
+	}
+	return nil
+}
+
+// history holds what every reader of a history may rest on.
+func (w *world) history() error {
+	var events []protocol.Event
+	var consumed uint64
+	closed, ended, run := true, map[int64]bool{}, ""
+	for _, entry := range w.records {
+		var r protocol.Record
+		if err := json.Unmarshal(entry.Data, &r); err != nil {
+			return err
+		}
+		if r.Step == 1 {
+			if !closed {
+				return fmt.Errorf("run %s begins before %s has ended", r.Run, run)
+			}
+			events, ended, run, closed = nil, map[int64]bool{}, r.Run, false
+		}
+		for _, seq := range r.Inputs {
+			if seq <= consumed {
+				return fmt.Errorf("input %d is consumed after %d", seq, consumed)
+			}
+			consumed = seq
+		}
+		for _, e := range r.Events {
+			if closed {
+				return fmt.Errorf("event %d, a %s, comes after the end of run %s", e.ID, e.Type(), run)
+			}
+			if n := len(events); e.ID != int64(n+1) || n > 0 && e.Time.Before(events[n-1].Time) {
+				return fmt.Errorf("event %d of %s comes after %d others", e.ID, e.Time, n)
+			}
+			if id := ends(e); id != 0 {
+				if ended[id] || id >= e.ID {
+					return fmt.Errorf("event %d ends %d, which has ended or not begun", e.ID, id)
+				}
+				ended[id] = true
+			}
+			events = append(events, e)
+			closed = closed || protocol.StatusAfter(e.Attributes).Closed()
+		}
+	}
+	return nil
+}
+
+// alive holds that nothing is forgotten: while an open run's code has something to see, somebody is asked to show it.
+func (w *world) alive() error {
+	r := w.w.Run
+	if !r.Open() || !r.dirty || len(w.held)+len(w.waiting) > 0 || r.TaskScheduled != 0 || !w.w.Wakeup().IsZero() {
+		return nil
+	}
+	return fmt.Errorf("run %s has something to do after event %d, and nobody will ever do it", r.ID(), r.LastEvent)
+}
+
+// ends is the event that an event ends: a scheduled activity or a started timer.
+func ends(e protocol.Event) int64 {
+	switch a := e.Attributes.(type) {
+	case protocol.ActivityTaskCompleted:
+		return a.ScheduledID
+	case protocol.ActivityTaskFailed:
+		return a.ScheduledID
+	case protocol.ActivityTaskTimedOut:
+		return a.ScheduledID
+	case protocol.ActivityTaskCanceled:
+		return a.ScheduledID
+	case protocol.TimerFired:
+		return a.StartedID
+	case protocol.TimerCanceled:
+		return a.StartedID
+	}
+	return 0
+}

@@ -1,0 +1,353 @@
+package machine
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+var rewrite = flag.Bool("rewrite", false, "rewrite the scenario files with what happens now")
+
+// TestScenarios runs testdata/*.txt. Each is prose and a story, in which a line that begins with > is a thing that happens and the
+// indented lines below it are what comes of it. Run with -rewrite after a change and review the difference.
+func TestScenarios(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no scenarios", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			t.Parallel()
+			testScenario(t, file)
+		})
+	}
+}
+
+func testScenario(t *testing.T, file string) {
+	t.Helper()
+	archive, err := txtar.ParseFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &story{t: t, w: newWorld()}
+	for i := range archive.Files {
+		archive.Files[i].Data = s.play(archive.Files[i].Data)
+	}
+	got := txtar.Format(archive)
+	if *rewrite {
+		if err := os.WriteFile(file, got, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s tells another story now; -rewrite and look at the difference\ngot:\n%s", file, got)
+	}
+}
+
+// story plays one scenario.
+type story struct {
+	t   *testing.T
+	w   *world
+	out bytes.Buffer
+}
+
+func (s *story) play(script []byte) []byte {
+	for line := range strings.SplitSeq(strings.TrimRight(string(script), "\n"), "\n") {
+		switch {
+		case strings.HasPrefix(line, "\t"): // what happened last time
+		case strings.HasPrefix(line, "> "):
+			fmt.Fprintln(&s.out, line)
+			s.happen(strings.Fields(strings.TrimPrefix(line, "> ")))
+			if err := s.w.history(); err != nil {
+				s.t.Errorf("after %q: %v", line, err)
+			}
+		default:
+			fmt.Fprintln(&s.out, line)
+		}
+	}
+	return bytes.Clone(s.out.Bytes())
+}
+
+func (s *story) say(format string, args ...any) { //nolint:goprintffuncname // it reads better
+	fmt.Fprintf(&s.out, "\t"+format+"\n", args...)
+}
+
+// happen plays one thing. Inputs wait in the inbox until a step takes them:
+//
+//	start [REQUEST [TIMEOUT]]  signal [REQUEST]  cancel  terminate [RUN]  ready WORKER
+//	complete EVENT [ATTEMPT]   fail EVENT ATTEMPT [TYPE]   canceled EVENT
+//	after DURATION        time passes; retries and wake-ups that become due arrive
+//	step                  a step begins with what waits, and ends at once if no worker is needed
+//	join                  what arrived meanwhile is taken into the step
+//	answer COMMAND...     a worker answers: do ID, do3 ID (three attempts), stop ID, timer ID, untimer ID, end, giveup, fail
+//	panic  silent  nobody a worker fails, falls silent, or is not there
+//	dies                  as the line after it, and the node dies before it can act on the record
+//	crash                 the node dies
+//	show                  what describe tells
+func (s *story) happen(f []string) {
+	if s.arrives(f) {
+		return
+	}
+	w := s.w
+	if inStep := map[string]bool{
+		"join": true, "answer": true, "panic": true, "silent": true, "nobody": true, "step": false,
+	}; w.turn == nil == inStep[f[0]] && (inStep[f[0]] || f[0] == "step") {
+		s.t.Fatalf("%q does not fit here", f[0])
+	}
+	switch f[0] {
+	case "after":
+		d, err := time.ParseDuration(f[1])
+		s.check(err)
+		w.pass(d)
+	case "step":
+		if !w.begin() {
+			s.decided(w.turn.Decide(w.now))
+			return
+		}
+		s.offered()
+	case "join":
+		closing := w.join()
+		s.say("changed: %t", closing)
+		if !w.turn.Wants() {
+			s.decided(w.turn.Decide(w.now))
+		} else if closing {
+			s.offered()
+		}
+	case "answer":
+		a := &protocol.WorkflowTaskAnswer{Worker: cmp.Or(w.turn.Worker(), "ada"), Commands: commands(f[1:])}
+		if Closes(a) && len(w.waiting) > 0 {
+			s.say("not yet: %d inputs wait, and the run must hear them first", len(w.waiting))
+			return
+		}
+		s.decided(w.turn.Answer(a, w.now))
+	case "panic":
+		s.decided(w.turn.Answer(&protocol.WorkflowTaskAnswer{
+			Worker: "ada", Cause: protocol.CauseWorkflowPanic, Failure: &protocol.Failure{Message: "a vase"},
+		}, w.now))
+	case "silent":
+		s.decided(w.turn.TimedOut("ada", w.now))
+	case "nobody":
+		s.decided(w.turn.Decide(w.now))
+	case "crash":
+		s.check(w.crash())
+		s.say("%d inputs come again", len(w.waiting))
+		s.effects()
+	case "show":
+		s.show()
+	default:
+		s.t.Fatalf("nothing is called %q", f[0])
+	}
+}
+
+// arrives puts an input into the inbox.
+func (s *story) arrives(f []string) bool {
+	arg := func(i int) string {
+		if i < len(f) {
+			return f[i]
+		}
+		return ""
+	}
+	number := func(i int) int64 {
+		n, err := strconv.ParseInt(arg(i), 10, 64)
+		s.check(err)
+		return n
+	}
+	run := "run-1"
+	if s.w.w.Run != nil {
+		run = s.w.w.Run.ID()
+	}
+	switch f[0] {
+	case "start":
+		timeout, _ := time.ParseDuration(arg(2))
+		s.w.start(arg(1), timeout)
+	case "signal":
+		s.w.arrive(protocol.SignalInput{Name: "go", RequestID: arg(1)}, arg(1))
+	case "cancel":
+		s.w.arrive(protocol.CancelInput{Reason: "no time"}, "")
+	case "terminate":
+		s.w.arrive(protocol.TerminateInput{Run: arg(1), Reason: "hopeless"}, "")
+	case "ready":
+		s.w.arrive(protocol.WorkerReady{Run: run, Worker: f[1]}, "")
+	case "complete":
+		attempt := int64(1)
+		if len(f) > 2 {
+			attempt = number(2)
+		}
+		s.w.arrive(protocol.ActivityResult{Run: run, ScheduledID: number(1), Attempt: int(attempt), Worker: "ada"}, "")
+	case "fail":
+		s.w.arrive(protocol.ActivityResult{
+			Run: run, ScheduledID: number(1), Attempt: int(number(2)), Worker: "ada",
+			Failure: &protocol.Failure{Message: "no", Application: &protocol.ApplicationFailure{NonRetryable: arg(3) == "terminal"}},
+		}, "")
+	case "canceled":
+		s.w.arrive(protocol.ActivityResult{
+			Run: run, ScheduledID: number(1), Attempt: 1, Worker: "ada", Failure: protocol.CanceledError("stopped"),
+		}, "")
+	default:
+		return false
+	}
+	return true
+}
+
+func (s *story) check(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *story) offered() {
+	t := s.w.task
+	who := s.w.turn.Worker()
+	if who == "" {
+		who = "anyone"
+	}
+	s.say("asks %s with events %d to %d, attempt %d", who, t.Events[0].ID, t.Events[len(t.Events)-1].ID, t.Attempt)
+}
+
+// decided tells what a step came to, and lets the node act on it.
+func (s *story) decided(r Ready) {
+	if rec := r.Record; rec != nil {
+		s.say("record %d of %s, inputs %v", rec.Step, rec.Run, rec.Inputs)
+		for _, e := range rec.Events {
+			s.say("  %d %s %s", e.ID, e.Type(), attributes(e.Attributes))
+		}
+	} else {
+		s.say("nothing to record, inputs %v", r.Decided)
+	}
+	for _, v := range r.Verdicts {
+		if v.Verdict.Error != nil {
+			s.say("%s: refused, %s: %s", v.Subject, v.Verdict.Error.Code, v.Verdict.Error.Message)
+			continue
+		}
+		s.say("%s: accepted by %s", v.Subject, v.Verdict.Run)
+	}
+	for _, retry := range r.Retries {
+		s.say("attempt %d of event %d waits until %s", retry.Task.Attempt, retry.Task.ScheduledID, clock(retry.At))
+	}
+	for _, task := range r.Resumed {
+		s.say("attempt %d of event %d goes to its queue", task.Attempt, task.ScheduledID)
+	}
+	if r.TaskRetry != nil && !r.TaskRetry.At.IsZero() {
+		s.say("the step is tried again at %s, attempt %d", clock(r.TaskRetry.At), r.TaskRetry.Attempt)
+	}
+	if r.Call != nil {
+		s.say("calls for a worker once more")
+	}
+	s.check(s.w.commit(r))
+	if r.Record != nil {
+		s.effects()
+	}
+	if at := s.w.w.Wakeup(); !at.IsZero() {
+		s.say("wakes up at %s", clock(at))
+	}
+}
+
+func (s *story) effects() {
+	fx := s.w.last
+	for _, task := range fx.Activities {
+		s.say("task %s: %s attempt %d on %s", protocol.TaskID(task.Run, task.ScheduledID, task.Attempt), task.Type, task.Attempt, task.Queue)
+	}
+	for _, c := range fx.Cancels {
+		s.say("tells the workers of %s to stop event %d", c.Queue, c.ScheduledID)
+	}
+	if fx.Call != nil {
+		s.say("calls for a worker on %s", fx.Call.Queue)
+	}
+	if fx.Closed != nil {
+		s.say("announces that %s has %s", fx.Closed.Run, strings.ToLower(string(fx.Closed.Status)))
+	}
+}
+
+func (s *story) show() {
+	d := s.w.w.Describe()
+	s.say("%s is %s with %d events, cancel requested: %t", d.Run, d.Status, d.HistoryLength, d.CancelRequested)
+	for _, a := range d.Activities {
+		s.say("activity %s: attempt %d, next at %s", a.ActivityID, a.Attempt, clock(a.NextAttempt))
+	}
+	for _, t := range d.Timers {
+		s.say("timer %s: fires at %s", t.TimerID, clock(t.FireAt))
+	}
+	if d.Task != nil {
+		s.say("step: attempt %d, %s", d.Task.Attempt, d.Task.Cause)
+	}
+}
+
+func clock(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.Format(time.TimeOnly)
+}
+
+// attributes are an event's, without what every story has the same of.
+func attributes(a protocol.EventAttributes) string {
+	var fields map[string]any
+	if json.Unmarshal([]byte(text(a)), &fields) != nil {
+		return text(a)
+	}
+	for _, name := range []string{
+		"workflow_id", "workflow_type", "retry_policy", "queue", "workflow_task_completed_event_id", "activity_type",
+		"scheduled_event_id", "started_event_id", "start_to_close_timeout",
+	} {
+		if name != "scheduled_event_id" || a.EventType()[:8] == "Workflow" {
+			delete(fields, name)
+		}
+	}
+	return text(fields)
+}
+
+// commands reads what a worker answers.
+func commands(words []string) []protocol.Command {
+	var out []protocol.Command
+	add := func(a protocol.CommandAttributes) { out = append(out, protocol.Command{Attributes: a}) }
+	for i := 0; i < len(words); i++ {
+		id := ""
+		if i+1 < len(words) {
+			id = words[i+1]
+		}
+		switch words[i] {
+		case "do":
+			add(protocol.ScheduleActivityTask{ActivityID: id, ActivityType: "shop.Charge"})
+		case "do3":
+			add(protocol.ScheduleActivityTask{
+				ActivityID: id, ActivityType: "shop.Charge", RetryPolicy: protocol.RetryPolicy{MaximumAttempts: 3},
+			})
+		case "stop":
+			add(protocol.RequestCancelActivityTask{ActivityID: id})
+		case "timer":
+			add(protocol.StartTimer{TimerID: id, StartToFire: protocol.Duration(time.Hour)})
+		case "untimer":
+			add(protocol.CancelTimer{TimerID: id})
+		case "end":
+			add(protocol.CompleteWorkflowExecution{Result: protocol.Payload{Data: []byte(`"done"`)}})
+			continue
+		case "giveup":
+			add(protocol.CancelWorkflowExecution{})
+			continue
+		case "fail":
+			add(protocol.FailWorkflowExecution{Failure: &protocol.Failure{Message: "no"}})
+			continue
+		}
+		i++
+	}
+	return out
+}

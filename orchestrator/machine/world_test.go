@@ -1,0 +1,237 @@
+package machine
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+const workflowID = "order-1"
+
+// midnight is when every story begins.
+var midnight = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// world is a node in small: an inbox, a history and a workflow, driven by a test. It checks, after every step, what must hold
+// after every step.
+type world struct {
+	now     time.Time
+	seq     uint64
+	nonces  int
+	waiting []protocol.Input // arrived, and not taken by a step
+	held    []protocol.Input // taken, and not released: delivered again after a crash
+	records []protocol.Entry
+	w       *Workflow
+	turn    *Turn
+	task    *protocol.WorkflowTask // what the last turn offered
+	last    Effects                // the effects of the last record
+	retries []Retry                // attempts that wait, in the timers stream
+	ids     int
+
+	started map[string]int // run IDs, by the number of their start
+}
+
+func newWorld() *world { return &world{now: midnight, w: New(workflowID), started: map[string]int{}} }
+
+// arrive puts an input into the inbox. A wake-up comes out of another stream and has no sequence.
+func (w *world) arrive(body protocol.InputBody, request string) protocol.Input {
+	in := protocol.Input{Time: w.now, Workflow: workflowID, Body: body, ID: request}
+	if _, timer := body.(protocol.TimerInput); !timer {
+		w.seq++
+		in.Seq, in.Reply = w.seq, fmt.Sprintf("reply-%d", w.seq)
+	}
+	w.waiting = append(w.waiting, in)
+	return in
+}
+
+func (w *world) start(request string, timeout time.Duration) {
+	run := fmt.Sprintf("run-%d", len(w.started)+1)
+	w.started[run] = len(w.started) + 1
+	w.arrive(protocol.StartInput{
+		Type: "shop.Order", Queue: "orders", Run: run, RequestID: request, RunTimeout: protocol.Duration(timeout),
+	}, request)
+}
+
+// pass lets time pass, and delivers what becomes due: the retries that wait, and the wake-up.
+func (w *world) pass(d time.Duration) {
+	w.now = w.now.Add(d)
+	var later []Retry
+	for _, r := range w.retries {
+		if r.At.After(w.now) {
+			later = append(later, r)
+			continue
+		}
+		w.arrive(protocol.TimerInput{Task: &r.Task}, "")
+	}
+	w.retries = later
+	if at := w.w.Wakeup(); !at.IsZero() && !at.After(w.now) {
+		w.arrive(protocol.TimerInput{}, "")
+	}
+}
+
+func (w *world) nonce() string {
+	w.nonces++
+	return fmt.Sprintf("n%d", w.nonces)
+}
+
+// take is the next batch, as an actor takes it: a start begins a step of its own. What a recorded step has consumed is
+// released without a second look.
+func (w *world) take(first bool) []protocol.Input {
+	n := 0
+	for n < len(w.waiting) && !(Splits(w.waiting[n]) && (n > 0 || !first)) {
+		n++
+	}
+	var fresh []protocol.Input
+	for _, in := range w.waiting[:n] {
+		if !w.w.Consumed(in.Seq) {
+			fresh = append(fresh, in)
+		}
+	}
+	w.waiting = slices.Clone(w.waiting[n:])
+	w.held = append(w.held, fresh...)
+	return fresh
+}
+
+// begin begins a step with what waits. It reports whether a worker is wanted.
+func (w *world) begin() bool {
+	w.turn, w.task = w.w.Begin(w.take(true), w.nonce(), w.now), nil
+	return w.offer()
+}
+
+// join takes what arrived meanwhile into the step that is under way, and reports whether that changed the step.
+func (w *world) join() bool {
+	changed := w.turn.Add(w.take(false), w.nonce())
+	if changed {
+		w.offer()
+	}
+	return changed
+}
+
+func (w *world) offer() bool {
+	if !w.turn.Wants() {
+		return false
+	}
+	w.task = w.turn.Task(w.now)
+	return true
+}
+
+// commit stores what a step came to, as a node does: the record first, then what follows from it.
+func (w *world) commit(r Ready) error {
+	if err := w.store(r); err != nil {
+		return err
+	}
+	w.turn, w.held = nil, nil
+	return nil
+}
+
+// store stores the record, and stops there: a node that dies now has released nothing.
+func (w *world) store(r Ready) error {
+	for _, retry := range r.Retries {
+		w.w.NoteRetry(retry.Task, retry.At)
+	}
+	w.retries = append(w.retries, r.Retries...)
+	w.w.NoteDecided(r.Decided)
+	if r.TaskRetry != nil {
+		w.w.NoteTaskRetry(*r.TaskRetry)
+	}
+	if r.Record == nil {
+		return nil
+	}
+	draft := w.turn.run
+	data, err := protocol.Marshal(r.Record)
+	if err != nil {
+		return err
+	}
+	var read protocol.Record
+	if err := json.Unmarshal(data, &read); err != nil {
+		return err
+	}
+	seq := uint64(len(w.records) + 1)
+	w.records = append(w.records, protocol.Entry{Seq: seq, Data: data})
+	if err := w.w.Apply(seq, protocol.Digest(data), &read); err != nil {
+		return fmt.Errorf("the machine does not take its own record: %w", err)
+	}
+	w.last = w.w.Effects(&read)
+	return w.check(draft)
+}
+
+// check holds what must be true after every record: what was drafted is what is folded, and whoever reads the history finds
+// the same state and derives the same effects.
+func (w *world) check(draft *Run) error {
+	if d, f := snapshot(draft), snapshot(w.w.Run); !reflect.DeepEqual(d, f) {
+		return fmt.Errorf("the draft is\n%+v\nand the record folds to\n%+v", d, f)
+	}
+	again, fx, err := w.fold()
+	if err != nil {
+		return err
+	}
+	if a, f := snapshot(again.Run), snapshot(w.w.Run); !reflect.DeepEqual(a, f) {
+		return fmt.Errorf("history folds to\n%+v\nand the node has\n%+v", a, f)
+	}
+	if !reflect.DeepEqual(text(fx), text(w.last)) {
+		return fmt.Errorf("history gives the effects\n%s\nand the node had\n%s", text(fx), text(w.last))
+	}
+	return nil
+}
+
+// fold reads the latest run from the records, as a node does that never saw it.
+func (w *world) fold() (*Workflow, Effects, error) {
+	fresh := New(workflowID)
+	var record protocol.Record
+	for _, e := range w.records {
+		record = protocol.Record{}
+		if err := json.Unmarshal(e.Data, &record); err != nil {
+			return nil, Effects{}, err
+		}
+		if err := fresh.Apply(e.Seq, protocol.Digest(e.Data), &record); err != nil {
+			return nil, Effects{}, err
+		}
+	}
+	return fresh, fresh.Effects(&record), nil
+}
+
+// crash ends the node and lets another one read the history. What was not released is delivered again.
+func (w *world) crash() error {
+	w.waiting = slices.Concat(w.held, w.waiting)
+	// A wake-up that was not released comes again too; and one more, because the node knew of deadlines that it did not store.
+	w.held, w.turn, w.task = nil, nil, nil
+	if len(w.records) == 0 {
+		w.w = New(workflowID)
+		return nil
+	}
+	fresh, fx, err := w.fold()
+	w.w, w.last = fresh, fx
+	return err
+}
+
+// snapshot is everything of a run that history knows, in a form that can be compared.
+func snapshot(r *Run) map[string]any {
+	if r == nil {
+		return nil
+	}
+	activities, timers := map[int64]Activity{}, map[int64]Timer{}
+	r.activities.each(func(id int64, a Activity) {
+		a.Attempt, a.LastFailure, a.NextAttempt = 0, nil, time.Time{} // known only to the node that saw them
+		activities[id] = a
+	})
+	r.timers.each(func(id int64, t Timer) { timers[id] = t })
+	requests := map[string]bool{}
+	r.requests.each(func(id string, _ struct{}) { requests[id] = true })
+	return map[string]any{
+		"row": text(r.Row()), "outcome": text(r.Outcome), "last": r.LastEvent, "time": r.LastTime.String(),
+		"cancel": r.CancelRequested, "worker": r.Worker, "waits": r.TaskScheduled, "dirty": r.dirty,
+		"failure": text(r.TaskFailure), "tail": text(r.Tail), "activities": text(activities), "timers": text(timers),
+		"requests": requests,
+	}
+}
+
+func text(v any) string {
+	b, err := protocol.Marshal(v)
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}
