@@ -68,7 +68,9 @@ func serve(e *testscript.Env) (url string, err error) {
 	go func() { ended <- w.Run(ctx) }()
 	e.Defer(func() {
 		cancel()
-		<-ended
+		if err := <-ended; err != nil {
+			panic(err) // the worker did not stop as it should
+		}
 		<-srv.Done()
 	})
 	select {

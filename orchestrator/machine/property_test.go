@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -137,7 +138,7 @@ func answerAny(t *rapid.T, w *world) Ready {
 
 func anyCommand(t *rapid.T, w *world) protocol.Command {
 	w.ids++
-	id := fmt.Sprint(rapid.SampledFrom([]int{w.ids, w.ids, w.ids, w.ids - 1, w.ids - 2, 0}).Draw(t, "id"))
+	id := strconv.Itoa(rapid.SampledFrom([]int{w.ids, w.ids, w.ids, w.ids - 1, w.ids - 2, 0}).Draw(t, "id"))
 	if rapid.IntRange(0, 4).Draw(t, "works on") > 0 {
 		return protocol.Command{Attributes: working(id)[rapid.IntRange(0, 2).Draw(t, "work")]}
 	}

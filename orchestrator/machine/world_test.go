@@ -190,7 +190,8 @@ func (w *world) fold() (*Workflow, Effects, error) {
 			return nil, Effects{}, err
 		}
 	}
-	return fresh, fresh.Effects(&record), nil
+	fx := fresh.Effects(&record)
+	return fresh, fx, nil
 }
 
 // crash ends the node and lets another one read the history. What was not released is delivered again.
