@@ -1,0 +1,145 @@
+package client_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"github.com/millrace-dev/millrace/orchestrator"
+	"github.com/millrace-dev/millrace/orchestrator/client"
+	"github.com/millrace-dev/millrace/protocol"
+	"github.com/millrace-dev/millrace/worker"
+)
+
+// serve runs everything in this process: NATS, a node and a worker.
+func serve() (c *client.Client, stop func()) {
+	dir, err := os.MkdirTemp("", "example-")
+	if err != nil {
+		panic(err)
+	}
+	quiet := slog.New(slog.DiscardHandler)
+	srv, err := orchestrator.Start(context.Background(), orchestrator.Options{Dir: dir, Sync: "1m", Logger: quiet})
+	if err != nil {
+		panic(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended, ready := make(chan error, 1), make(chan struct{})
+	w := worker.New(srv.Conn(), "orders", worker.Workflow(Order), worker.Workflow(Double), worker.Logger(quiet),
+		worker.OnReady(func() { close(ready) }))
+	go func() { ended <- w.Run(ctx) }()
+	<-ready
+	if c, err = client.New(srv.Conn(), client.DefaultQueue("orders")); err != nil {
+		panic(err)
+	}
+	return c, func() {
+		cancel()
+		err := errors.Join(<-ended, srv.Stop(context.Background()), os.RemoveAll(dir))
+		if err != nil {
+			panic(err)
+		}
+	}
+}
+
+func Example() {
+	c, stop := serve()
+	defer stop()
+	ctx := context.Background()
+
+	run, err := client.Start(ctx, c, Order, "lamp", client.ID("order-42"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if err := client.Signal(ctx, c, "order-42", approve, true); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(run.Wait(ctx))
+	// Output: sent lamp <nil>
+}
+
+// An ID is taken while its run is open. The error says by which run.
+func ExampleStart_alreadyStarted() {
+	c, stop := serve()
+	defer stop()
+	ctx := context.Background()
+
+	first, err := client.Start(ctx, c, Order, "lamp", client.ID("order-42"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = client.Start(ctx, c, Order, "lamp", client.ID("order-42"))
+	var taken *protocol.Error
+	if errors.Is(err, protocol.ErrAlreadyStarted) && errors.As(err, &taken) {
+		fmt.Println(taken.Message, taken.Run == first.RunID())
+	}
+	// Output: workflow "order-42" is running already true
+}
+
+// A program that does not import the workflow's package starts it by name.
+func ExampleStartNamed() {
+	c, stop := serve()
+	defer stop()
+	ctx := context.Background()
+
+	run, err := client.StartNamed[string](ctx, c, "client_test.Double", "ha")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(run.Wait(ctx))
+	// Output: haha <nil>
+}
+
+// A run that is canceled ends with an error that says so.
+func ExampleClient_Cancel() {
+	c, stop := serve()
+	defer stop()
+	ctx := context.Background()
+
+	run, err := client.Start(ctx, c, Order, "lamp", client.ID("order-42"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if err := c.Cancel(ctx, "order-42", client.Reason("out of lamps")); err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = run.Wait(ctx)
+	fmt.Println(errors.Is(err, protocol.ErrCanceled))
+	// Output: true
+}
+
+// History is an iterator: it reads page by page, as far as you go.
+func ExampleClient_History() {
+	c, stop := serve()
+	defer stop()
+	ctx := context.Background()
+
+	run, err := client.Start(ctx, c, Double, "ha", client.ID("laugh"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if _, err := run.Wait(ctx); err != nil {
+		fmt.Println(err)
+		return
+	}
+	for e, err := range c.History(ctx, "laugh") {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(e.ID, e.Type())
+	}
+	// Output:
+	// 1 WorkflowExecutionStarted
+	// 2 WorkflowTaskScheduled
+	// 3 WorkflowTaskStarted
+	// 4 WorkflowTaskCompleted
+	// 5 WorkflowExecutionCompleted
+}
