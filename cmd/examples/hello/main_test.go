@@ -3,7 +3,11 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"github.com/millrace-dev/millrace/test/rig"
 )
+
+func TestMain(m *testing.M) { rig.Main(m) }
 
 func TestAlone(t *testing.T) {
 	t.Parallel()
