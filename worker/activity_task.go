@@ -57,7 +57,7 @@ func (w *Worker) runActivity(ctx context.Context, t Task) {
 
 func silent(attempt int) *protocol.Failure {
 	return protocol.TimeoutError(protocol.TimeoutHeartbeat,
-		fmt.Sprintf("the worker that ran attempt %d stopped responding", attempt), nil)
+		fmt.Sprintf("the worker that ran attempt %d did not report back", attempt), nil)
 }
 
 // report stores the result until it is stored, or the worker is cut off. A result that is too large for a message went to the

@@ -49,9 +49,6 @@ func (w *Worker) execute(ctx context.Context, task *protocol.ActivityTask) (prot
 	if !ok {
 		return protocol.Payload{}, w.unknown("activity", task.Type, w.registry.activityNames())
 	}
-	if err := w.fetch(ctx, &task.Input); err != nil {
-		return protocol.Payload{}, protocol.NewFailure(fmt.Errorf("fetch the activity's input: %w", err))
-	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	e := &execution{w: w, task: task, cancel: cancel, over: make(chan struct{}), heartbeat: time.Duration(task.Heartbeat)}
@@ -67,7 +64,7 @@ func (w *Worker) execute(ctx context.Context, task *protocol.ActivityTask) (prot
 	go func() {
 		o := outcome{err: errors.New("the activity's code called runtime.Goexit")}
 		defer func() { done <- o }()
-		o.result, o.err = protect(activity.With(ctx, e.env(deadline)), f, task.Input)
+		o.result, o.err = e.call(ctx, f, deadline)
 	}()
 	// An activity that was canceled may clean up and says itself how it ended, but its deadlines hold all the same.
 	select {
@@ -76,6 +73,15 @@ func (w *Worker) execute(ctx context.Context, task *protocol.ActivityTask) (prot
 	case <-e.over:
 		return protocol.Payload{}, e.expired()
 	}
+}
+
+// call fetches the input and runs the code.
+func (e *execution) call(ctx context.Context, f function, deadline time.Time) (protocol.Payload, error) {
+	in := e.task.Input
+	if err := e.w.fetch(ctx, &in); err != nil {
+		return protocol.Payload{}, fmt.Errorf("fetch the activity's input: %w", err)
+	}
+	return protect(activity.With(ctx, e.env(deadline)), f, in)
 }
 
 // attemptDeadline is when the attempt must end, and which timeout says so.

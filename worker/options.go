@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"time"
@@ -87,7 +88,7 @@ func Namespace(name string) Option {
 func Identity(id string) Option { return func(c *config) { c.identity = id } }
 
 // Logger receives what an operator should know, and is what workflows and activities log to. Defaults to [slog.Default].
-func Logger(log *slog.Logger) Option { return func(c *config) { c.log = log } }
+func Logger(log *slog.Logger) Option { return func(c *config) { c.log = cmp.Or(log, slog.Default()) } }
 
 // Slots is how many activities the worker runs at once. Defaults to [DefaultSlots]. It takes no task that it has no free slot
 // for. 0 makes a worker that runs workflows only.
@@ -110,4 +111,10 @@ func Grace(d time.Duration) Option { return func(c *config) { c.grace = d } }
 func BlobThreshold(n int) Option { return func(c *config) { c.blobThreshold = n } }
 
 // OnReady is called once the worker takes tasks.
-func OnReady(f func()) Option { return func(c *config) { c.onReady = f } }
+func OnReady(f func()) Option {
+	return func(c *config) {
+		if f != nil {
+			c.onReady = f
+		}
+	}
+}

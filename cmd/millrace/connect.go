@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
+	"strings"
 
 	"github.com/nats-io/nats.go"
 	"github.com/synadia-io/orbit.go/natscontext"
@@ -11,22 +13,23 @@ import (
 	"github.com/millrace-dev/millrace/protocol"
 )
 
-// connect connects to NATS as the flags, the environment or a saved context say, in the manner of the nats CLI.
+// connect connects to NATS as the flags, the environment or a saved context say, in the manner of the nats CLI: without any of
+// them, it is the context that is selected there, or a server on this machine.
 func (a *app) connect(opts ...nats.Option) (*nats.Conn, error) {
 	opts = append([]nats.Option{nats.Name("millrace " + Version()), nats.Timeout(a.Timeout)}, opts...)
 	if a.Creds != "" {
 		opts = append(opts, nats.UserCredentials(a.Creds))
 	}
-	if a.Server == "" && a.Context != "" {
-		nc, _, err := natscontext.Connect(a.Context, opts...)
-		return nc, explain(err, "context "+a.Context)
+	if a.Server != "" {
+		nc, err := nats.Connect(a.Server, opts...)
+		return nc, explain(err, a.Server)
 	}
-	url := a.Server
-	if url == "" {
-		url = nats.DefaultURL
-	}
-	nc, err := nats.Connect(url, opts...)
-	return nc, explain(err, url)
+	where := "context " + a.Context
+	nc, _, err := natscontext.Connect(a.Context, append(opts, func(o *nats.Options) error {
+		where = cmp.Or(strings.Join(o.Servers, ","), nats.DefaultURL)
+		return nil
+	})...)
+	return nc, explain(err, where)
 }
 
 // explain turns a failed connection into a sentence and a hint.

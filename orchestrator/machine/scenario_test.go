@@ -64,9 +64,10 @@ func testScenario(t *testing.T, file string) {
 
 // story plays one scenario.
 type story struct {
-	t   *testing.T
-	w   *world
-	out bytes.Buffer
+	t    *testing.T
+	w    *world
+	dies bool // the node dies as soon as the next record is stored
+	out  bytes.Buffer
 }
 
 func (s *story) play(script []byte) []byte {
@@ -97,10 +98,12 @@ func (s *story) say(format string, args ...any) { //nolint:goprintffuncname // i
 //	after DURATION        time passes; retries and wake-ups that become due arrive
 //	step                  a step begins with what waits, and ends at once if no worker is needed
 //	join                  what arrived meanwhile is taken into the step
-//	answer COMMAND...     a worker answers: do ID, do3 ID (three attempts), stop ID, timer ID, untimer ID, end, giveup, fail
+//	answer COMMAND...     a worker answers: do ID, do3 ID (three attempts), soon ID (within 30 s), stop ID, timer ID,
+//	                      untimer ID, end, giveup, fail
 //	panic  silent  nobody a worker fails, falls silent, or is not there
-//	dies                  as the line after it, and the node dies before it can act on the record
+//	dies                  the node will die before it can act on the next record; another one begins
 //	crash                 the node dies
+//	task                  what a worker is told about the step on offer
 //	show                  what describe tells
 func (s *story) happen(f []string) {
 	if s.arrives(f) {
@@ -108,9 +111,9 @@ func (s *story) happen(f []string) {
 	}
 	w := s.w
 	if inStep := map[string]bool{
-		"join": true, "answer": true, "panic": true, "silent": true, "nobody": true, "step": false,
+		"join": true, "answer": true, "panic": true, "silent": true, "nobody": true, "task": true, "step": false,
 	}; w.turn == nil == inStep[f[0]] && (inStep[f[0]] || f[0] == "step") {
-		s.t.Fatalf("%q does not fit here", f[0])
+		s.t.Fatalf("%q does not fit here:\n%s", f[0], &s.out)
 	}
 	switch f[0] {
 	case "after":
@@ -150,6 +153,11 @@ func (s *story) happen(f []string) {
 		s.check(w.crash())
 		s.say("%d inputs come again", len(w.waiting))
 		s.effects()
+	case "dies":
+		s.dies = true
+	case "task":
+		t := w.task
+		s.say("nonce %s, base %q, after event %d", t.Nonce, t.Base, t.After)
 	case "show":
 		s.show()
 	default:
@@ -233,6 +241,10 @@ func (s *story) decided(r Ready) {
 	} else {
 		s.say("nothing to record, inputs %v", r.Decided)
 	}
+	if s.dies {
+		s.succeed(r)
+		return
+	}
 	for _, v := range r.Verdicts {
 		if v.Verdict.Error != nil {
 			s.say("%s: refused, %s: %s", v.Subject, v.Verdict.Error.Code, v.Verdict.Error.Message)
@@ -259,6 +271,20 @@ func (s *story) decided(r Ready) {
 	if at := s.w.w.Wakeup(); !at.IsZero() {
 		s.say("wakes up at %s", clock(at))
 	}
+}
+
+// succeed lets the node die after it stored the record: another one reads the history and finds the inputs where they were.
+func (s *story) succeed(r Ready) {
+	s.dies = false
+	s.check(s.w.store(r))
+	s.check(s.w.crash())
+	for _, in := range s.w.waiting {
+		s.say("input %d comes again, consumed: %t", in.Seq, s.w.w.Consumed(in.Seq))
+		if v, ok := s.w.w.Again(in); ok && s.w.w.Consumed(in.Seq) {
+			s.say("%s: accepted by %s", v.Subject, v.Verdict.Run)
+		}
+	}
+	s.effects()
 }
 
 func (s *story) effects() {
@@ -330,6 +356,10 @@ func commands(words []string) []protocol.Command {
 		case "do3":
 			add(protocol.ScheduleActivityTask{
 				ActivityID: id, ActivityType: "shop.Charge", RetryPolicy: protocol.RetryPolicy{MaximumAttempts: 3},
+			})
+		case "soon":
+			add(protocol.ScheduleActivityTask{
+				ActivityID: id, ActivityType: "shop.Charge", ScheduleToClose: protocol.Duration(30 * time.Second),
 			})
 		case "stop":
 			add(protocol.RequestCancelActivityTask{ActivityID: id})

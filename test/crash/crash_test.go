@@ -23,7 +23,7 @@ const (
 	workflows = 200
 	links     = 5
 	// pause is the longest time between two kills, and fewest how many there must have been while the workflows ran.
-	pause  = 500 * time.Millisecond
+	pause  = time.Second
 	fewest = 10
 )
 
