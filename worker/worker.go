@@ -17,6 +17,9 @@ import (
 // SDK names this SDK and its version to the orchestrator.
 const SDK = "go/0.1.0"
 
+// goodbye is how long an activity that was cut off has to notice.
+const goodbye = time.Second
+
 // Worker serves one task queue. Create it with [New] and run it once.
 type Worker struct {
 	config
@@ -28,6 +31,7 @@ type Worker struct {
 
 	steps    chan struct{} // a token for each step of a workflow that is being taken
 	running  sync.WaitGroup
+	attempts sync.WaitGroup // of activities, and answers to calls
 	draining chan struct{} // closed when the worker begins to stop
 
 	mu         sync.Mutex
@@ -123,7 +127,7 @@ func (w *Worker) start(ctx, work context.Context) (stop func(context.Context), e
 	}
 	pull := func(kind protocol.TaskKind, slots int, handle func(context.Context, Task)) error {
 		f, err := w.store.Pull(ctx, kind, w.queue, slots, func(t Task) {
-			go handle(work, t)
+			w.attempts.Go(func() { handle(work, t) })
 		})
 		if err == nil {
 			stops = append(stops, f)
@@ -187,7 +191,22 @@ func (w *Worker) drain(stop func(context.Context), cut context.CancelFunc) {
 		w.log.Warn("activities are still running; they are cut off and will be started anew")
 		cut()
 		<-stopped
+		w.awaitGoodbyes()
 	}
 	w.cache.close()
 	w.log.Info("worker stopped")
+}
+
+// awaitGoodbyes waits a moment for activities that were cut off to give their tasks back. The caller may close the connection next,
+// and then the tasks would wait until the broker has missed the worker.
+func (w *Worker) awaitGoodbyes() {
+	said := make(chan struct{})
+	go func() {
+		defer close(said)
+		w.attempts.Wait()
+	}()
+	select {
+	case <-said:
+	case <-time.After(goodbye):
+	}
 }
