@@ -169,36 +169,46 @@ const (
 // word that there is no more ends the range before to.
 func (s *Store) Range(ctx context.Context, shard int, workflow string, from, to uint64) iter.Seq2[protocol.Entry, error] {
 	return func(yield func(protocol.Entry, error) bool) {
-		ctx, cancel := bounded(ctx)
-		defer cancel()
 		for from <= to {
-			records, err := jetstreamext.GetBatch(ctx, s.js, s.ns.HistoryStream(shard), rangeBatch,
-				jetstreamext.GetBatchMaxBytes(rangeBytes), jetstreamext.GetBatchSeq(from),
-				jetstreamext.GetBatchSubject(s.ns.History(shard, workflow)))
+			next, err := s.page(ctx, shard, workflow, from, func(e protocol.Entry) bool { return e.Seq <= to && yield(e, nil) })
 			if err != nil {
-				yield(protocol.Entry{}, wrap(err))
+				yield(protocol.Entry{}, err)
+			}
+			if next == 0 {
 				return
 			}
-			n := 0
-			for m, err := range records {
-				if errors.Is(err, jetstreamext.ErrNoMessages) {
-					return
-				}
-				if err != nil {
-					yield(protocol.Entry{}, wrap(err))
-					return
-				}
-				if m.Sequence > to || !yield(protocol.Entry{Seq: m.Sequence, Time: m.Time, Data: m.Data}, nil) {
-					return
-				}
-				from = m.Sequence + 1
-				n++
-			}
-			if n == 0 {
-				// Silence: the library ends a page without a word when time is up. It must not look like the end.
-				yield(protocol.Entry{}, wrap(cmp.Or(ctx.Err(), nats.ErrTimeout)))
-				return
-			}
+			from = next
 		}
 	}
+}
+
+// page reads some records from a sequence on, and returns where the next page begins: 0 when there is none, or none is wanted. Its
+// deadline is its own: a long history takes as many as it takes.
+func (s *Store) page(ctx context.Context, shard int, workflow string, from uint64, take func(protocol.Entry) bool) (uint64, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	records, err := jetstreamext.GetBatch(ctx, s.js, s.ns.HistoryStream(shard), rangeBatch,
+		jetstreamext.GetBatchMaxBytes(rangeBytes), jetstreamext.GetBatchSeq(from),
+		jetstreamext.GetBatchSubject(s.ns.History(shard, workflow)))
+	if err != nil {
+		return 0, wrap(err)
+	}
+	var next uint64
+	for m, err := range records {
+		if errors.Is(err, jetstreamext.ErrNoMessages) {
+			return 0, nil
+		}
+		if err != nil {
+			return 0, wrap(err)
+		}
+		if !take(protocol.Entry{Seq: m.Sequence, Time: m.Time, Data: m.Data}) {
+			return 0, nil
+		}
+		next = m.Sequence + 1
+	}
+	if next == 0 {
+		// Silence: the library ends a page without a word when time is up. It must not look like the end.
+		return 0, wrap(cmp.Or(ctx.Err(), nats.ErrTimeout))
+	}
+	return next, nil
 }
