@@ -32,7 +32,7 @@ type Worker struct {
 	steps    chan struct{} // a token for each step of a workflow that is being taken
 	running  sync.WaitGroup
 	attempts sync.WaitGroup // of activities, and answers to calls
-	draining chan struct{} // closed when the worker begins to stop
+	draining chan struct{}  // closed when the worker begins to stop
 
 	mu         sync.Mutex
 	executions map[execKey]*execution
