@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,6 +14,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/millrace-dev/millrace/protocol"
+	"github.com/millrace-dev/millrace/test/stories"
 )
 
 var rewrite = flag.Bool("rewrite", false, "rewrite the scenario files with what happens now")
@@ -24,42 +23,12 @@ var rewrite = flag.Bool("rewrite", false, "rewrite the scenario files with what 
 // indented lines below it are what comes of it. Run with -rewrite after a change and review the difference.
 func TestScenarios(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no scenarios", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			t.Parallel()
-			testScenario(t, file)
-		})
-	}
-}
-
-func testScenario(t *testing.T, file string) {
-	t.Helper()
-	archive, err := txtar.ParseFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &story{t: t, w: newWorld()}
-	for i := range archive.Files {
-		archive.Files[i].Data = s.play(archive.Files[i].Data)
-	}
-	got := txtar.Format(archive)
-	if *rewrite {
-		if err := os.WriteFile(file, got, 0o600); err != nil {
-			t.Fatal(err)
+	stories.Run(t, *rewrite, func(t *testing.T, archive *txtar.Archive) {
+		s := &story{t: t, w: newWorld()}
+		for i := range archive.Files {
+			archive.Files[i].Data = s.play(archive.Files[i].Data)
 		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s tells another story now; -rewrite and look at the difference\ngot:\n%s", file, got)
-	}
+	})
 }
 
 // story plays one scenario.
@@ -71,19 +40,12 @@ type story struct {
 }
 
 func (s *story) play(script []byte) []byte {
-	for line := range strings.SplitSeq(strings.TrimRight(string(script), "\n"), "\n") {
-		switch {
-		case strings.HasPrefix(line, "\t"): // what happened last time
-		case strings.HasPrefix(line, "> "):
-			fmt.Fprintln(&s.out, line)
-			s.happen(strings.Fields(strings.TrimPrefix(line, "> ")))
-			if err := s.w.history(); err != nil {
-				s.t.Errorf("after %q: %v", line, err)
-			}
-		default:
-			fmt.Fprintln(&s.out, line)
+	stories.Play(script, &s.out, func(what string) {
+		s.happen(strings.Fields(what))
+		if err := s.w.history(); err != nil {
+			s.t.Errorf("after %q: %v", what, err)
 		}
-	}
+	})
 	return bytes.Clone(s.out.Bytes())
 }
 

@@ -6,8 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -15,6 +13,7 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"github.com/millrace-dev/millrace/protocol"
+	"github.com/millrace-dev/millrace/test/stories"
 	"github.com/millrace-dev/millrace/worker/replay"
 	"github.com/millrace-dev/millrace/worker/replay/replaytest"
 )
@@ -26,45 +25,15 @@ var rewrite = flag.Bool("rewrite", false, "rewrite the scenario files with what 
 // of it. Run with -rewrite after a change and review the difference.
 func TestScenarios(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no scenarios", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
-			t.Parallel()
-			testScenario(t, file)
-		})
-	}
-}
-
-func testScenario(t *testing.T, file string) {
-	t.Helper()
-	archive, err := txtar.ParseFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &story{t: t, archive: archive}
-	s.log = slog.New(&teller{w: &s.out})
-	for i, f := range archive.Files {
-		if strings.HasPrefix(f.Name, "story") {
-			archive.Files[i].Data = s.play(f.Data)
+	stories.Run(t, *rewrite, func(t *testing.T, archive *txtar.Archive) {
+		s := &story{t: t, archive: archive}
+		s.log = slog.New(&teller{w: &s.out})
+		for i, f := range archive.Files {
+			if strings.HasPrefix(f.Name, "story") {
+				archive.Files[i].Data = s.play(f.Data)
+			}
 		}
-	}
-	got := txtar.Format(archive)
-	if *rewrite {
-		if err := os.WriteFile(file, got, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s tells another story now; -rewrite and look at the difference\ngot:\n%s", file, got)
-	}
+	})
 }
 
 // story plays one scenario.
@@ -80,17 +49,7 @@ func (s *story) play(script []byte) []byte {
 	s.world = replaytest.New(s.code("code"))
 	defer func() { s.world.Close() }()
 	s.out.Reset()
-	for line := range strings.SplitSeq(strings.TrimRight(string(script), "\n"), "\n") {
-		switch {
-		case strings.HasPrefix(line, "\t"): // what happened last time
-		case strings.HasPrefix(line, "> "):
-			fmt.Fprintln(&s.out, line)
-			verb, args := word(strings.TrimPrefix(line, "> "))
-			s.happen(verb, args)
-		default:
-			fmt.Fprintln(&s.out, line)
-		}
-	}
+	stories.Play(script, &s.out, func(what string) { s.happen(word(what)) })
 	return bytes.Clone(s.out.Bytes())
 }
 
