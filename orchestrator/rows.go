@@ -10,7 +10,7 @@ import (
 )
 
 // rowsEvery is how long a row may wait for others.
-const rowsEvery = 100 * time.Millisecond
+const rowsEvery = 50 * time.Millisecond
 
 // rows writes what list shows. A run that starts and ends within one batch costs one write. Rows are derived from history,
 // so the last one wins and none is ever read back by the engine.
