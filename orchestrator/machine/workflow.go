@@ -67,7 +67,7 @@ func (w *Workflow) Again(in protocol.Input) (Reply, bool) {
 	known := false
 	switch b := in.Body.(type) {
 	case protocol.StartInput:
-		known = b.RequestID == w.Run.Start.RequestID
+		known = b.RequestID != "" && b.RequestID == w.Run.Start.RequestID
 	case protocol.SignalInput:
 		known = w.Run.requests.has(b.RequestID)
 	case protocol.CancelInput:

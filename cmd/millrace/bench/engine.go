@@ -36,16 +36,6 @@ type Workload struct {
 	Wall     time.Duration `json:"-"`
 }
 
-// latency measures hello with one in flight, against the floor's sum.
-func latency(ctx context.Context, c *client.Client, n int, floor time.Duration) (Workload, error) {
-	start := time.Now()
-	s, err := repeat(n, func(int) error { return hello(ctx, c) })
-	w := Workload{Name: "hello", InFlight: 1, Floor: ms(floor), Wall: time.Since(start)}
-	w.set(s)
-	w.Ratio = w.P50 / w.Floor
-	return w, err
-}
-
 // throughput measures n hellos with many in flight.
 func throughput(ctx context.Context, c *client.Client, n, inFlight int, progress func()) (Workload, error) {
 	series := make([]time.Duration, n)
@@ -73,12 +63,19 @@ func throughput(ctx context.Context, c *client.Client, n, inFlight int, progress
 	return w, err
 }
 
-func (w *Workload) set(s Stats) {
-	w.N, w.P50, w.P95, w.P99 = s.N, ms(s.P50), ms(s.P95), ms(s.P99)
-	if w.PerSec == 0 && w.Wall > 0 {
-		w.PerSec = float64(s.N) / w.Wall.Seconds()
+// latency is the line of hellos that were run one after the other, against the floor's sum.
+func latency(series []time.Duration, floor time.Duration) Workload {
+	var wall time.Duration
+	for _, d := range series {
+		wall += d
 	}
+	w := Workload{Name: "hello", InFlight: 1, Floor: ms(floor), Wall: wall, PerSec: float64(len(series)) / wall.Seconds()}
+	w.set(statsOf(series))
+	w.Ratio = w.P50 / w.Floor
+	return w
 }
+
+func (w *Workload) set(s Stats) { w.N, w.P50, w.P95, w.P99 = s.N, ms(s.P50), ms(s.P95), ms(s.P99) }
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 

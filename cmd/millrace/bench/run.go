@@ -83,16 +83,10 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	defer closeAll()
 
 	r := &Report{Layout: "one process, TCP loopback", Sync: o.Sync}
-	o.Progress("floor", 0, 1)
-	floor, err := measureFloor(ctx, conns[0], conns[1], o.N)
-	if err != nil {
-		return nil, fmt.Errorf("measure the floor: %w", err)
-	}
-	r.Floor = FloorMS{ms(floor.Request.P50), ms(floor.CAS.P50), ms(floor.Hop.P50), ms(floor.Hello())}
-	return r, runEngine(ctx, o, conns, floor, r)
+	return r, r.run(ctx, o, conns)
 }
 
-func runEngine(ctx context.Context, o Options, conns []*nats.Conn, floor Floor, r *Report) (err error) {
+func (r *Report) run(ctx context.Context, o Options, conns []*nats.Conn) (err error) {
 	quiet := slog.New(slog.DiscardHandler)
 	node, err := orchestrator.Attach(ctx, conns[0], orchestrator.Options{Logger: quiet})
 	if err != nil {
@@ -108,14 +102,11 @@ func runEngine(ctx context.Context, o Options, conns []*nats.Conn, floor Floor, 
 	if err != nil {
 		return err
 	}
-	o.Progress("hello", 0, 1)
-	w, err := latency(ctx, c, o.N, floor.Hello())
-	if err != nil {
-		return fmt.Errorf("hello: %w", err)
+	if err := r.latency(ctx, o, conns, c); err != nil {
+		return err
 	}
-	r.Workloads = append(r.Workloads, w)
 	done := 0
-	w, err = throughput(ctx, c, o.Load, o.InFlight, func() {
+	w, err := throughput(ctx, c, o.Load, o.InFlight, func() {
 		done++
 		o.Progress("throughput", done, o.Load)
 	})
@@ -123,6 +114,26 @@ func runEngine(ctx context.Context, o Options, conns []*nats.Conn, floor Floor, 
 		return fmt.Errorf("throughput: %w", err)
 	}
 	r.Workloads = append(r.Workloads, w)
+	return nil
+}
+
+// latency measures the floor and hello in turns.
+func (r *Report) latency(ctx context.Context, o Options, conns []*nats.Conn, c *client.Client) error {
+	b, stop, err := newBroker(ctx, conns[0], conns[1])
+	if err != nil {
+		return fmt.Errorf("prepare the floor: %w", err)
+	}
+	defer stop()
+	request, publish := &probe{name: "core request", once: b.request}, &probe{name: "compare-and-set publish", once: b.publish}
+	hop := &probe{name: "durable hop", once: b.hop}
+	workflow := &probe{name: "hello", once: func(ctx context.Context) error { return hello(ctx, c) }}
+	progress := func(done, of int) { o.Progress("floor and hello", done, of) }
+	if err := measure(ctx, o.N, progress, request, publish, hop, workflow); err != nil {
+		return err
+	}
+	f := Floor{Request: statsOf(request.series), CAS: statsOf(publish.series), Hop: statsOf(hop.series)}
+	r.Floor = FloorMS{ms(f.Request.P50), ms(f.CAS.P50), ms(f.Hop.P50), ms(f.Hello())}
+	r.Workloads = append(r.Workloads, latency(workflow.series, f.Hello()))
 	return nil
 }
 

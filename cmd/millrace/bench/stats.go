@@ -1,6 +1,8 @@
 package bench
 
 import (
+	"context"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -23,20 +25,32 @@ func statsOf(series []time.Duration) Stats {
 	return Stats{N: len(series), P50: at(0.50), P95: at(0.95), P99: at(0.99)}
 }
 
-// repeat times f n times, after a tenth of that to warm up.
-func repeat(n int, f func(i int) error) (Stats, error) {
-	for i := range n / 10 {
-		if err := f(i); err != nil {
-			return Stats{}, err
+// probe is something that is timed again and again.
+type probe struct {
+	name   string
+	once   func(context.Context) error
+	series []time.Duration
+}
+
+// rounds is in how many turns the probes are timed.
+const rounds = 10
+
+// measure times each probe n times, in turns: whatever else the machine does meanwhile, it does to all of them, so that their ratio
+// means something. A tenth of n before is not counted: it warms up.
+func measure(ctx context.Context, n int, progress func(done, of int), probes ...*probe) error {
+	for round := range rounds + 1 {
+		progress(round, rounds)
+		for _, p := range probes {
+			for range (n + rounds - 1) / rounds {
+				start := time.Now()
+				if err := p.once(ctx); err != nil {
+					return fmt.Errorf("%s: %w", p.name, err)
+				}
+				if round > 0 {
+					p.series = append(p.series, time.Since(start))
+				}
+			}
 		}
 	}
-	series := make([]time.Duration, n)
-	for i := range series {
-		start := time.Now()
-		if err := f(i); err != nil {
-			return Stats{}, err
-		}
-		series[i] = time.Since(start)
-	}
-	return statsOf(series), nil
+	return nil
 }
