@@ -10,8 +10,12 @@ import (
 	"github.com/millrace-dev/millrace/protocol"
 )
 
+// checkEvery is how often Offer asks whether a worker that has not answered is still connected.
+const checkEvery = 250 * time.Millisecond
+
 // Offer sends a workflow task to one worker, or to any of the queue when worker is empty, and waits for the answer. Code
-// no_worker says that nobody listens; timeout, that whoever took it gave no sign of life for the time of patience.
+// no_worker says that nobody listens, or that the worker that took it is gone; timeout, that it is there and gave no sign of
+// life for the time of patience.
 func (s *Store) Offer(
 	ctx context.Context, worker string, task *protocol.WorkflowTask, patience time.Duration,
 ) (*protocol.WorkflowTaskAnswer, error) {
@@ -31,8 +35,14 @@ func (s *Store) Offer(
 	if err := s.nc.PublishMsg(&nats.Msg{Subject: subject, Reply: reply, Data: data}); err != nil {
 		return nil, wrap(err)
 	}
-	silence := time.NewTimer(patience)
+	gone, check, stopChecks, err := s.watchWorker(task.Queue)
+	if err != nil {
+		return nil, err
+	}
+	defer stopChecks()
+	silence, tick := time.NewTimer(patience), time.NewTicker(checkEvery)
 	defer silence.Stop()
+	defer tick.Stop()
 	for {
 		select {
 		case m := <-answers:
@@ -40,13 +50,31 @@ func (s *Store) Offer(
 			if err != nil || !answer.Progress {
 				return answer, err
 			}
+			worker = answer.Worker
 			silence.Reset(patience)
+		case <-tick.C:
+			check(worker)
+		case m := <-gone:
+			if noResponders(m) {
+				return nil, protocol.ErrNoWorker
+			}
 		case <-silence.C:
 			return nil, protocol.Errorf(protocol.CodeTimeout, "the worker that took the workflow task fell silent")
 		case <-ctx.Done():
 			return nil, wrap(ctx.Err())
 		}
 	}
+}
+
+// watchWorker returns a check that asks for a sign of life, and the channel of the answers. A worker that was killed is noticed by
+// that at once, long before patience ends: the server knows that its connection is gone.
+func (s *Store) watchWorker(queue string) (answers <-chan *nats.Msg, check func(worker string), stop func(), err error) {
+	reply, answers, stop, err := s.mux.open(1)
+	return answers, func(worker string) {
+		if worker != "" {
+			_ = s.nc.PublishMsg(&nats.Msg{Subject: s.ns.WorkerTasks(queue, worker), Reply: reply}) // without it there is patience
+		}
+	}, stop, err
 }
 
 func readAnswer(m *nats.Msg) (*protocol.WorkflowTaskAnswer, error) {

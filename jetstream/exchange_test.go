@@ -64,6 +64,25 @@ func TestOfferToNobodyIsAnsweredAtOnce(t *testing.T) {
 	}
 }
 
+// A worker that dies with the task in its hands is missed as soon as the server has noticed, however patient the node is.
+func TestWorkerThatDiesWithTheTaskIsMissed(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	nc := connect(t, w.srv)
+	doomed, err := jetstream.Open(t.Context(), nc, ns)
+	must(t, err)
+	stop, err := doomed.ServeWorkflowTasks(queue, "doomed", func(_ *protocol.WorkflowTask, answer jetstream.Responder) {
+		_ = answer(&protocol.WorkflowTaskAnswer{Worker: "doomed", Progress: true})
+		nc.Close()
+	})
+	must(t, err)
+	t.Cleanup(stop)
+	for _, worker := range []string{"", "doomed"} {
+		_, err = w.Offer(t.Context(), worker, workflowTask(), time.Hour)
+		wantCode(t, err, protocol.CodeNoWorker)
+	}
+}
+
 // reply is a worker that does with a workflow task what a worker should not.
 func reply(t *testing.T, w *world, do func(m *nats.Msg)) {
 	t.Helper()

@@ -1,5 +1,6 @@
-// Package stories runs tests that are written as stories. A story is a file in testdata: an archive of prose and scripts. In a script, a line
-// that begins with > is a thing that happens, the indented lines below it are what comes of it, and everything else is prose.
+// Package stories runs tests that are written as stories. A story is a file in testdata: an archive of prose and scripts. In a
+// script, a line that begins with > is a thing that happens, the indented lines below it are what comes of it, and everything
+// else is prose.
 package stories
 
 import (
@@ -48,7 +49,8 @@ func run(file string, rewrite bool, play func(*txtar.Archive)) error {
 	return nil
 }
 
-// Play lets happen play each thing that happens in a script. What comes of it is to be written to out, which gets the other lines as well.
+// Play lets happen play each thing that happens in a script. What comes of it is to be written to out, which gets the other
+// lines as well.
 func Play(script []byte, out *bytes.Buffer, happen func(what string)) {
 	for line := range strings.SplitSeq(strings.TrimRight(string(script), "\n"), "\n") {
 		what, happens := strings.CutPrefix(line, "> ")

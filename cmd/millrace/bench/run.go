@@ -83,7 +83,8 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	defer closeAll()
 
 	r := &Report{Layout: "one process, TCP loopback", Sync: o.Sync}
-	return r, r.run(ctx, o, conns)
+	err = r.run(ctx, o, conns)
+	return r, err
 }
 
 func (r *Report) run(ctx context.Context, o Options, conns []*nats.Conn) (err error) {
