@@ -30,7 +30,7 @@ func TestClockRingsInOrderAndOnTime(t *testing.T) {
 		c.set(alarm{key: "gone", at: start.Add(time.Second)})
 		c.set(alarm{key: "gone"})
 		c.set(alarm{key: "far", at: start.Add(horizon + time.Minute)})
-		time.Sleep(10 * time.Second) //nolint:forbidigo // virtual time
+		<-time.After(10 * time.Second)
 		synctest.Wait()
 		want := []ringing{{"early", time.Second}, {"moved", 2 * time.Second}, {"late", 3 * time.Second}}
 		if len(rang) != len(want) {
