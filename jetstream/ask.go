@@ -15,7 +15,7 @@ import (
 
 // askTimeout bounds an Ask whose context has no deadline. A verdict comes after the workflow's step, and the step may take a
 // worker some time.
-const askTimeout = 10 * time.Second
+const askTimeout = 15 * time.Second
 
 // Ask stores an input in the workflow's inbox and waits for the verdict, which the owner sends once the input is part of
 // history. The request must carry its own request ID: asking again with it is always safe.

@@ -21,7 +21,7 @@ type cli struct {
 	Context   string        `help:"NATS context, as saved by the nats CLI." env:"NATS_CONTEXT" placeholder:"NAME"`
 	Creds     string        `help:"File with the user's credentials." env:"NATS_CREDS" placeholder:"FILE"`
 	Namespace string        `help:"Namespace of the workflows." short:"n" env:"MILLRACE_NAMESPACE" default:"default"`
-	Timeout   time.Duration `help:"How long to wait for an answer." default:"10s"`
+	Timeout   time.Duration `help:"How long to wait for an answer." default:"15s"`
 	JSON      bool          `help:"Write JSON; its shape is stable." name:"json" short:"j"`
 	LogLevel  string        `help:"What to log: debug, info, warn or error." default:"info" enum:"debug,info,warn,error"`
 

@@ -15,8 +15,9 @@ import (
 	"github.com/millrace-dev/millrace/protocol"
 )
 
-// callTimeout bounds a call whose context has no deadline.
-const callTimeout = 10 * time.Second
+// callTimeout bounds a call whose context has no deadline. It is longer than a step may take: a start is answered even if the
+// code of its first step hangs.
+const callTimeout = 15 * time.Second
 
 // DefaultBlobThreshold is the size in bytes above which a payload travels through the object store.
 const DefaultBlobThreshold = 256 << 10

@@ -10,6 +10,6 @@
 // A start and a signal are durable when they return without an error: they are part of the workflow's history. An error of
 // code timeout leaves open whether they will be; asking again with the same [RequestID] is always safe.
 //
-// Every call takes a deadline from its context, or 10 s; only [Run.Wait] waits for as long as its context allows. A [Client] is
+// Every call takes a deadline from its context, or 15 s; only [Run.Wait] waits for as long as its context allows. A [Client] is
 // safe for concurrent use.
 package client
