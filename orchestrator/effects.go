@@ -27,6 +27,9 @@ func (a *actor) perform(ready machine.Ready, batch []item) error {
 	for _, r := range ready.Retries {
 		a.w.NoteRetry(r.Task, r.At)
 	}
+	for _, task := range ready.Resumed {
+		a.w.NoteRetry(task, time.Time{})
+	}
 	a.w.NoteDecided(ready.Decided)
 	if ready.TaskRetry != nil {
 		a.w.NoteTaskRetry(*ready.TaskRetry)

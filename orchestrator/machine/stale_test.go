@@ -119,10 +119,9 @@ func TestTheWaitsOfAFailingStepGrowUpToHalfAMinute(t *testing.T) {
 		waits = append(waits, r.TaskRetry.At.Sub(w.now))
 		w.pass(waits[len(waits)-1])
 	}
-	want := []time.Duration{1, 2, 4, 8, 16, 30, 30}
-	for i, d := range want {
-		if waits[i] != d*time.Second {
-			t.Errorf("wait %d is %s, want %ds", i+1, waits[i], d)
+	for i, want := range []float64{1, 2, 4, 8, 16, 30, 30} {
+		if waits[i].Seconds() != want {
+			t.Errorf("wait %d is %s, want %v s", i+1, waits[i], want)
 		}
 	}
 	if last := waits[len(waits)-1]; last != 30*time.Second || len(w.records) != 1 {

@@ -163,8 +163,8 @@ func (w *Workflow) attempt() int {
 	return 1
 }
 
-// NoteRetry remembers that the next attempt of an activity waits until at. It is volatile: the durable state of a waiting
-// retry is its scheduled message, so that retries add nothing to history.
+// NoteRetry remembers that the next attempt of an activity waits until at; zero says that the wait is over. It is volatile:
+// the durable state of a waiting retry is its scheduled message, so that retries add nothing to history.
 func (w *Workflow) NoteRetry(task protocol.ActivityTask, at time.Time) {
 	if w.Run == nil || w.Run.ID() != task.Run {
 		return
