@@ -157,6 +157,17 @@ func (s *Store) leaderLast(ctx context.Context, stream, subject string) (protoco
 // api is the subject of a JetStream request.
 func (s *Store) api(call string) string { return natsjs.DefaultAPIPrefix + call }
 
+// HistoryEnd is the sequence of the shard's last record, whatever its workflow; 0 when there is none.
+func (s *Store) HistoryEnd(ctx context.Context, shard int) (uint64, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	stream, err := s.js.Stream(ctx, s.ns.HistoryStream(shard))
+	if err != nil {
+		return 0, wrap(err)
+	}
+	return stream.CachedInfo().State.LastSeq, nil // just asked for
+}
+
 const (
 	// rangeBatch is how many records are asked for at once.
 	rangeBatch = 256

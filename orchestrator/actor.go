@@ -33,7 +33,8 @@ type actor struct {
 	known   bool              // the workflow ID has history: it must be read
 	armed   time.Time         // the wake-up that is known to be in the timers stream
 	strange bool              // whether a wake-up is armed is not known: the workflow was read from history
-	last    *protocol.Record  // the last record, if another node wrote it: its effects may be unfinished
+	last    *protocol.Record  // the last record, until its effects were looked after
+	foreign bool              // another node wrote it: its effects may be unfinished
 }
 
 // run takes steps until nothing waits.
@@ -134,8 +135,12 @@ func (a *actor) load(first protocol.Input) error {
 			broken = err
 			return nil
 		}
+		if err != nil {
+			return err
+		}
 		a.w, a.last, a.strange = w, last, true
-		return err
+		a.foreign = a.foreign || w.Seq <= a.shard.inherited
+		return nil
 	})
 	if broken != nil {
 		return broken
@@ -143,7 +148,9 @@ func (a *actor) load(first protocol.Input) error {
 	return err
 }
 
-// forget drops what was in memory after another writer was first.
+// forget drops what was in memory after another writer was first. If the workflow had been read before, the writer was another
+// node; if not, it may have been this one, long ago.
 func (a *actor) forget() {
+	a.foreign = a.w.Seq != 0
 	a.w, a.last, a.known, a.armed = nil, nil, true, time.Time{}
 }

@@ -3,6 +3,7 @@ package orchestrator
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/millrace-dev/millrace/orchestrator/machine"
@@ -148,25 +149,36 @@ func (a *actor) finish(row *protocol.Row, batch []item) {
 	a.shard.rows.put(*row, release)
 }
 
-// recover performs the effects of the workflow's last record once more when the node that wrote it may have died before it
-// could. Two things tell: an input that the record consumed is delivered again, or the record was driven by a wake-up, which
-// is not consumed by a sequence, and a wake-up comes. Older records need no look: a node performs the effects of a record
-// before it writes the next.
+// recover finishes what another node may have left unfinished when it died after it wrote the workflow's last record, before any
+// other step is taken. An input that the record consumed comes again, or the wake-up that drove it, but what comes first may be
+// neither: the inbox and the timers stream are read independently, and the next record must not be written before the effects of
+// this one. So the effects of every inherited record are performed once more when its workflow is first read. Older records need
+// no look: a node performs the effects of a record before it writes the next.
+//
+// A retry is not in the record: it follows from the failed attempt that comes again.
 func (a *actor) recover(again, fresh []item) error {
 	for _, it := range again {
 		if v, ok := a.w.Again(it.input); ok {
 			a.shard.reply(v.Subject, v.Verdict)
 		}
 	}
-	last := a.last
-	a.last = nil
-	if last == nil || len(again) == 0 && !(len(last.Inputs) == 0 && woken(fresh)) {
+	retries, last := a.w.Retries(inputs(again), now()), a.last
+	// Nothing comes twice to the node that wrote a record, so what does was consumed by somebody else's.
+	unfinished := last != nil && (a.foreign || len(again) > 0)
+	a.last, a.foreign = nil, false
+	if !unfinished && len(retries) == 0 {
 		a.finish(nil, again)
 		return nil
 	}
-	fx := a.w.Effects(last)
-	a.announce(fx)
-	if err := a.send(fx, nil); err != nil {
+	var fx machine.Effects
+	if unfinished {
+		fx = a.w.Effects(last)
+		a.announce(fx)
+		if err := a.dropRetried(&fx, fresh); err != nil {
+			return err
+		}
+	}
+	if err := a.send(fx, retries); err != nil {
 		return err
 	}
 	if err := a.rearm(); err != nil {
@@ -176,12 +188,29 @@ func (a *actor) recover(again, fresh []item) error {
 	return nil
 }
 
-// woken reports whether a wake-up out of the timers stream is among the inputs.
-func woken(batch []item) bool {
-	for _, it := range batch {
-		if it.input.Body.InputKind() == protocol.KindTimer && it.delivery.Subject != "" {
-			return true
+// dropRetried takes the activities out of the effects whose first attempt is known to be over, because a later one waits, or comes
+// just now: nothing tells of the others, and a task that is sent twice is an attempt too many at worst.
+func (a *actor) dropRetried(fx *machine.Effects, fresh []item) error {
+	s := a.shard
+	var first []protocol.ActivityTask
+	for _, task := range fx.Activities {
+		comes := slices.ContainsFunc(fresh, func(it item) bool {
+			wake, ok := it.input.Body.(protocol.TimerInput)
+			return ok && wake.Task != nil && wake.Task.Run == task.Run && wake.Task.ScheduledID == task.ScheduledID
+		})
+		waits := false
+		err := s.persist("look for a retry", func(ctx context.Context) error {
+			later, _, err := s.store.Retry(ctx, s.id, a.id, task.Run, task.ScheduledID)
+			waits = later != nil
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if !comes && !waits {
+			first = append(first, task)
 		}
 	}
-	return false
+	fx.Activities = first
+	return nil
 }

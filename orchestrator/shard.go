@@ -41,6 +41,9 @@ type shard struct {
 	closed bool
 
 	stopReading []func()
+	// inherited is the last record that was there when this node took the shard: records up to it were written by others,
+	// who may have died before they performed the effects.
+	inherited uint64
 }
 
 func newShard(ctx context.Context, id int, ns protocol.Namespace, store Store, log *slog.Logger, nonce func() string) *shard {
@@ -60,6 +63,11 @@ func newShard(ctx context.Context, id int, ns protocol.Namespace, store Store, l
 // start begins to read. The inbox is read from its first message that is left, whoever delivered it before: redelivery
 // order after an ack timeout would break the order of a workflow's inputs.
 func (s *shard) start() error {
+	var err error
+	if s.inherited, err = s.store.HistoryEnd(s.ctx, s.id); err != nil {
+		s.cancel()
+		return err
+	}
 	stop, err := s.store.Inputs(s.ctx, s.id, func(d protocol.Delivery) { s.receive(d, s.inbox, s.input) })
 	if err != nil {
 		s.cancel()

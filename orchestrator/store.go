@@ -21,6 +21,8 @@ type Log interface {
 	Append(ctx context.Context, shard int, r *protocol.Record, data []byte, expect uint64) (uint64, error)
 	// Last reads the subject's last record from the stream's leader. Its zero value says that there is none.
 	Last(ctx context.Context, shard int, workflow string) (protocol.Entry, error)
+	// HistoryEnd is the sequence of the shard's last record, whatever its workflow; 0 when there is none.
+	HistoryEnd(ctx context.Context, shard int) (uint64, error)
 	// Range reads the subject's records from sequence from to sequence to, both included, in order. It may read from a
 	// follower; the caller checks that the last one is there.
 	Range(ctx context.Context, shard int, workflow string, from, to uint64) iter.Seq2[protocol.Entry, error]

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -92,6 +93,9 @@ func anyResult(t *rapid.T, w *world, run string, event int64) protocol.ActivityR
 
 // stepAny takes a step in one of the ways in which a step can go, and lets the node die after the record now and then.
 func stepAny(t *rapid.T, w *world) {
+	if len(w.waiting) == 0 {
+		return
+	}
 	var r Ready
 	switch wanted := w.begin(); {
 	case !wanted:
@@ -225,10 +229,32 @@ func (w *world) history() error {
 // alive holds that nothing is forgotten: while an open run's code has something to see, somebody is asked to show it.
 func (w *world) alive() error {
 	r := w.w.Run
-	if !r.Open() || !r.dirty || len(w.held)+len(w.waiting) > 0 || r.TaskScheduled != 0 || !w.w.Wakeup().IsZero() {
+	if !r.Open() || len(w.held)+len(w.waiting) > 0 {
 		return nil
 	}
+	var lost error
+	r.activities.each(func(event int64, _ Activity) {
+		if !w.works(event) {
+			lost = fmt.Errorf("activity %d is on no queue, with no worker, and waits for nothing", event)
+		}
+	})
+	if lost != nil || !r.dirty || r.TaskScheduled != 0 || !w.w.Wakeup().IsZero() {
+		return lost
+	}
 	return fmt.Errorf("run %s has something to do after event %d, and nobody will ever do it", r.ID(), r.LastEvent)
+}
+
+// works reports whether an attempt of the activity is out, or waits for its time.
+func (w *world) works(event int64) bool {
+	prefix := strings.TrimSuffix(protocol.TaskID(w.w.Run.ID(), event, 0), "0")
+	for id := range w.out {
+		if strings.HasPrefix(id, prefix) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(w.retries, func(r Retry) bool {
+		return r.Task.Run == w.w.Run.ID() && r.Task.ScheduledID == event
+	})
 }
 
 // ends is the event that an event ends: a scheduled activity or a started timer.

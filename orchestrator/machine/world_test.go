@@ -29,12 +29,17 @@ type world struct {
 	task    *protocol.WorkflowTask // what the last turn offered
 	last    Effects                // the effects of the last record
 	retries []Retry                // attempts that wait, in the timers stream
+	out     map[string]bool        // attempts that are on a queue or with a worker, by task ID
+	armed   time.Time              // the wake-up in the timers stream
+	loaded  bool                   // the workflow was read from history, and no step was taken since
 	ids     int
 
 	started map[string]int // run IDs, by the number of their start
 }
 
-func newWorld() *world { return &world{now: midnight, w: New(workflowID), started: map[string]int{}} }
+func newWorld() *world {
+	return &world{now: midnight, w: New(workflowID), out: map[string]bool{}, started: map[string]int{}}
+}
 
 // arrive puts an input into the inbox. A wake-up comes out of another stream and has no sequence.
 func (w *world) arrive(body protocol.InputBody, request string) protocol.Input {
@@ -42,6 +47,9 @@ func (w *world) arrive(body protocol.InputBody, request string) protocol.Input {
 	if _, timer := body.(protocol.TimerInput); !timer {
 		w.seq++
 		in.Seq, in.Reply = w.seq, fmt.Sprintf("reply-%d", w.seq)
+	}
+	if r, ok := body.(protocol.ActivityResult); ok {
+		delete(w.out, protocol.TaskID(r.Run, r.ScheduledID, r.Attempt))
 	}
 	w.waiting = append(w.waiting, in)
 	return in
@@ -67,7 +75,7 @@ func (w *world) pass(d time.Duration) {
 		w.arrive(protocol.TimerInput{Task: &r.Task}, "")
 	}
 	w.retries = later
-	if at := w.w.Wakeup(); !at.IsZero() && !at.After(w.now) {
+	if at := w.armed; !at.IsZero() && !at.After(w.now) {
 		w.arrive(protocol.TimerInput{}, "")
 	}
 }
@@ -77,18 +85,28 @@ func (w *world) nonce() string {
 	return fmt.Sprintf("n%d", w.nonces)
 }
 
-// take is the next batch, as an actor takes it: a start begins a step of its own. What a recorded step has consumed is
-// released without a second look.
+// take is the next batch, as an actor takes it: a start begins a step of its own. The first that comes to a workflow which was read from
+// history finds its last record's effects performed; what a recorded step has consumed has its retry armed again.
 func (w *world) take(first bool) []protocol.Input {
 	n := 0
 	for n < len(w.waiting) && !(Splits(w.waiting[n]) && (n > 0 || !first)) {
 		n++
 	}
-	var fresh []protocol.Input
+	if w.loaded {
+		n = min(n, 1) // the inbox and the timers stream are read independently: whatever comes first comes alone
+	}
+	var fresh, again []protocol.Input
 	for _, in := range w.waiting[:n] {
-		if !w.w.Consumed(in.Seq) {
+		if w.w.Consumed(in.Seq) {
+			again = append(again, in)
+		} else {
 			fresh = append(fresh, in)
 		}
+	}
+	w.perform(nil, w.w.Retries(again, w.now))
+	if w.loaded && n > 0 {
+		w.perform(w.last.Activities, nil)
+		w.armed, w.loaded = w.w.Wakeup(), false
 	}
 	w.waiting = slices.Clone(w.waiting[n:])
 	w.held = append(w.held, fresh...)
@@ -123,8 +141,25 @@ func (w *world) commit(r Ready) error {
 	if err := w.store(r); err != nil {
 		return err
 	}
-	w.turn, w.held = nil, nil
+	w.perform(r.Resumed, r.Retries)
+	if r.Record != nil {
+		w.perform(w.last.Activities, nil)
+	}
+	w.armed, w.turn, w.held = w.w.Wakeup(), nil, nil
 	return nil
+}
+
+// perform is what follows from a step: tasks go out, and attempts wait. An activity has one place to wait: the last to come takes it.
+func (w *world) perform(tasks []protocol.ActivityTask, retries []Retry) {
+	for _, task := range tasks {
+		w.out[protocol.TaskID(task.Run, task.ScheduledID, task.Attempt)] = true
+	}
+	for _, r := range retries {
+		w.retries = slices.DeleteFunc(w.retries, func(old Retry) bool {
+			return old.Task.Run == r.Task.Run && old.Task.ScheduledID == r.Task.ScheduledID
+		})
+		w.retries = append(w.retries, r)
+	}
 }
 
 // store stores the record, and stops there: a node that dies now has released nothing.
@@ -132,7 +167,6 @@ func (w *world) store(r Ready) error {
 	for _, retry := range r.Retries {
 		w.w.NoteRetry(retry.Task, retry.At)
 	}
-	w.retries = append(w.retries, r.Retries...)
 	for _, task := range r.Resumed {
 		w.w.NoteRetry(task, time.Time{})
 	}
@@ -200,8 +234,10 @@ func (w *world) fold() (*Workflow, Effects, error) {
 // crash ends the node and lets another one read the history. What was not released is delivered again.
 func (w *world) crash() error {
 	w.waiting = slices.Concat(w.held, w.waiting)
-	// A wake-up that was not released comes again too; and one more, because the node knew of deadlines that it did not store.
-	w.held, w.turn, w.task = nil, nil, nil
+	w.held, w.turn, w.task, w.loaded = nil, nil, nil, true
+	if !w.armed.IsZero() && !w.armed.After(w.now) {
+		w.waiting = append(w.waiting, protocol.Input{Time: w.now, Workflow: workflowID, Body: protocol.TimerInput{}})
+	}
 	if len(w.records) == 0 {
 		w.w = New(workflowID)
 		return nil
