@@ -64,16 +64,13 @@ func Create(ctx context.Context, nc *nats.Conn, ns protocol.Namespace, o Options
 		group.Go(func() error { return s.stream(ctx, cfg) })
 	}
 	for _, cfg := range s.buckets(o.Replicas) {
-		group.Go(func() error {
-			_, err := s.js.CreateOrUpdateKeyValue(ctx, cfg)
-			return err
-		})
+		group.Go(func() error { return s.bucket(ctx, cfg) })
 	}
 	group.Go(func() error {
-		_, err := s.js.CreateOrUpdateObjectStore(ctx, natsjs.ObjectStoreConfig{
+		_, err := s.js.CreateObjectStore(ctx, natsjs.ObjectStoreConfig{
 			Bucket: ns.BlobStore(), Description: "Millrace: large payloads", Replicas: o.Replicas,
 		})
-		return err
+		return unlessThere(err)
 	})
 	if err := group.Wait(); err != nil {
 		return nil, wrap(err)
@@ -97,9 +94,12 @@ func (s *Store) keepTasks(ctx context.Context) error {
 
 // decide writes the namespace's configuration, or reads the one that is there.
 func (s *Store) decide(ctx context.Context, o Options) error {
-	kv, err := s.js.CreateOrUpdateKeyValue(ctx, natsjs.KeyValueConfig{
-		Bucket: s.ns.Bucket(configBucket), Description: "Millrace: configuration", Replicas: o.Replicas,
-	})
+	name := s.ns.Bucket(configBucket)
+	err := s.bucket(ctx, natsjs.KeyValueConfig{Bucket: name, Description: "Millrace: configuration", Replicas: o.Replicas})
+	if err != nil {
+		return err
+	}
+	kv, err := s.js.KeyValue(ctx, name)
 	if err != nil {
 		return err
 	}
@@ -122,7 +122,18 @@ func (s *Store) decide(ctx context.Context, o Options) error {
 // stream makes a stream unless it is there. One that is there is left as it is: an operator may have tuned it.
 func (s *Store) stream(ctx context.Context, cfg natsjs.StreamConfig) error {
 	_, err := s.js.CreateStream(ctx, cfg)
-	if errors.Is(err, natsjs.ErrStreamNameAlreadyInUse) {
+	return unlessThere(err)
+}
+
+// bucket makes a bucket unless it is there. An update would give it this node's number of replicas: a node that is started
+// without that flag would take the copies of a replicated namespace away.
+func (s *Store) bucket(ctx context.Context, cfg natsjs.KeyValueConfig) error {
+	_, err := s.js.CreateKeyValue(ctx, cfg)
+	return unlessThere(err)
+}
+
+func unlessThere(err error) error {
+	if errors.Is(err, natsjs.ErrStreamNameAlreadyInUse) || errors.Is(err, natsjs.ErrBucketExists) {
 		return nil
 	}
 	return err

@@ -22,9 +22,12 @@ import (
 const (
 	workflows = 200
 	links     = 5
-	// pause is the longest time between two kills, and fewest how many there must have been while the workflows ran.
-	pause  = time.Second
+	// lives is how many times longer than its start a process lives at most: the machine may be slow, or watched for races.
+	// fewest is how many must have been killed while the workflows ran, most how many are: each takes the tasks in its hands out
+	// of the world for five seconds, and on a slow machine the workflows would hardly come to their end.
+	lives  = 5
 	fewest = 10
+	most   = 30
 )
 
 var seed = flag.Uint64("seed", uint64(time.Now().UnixNano()), "seed of the moments at which processes are killed")
@@ -88,9 +91,13 @@ func torture(t *testing.T, url string, victims ...*process) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	began := time.Now()
+	victims[len(victims)-1].restart(t)
+	victims[len(victims)-1].await(t)
+	pause := max(time.Second, lives*time.Since(began)/time.Duration(len(victims)))
 	over, end := context.WithCancel(t.Context())
 	killed := make(chan int, 1)
-	go func() { killed <- killAtRandom(over, t, victims) }()
+	go func() { killed <- killAtRandom(over, t, pause, victims) }()
 	var all errgroup.Group
 	all.SetLimit(workflows / 2)
 	for i := range workflows {
@@ -111,18 +118,20 @@ func torture(t *testing.T, url string, victims ...*process) {
 	}
 }
 
-// killAtRandom kills until it is over, and returns how many processes that were.
-func killAtRandom(over context.Context, t *testing.T, victims []*process) (n int) {
+// killAtRandom kills until it is over, with at most pause in between, and returns how many processes that were.
+func killAtRandom(over context.Context, t *testing.T, pause time.Duration, victims []*process) (n int) {
 	t.Helper()
 	r := rand.New(rand.NewPCG(*seed, uint64(len(victims))))
-	for ; ; n++ {
+	for n < most {
 		select {
 		case <-time.After(time.Duration(r.Int64N(int64(pause)))):
 		case <-over.Done():
 			return n
 		}
 		victims[r.IntN(len(victims))].restart(t)
+		n++
 	}
+	return n
 }
 
 func id(i int) string { return fmt.Sprintf("chain-%d", i) }

@@ -2,6 +2,7 @@
 package docs
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -56,8 +57,8 @@ func TestGoCompiles(t *testing.T) {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			for _, b := range blocks {
-				write(t, dir, b[1])
+			for i, b := range blocks {
+				write(t, dir, fmt.Sprintf("code%d.go", i), b[1])
 			}
 			mod, err := os.ReadFile(filepath.Join(root, "go.mod"))
 			if err != nil {
@@ -82,14 +83,14 @@ func TestGoCompiles(t *testing.T) {
 
 var packageClause = regexp.MustCompile(`(?m)^package (\w+)$`)
 
-// write puts a block into the directory of its package.
-func write(t *testing.T, dir, code string) {
+// write puts a block into the directory of its package, as a file of its own.
+func write(t *testing.T, dir, name, code string) {
 	t.Helper()
 	clause := packageClause.FindStringSubmatch(code)
 	if clause == nil {
 		t.Fatalf("a block of Go has no package clause, so nothing checks it:\n%s", code)
 	}
-	put(t, filepath.Join(dir, clause[1], "code.go"), code)
+	put(t, filepath.Join(dir, clause[1], name), code)
 }
 
 func put(t *testing.T, name, text string) {
@@ -135,18 +136,11 @@ func TestVerbsExist(t *testing.T) {
 	if !found || len(rows) < 12 {
 		t.Fatalf("docs/cli.md has %d verbs", len(rows))
 	}
-	millrace := filepath.Join(t.TempDir(), "millrace")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", millrace, "../../cmd/millrace").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	h := newHelp(t)
 	for _, r := range rows {
-		help, err := exec.CommandContext(t.Context(), millrace, r[1], "--help").CombinedOutput()
-		if err != nil {
-			t.Errorf("%s: %v\n%s", r[1], err, help)
-			continue
-		}
+		about := h.of(t, r[1])
 		for _, f := range flag.FindAllStringSubmatch(r[2], -1) {
-			if !strings.Contains(string(help), f[1]) {
+			if !strings.Contains(about, f[1]) {
 				t.Errorf("%s has no flag %s", r[1], f[1])
 			}
 		}
