@@ -96,7 +96,7 @@ type Responder = func(*protocol.WorkflowTaskAnswer) error
 
 // ServeWorkflowTasks takes workflow tasks for a worker, those for any worker of the queue and those for this one, until stop
 // is called. handle runs on the goroutine of a subscription and must not block. An empty message asks whether the
-// worker is there, and is answered here.
+// worker is there, and is answered here. A worker that runs no workflows has no handle, and answers nothing else.
 func (s *Store) ServeWorkflowTasks(queue, worker string, handle func(*protocol.WorkflowTask, Responder)) (stop func(), err error) {
 	serve := func(m *nats.Msg) {
 		respond := func(a *protocol.WorkflowTaskAnswer) error {
@@ -117,11 +117,18 @@ func (s *Store) ServeWorkflowTasks(queue, worker string, handle func(*protocol.W
 			})
 			return
 		}
+		if handle == nil {
+			_ = respond(&protocol.WorkflowTaskAnswer{Worker: worker, Refusal: protocol.RefusalBusy})
+			return
+		}
 		handle(&task, respond)
 	}
 	stopOwn, err := s.subscribe(s.ns.WorkerTasks(queue, worker), "", serve)
 	if err != nil {
 		return nil, err
+	}
+	if handle == nil {
+		return stopOwn, nil
 	}
 	stopAny, err := s.subscribe(s.ns.WorkflowTasks(queue), protocol.WorkerGroup, serve)
 	if err != nil {

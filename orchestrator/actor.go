@@ -103,8 +103,8 @@ func (a *actor) urgent() bool {
 	return false
 }
 
-// fail deals with a step that cannot be taken whatever happens: the history is damaged, or was written by a newer version. The
-// workflow is quarantined: its inputs go to the dead letters with the reason, and the other workflows go on.
+// fail deals with a step that cannot be taken whatever happens: the history is damaged. The workflow is quarantined: its inputs go to
+// the dead letters with the reason, and the other workflows go on. A history of a newer version waits for a newer node instead.
 func (a *actor) fail(batch []item, err error) {
 	s := a.shard
 	s.log.Error("ALARM: a workflow is quarantined", "workflow_id", a.id, "error", err)

@@ -178,6 +178,10 @@ func (c control) history(ctx context.Context, r protocol.HistoryRequest) (protoc
 
 // list reads every row and keeps those that fit; rows are small and come in batches.
 func (c control) list(ctx context.Context, r protocol.ListRequest) (protocol.ListPage, error) {
+	if r.Status != "" && !r.Status.Known() {
+		return protocol.ListPage{}, protocol.Errorf(protocol.CodeBadRequest, "%q is no status", r.Status).
+			WithHint("Running, Completed, Failed, Canceled, Terminated or TimedOut")
+	}
 	limit := min(cmp.Or(r.Limit, 100), 1000)
 	var found []protocol.Row
 	for row, err := range c.store.Rows(ctx) {

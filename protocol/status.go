@@ -13,6 +13,15 @@ const (
 	StatusTimedOut   Status = "TimedOut"
 )
 
+// Known reports whether s is one of the statuses.
+func (s Status) Known() bool {
+	switch s {
+	case StatusRunning, StatusCompleted, StatusFailed, StatusCanceled, StatusTerminated, StatusTimedOut:
+		return true
+	}
+	return false
+}
+
 // Closed reports whether a run in this state has ended.
 func (s Status) Closed() bool { return s != StatusRunning && s != "" }
 

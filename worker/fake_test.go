@@ -104,6 +104,9 @@ func (f *fake) ServeWorkflowTasks(_, _ string, handle func(*protocol.WorkflowTas
 	if err != nil {
 		return nil, err
 	}
+	if handle == nil {
+		return f.take("pings"), nil
+	}
 	f.steps = handle
 	return f.take("steps"), nil
 }

@@ -112,9 +112,9 @@ func TestWorkerServesOnlyWhatItCanRun(t *testing.T) {
 		want []string
 	}{
 		"workflows only":           {[]Option{Workflow(open)}, []string{"pull workflow", "steps"}},
-		"activities only":          {[]Option{act(asleep)}, []string{"cancels", "pull activity"}},
+		"activities only":          {[]Option{act(asleep)}, []string{"cancels", "pings", "pull activity"}},
 		"no slots for activities":  {[]Option{Workflow(open), act(asleep), Slots(0)}, []string{"pull workflow", "steps"}},
-		"no slots and no workflow": {[]Option{act(asleep), WorkflowSlots(0)}, []string{"cancels", "pull activity"}},
+		"no slots and no workflow": {[]Option{act(asleep), WorkflowSlots(0)}, []string{"cancels", "pings", "pull activity"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

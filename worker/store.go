@@ -10,7 +10,8 @@ import (
 
 // Store is what a worker needs of the outside.
 type Store interface {
-	// ServeWorkflowTasks hands out workflow tasks until stop is called; handle must not block.
+	// ServeWorkflowTasks hands out workflow tasks until stop is called; handle must not block. Without a handle it only
+	// says that the worker is there, to whoever asks.
 	ServeWorkflowTasks(queue, worker string, handle func(*protocol.WorkflowTask, Responder)) (stop func(), err error)
 	// Pull hands out tasks of one kind, at most slots at once, until stop is called; handle must not block. stop waits for
 	// the tasks in work until its context ends.

@@ -143,7 +143,11 @@ func (w *Worker) start(ctx, work context.Context) (stop func(context.Context), e
 			return stop, err
 		}
 	}
-	if len(w.registry.workflows) > 0 {
+	if len(w.registry.workflows) == 0 {
+		if err := plain(w.store.ServeWorkflowTasks(w.queue, w.identity, nil)); err != nil {
+			return stop, err
+		}
+	} else {
 		err := plain(w.store.ServeWorkflowTasks(w.queue, w.identity, func(t *protocol.WorkflowTask, respond Responder) {
 			w.takeWorkflowTask(work, t, respond)
 		}))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -71,6 +72,7 @@ func execute(ctx context.Context, args []string, s std) int {
 		return status // --help
 	}
 	if err != nil {
+		c.JSON = c.JSON || slices.Contains(args, "--json") || slices.Contains(args, "-j") // the parser may not have come so far
 		fail(&c, s, protocol.Errorf(protocol.CodeBadRequest, "%v", err).WithHint("millrace --help"))
 		return exitUsage
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"io/fs"
+	"os"
 	"strings"
 
 	"github.com/nats-io/nats.go"
@@ -20,7 +21,9 @@ func (a *app) connect(opts ...nats.Option) (*nats.Conn, error) {
 	if a.Creds != "" {
 		opts = append(opts, nats.UserCredentials(a.Creds))
 	}
-	if a.Server != "" {
+	// A flag is closer to the user than the environment: --context counts although NATS_URL is set.
+	named := a.Context != "" && a.Context != os.Getenv("NATS_CONTEXT") && a.Server == os.Getenv("NATS_URL")
+	if a.Server != "" && !named {
 		nc, err := nats.Connect(a.Server, opts...)
 		return nc, explain(err, a.Server)
 	}

@@ -56,3 +56,20 @@ func TestLateWorker(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// A worker that runs activities only is there like any other, and takes no steps.
+func TestWorkerOfActivitiesOnly(t *testing.T) {
+	t.Parallel()
+	e := rig.Start(t)
+	e.Work(t, worker.Activity(Hello), worker.Identity("hands"))
+	e.Work(t, worker.Workflow(Greet), worker.Identity("head"))
+	for range 2 { // asking must not remove a worker that is there
+		workers, err := e.Client().Workers(t.Context(), rig.Queue)
+		if err != nil || len(workers) != 2 {
+			t.Errorf("the workers are %+v, %v", workers, err)
+		}
+	}
+	if got := rig.Result(t, rig.Run(t, e, Greet, "Ada")); got != "Hello Ada" {
+		t.Errorf("got %q", got)
+	}
+}
