@@ -18,7 +18,8 @@ import (
 const askTimeout = 15 * time.Second
 
 // Ask stores an input in the workflow's inbox and waits for the verdict, which the owner sends once the input is part of
-// history. The request must carry its own request ID: asking again with it is always safe.
+// history. The request must carry its own request ID: asking again with it is safe, for as long as the workflow ID has
+// had no other run since.
 //
 // An error of code timeout says that the input is stored and nobody has said yet what became of it.
 func (s *Store) Ask(ctx context.Context, workflow string, body protocol.InputBody, id string) (protocol.Verdict, error) {

@@ -148,3 +148,28 @@ func scheduled(subject, target string) *nats.Msg {
 		"Nats-Schedule": {"@at 2100-01-01T00:00:00Z"}, "Nats-Schedule-Target": {target},
 	}}
 }
+
+// What an operator changed stays changed: a node that starts has no opinion on what is there already. An update would, among
+// others, give a replicated namespace's buckets the number of copies that this node was started with.
+func TestWhatIsThereIsLeftAsItIs(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	names := []string{ns.HistoryStream(0), "KV_" + ns.Bucket("runs"), "KV_" + ns.Bucket("config"), "OBJ_" + ns.BlobStore()}
+	for _, name := range names {
+		stream, err := w.js.Stream(t.Context(), name)
+		must(t, err)
+		changed := stream.CachedInfo().Config
+		changed.Description = "mine"
+		_, err = w.js.UpdateStream(t.Context(), changed)
+		must(t, err)
+	}
+	_, err := jetstream.Create(t.Context(), connect(t, w.srv), ns, jetstream.Options{Shards: 1})
+	must(t, err)
+	for _, name := range names {
+		stream, err := w.js.Stream(t.Context(), name)
+		must(t, err)
+		if got := stream.CachedInfo().Config.Description; got != "mine" {
+			t.Errorf("%s was changed back to %q", name, got)
+		}
+	}
+}

@@ -8,7 +8,8 @@
 // Workflows in another language, or ones that the service does not import, are started by name with [StartNamed].
 //
 // A start and a signal are durable when they return without an error: they are part of the workflow's history. An error of
-// code timeout leaves open whether they will be; asking again with the same [RequestID] is always safe.
+// code timeout leaves open whether they will be; asking again with the same [RequestID] is safe, for as
+// long as the workflow ID has had no other run since.
 //
 // Every call takes a deadline from its context, or 15 s; only [Run.Wait] waits for as long as its context allows. A [Client] is
 // safe for concurrent use.
