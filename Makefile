@@ -45,9 +45,14 @@ race: ## Run every test with the race detector
 golden: ## Rewrite every golden file; review the difference like code
 	@for p in $$(git grep -l 'flag.Bool("rewrite"' -- '*_test.go' | xargs -n1 dirname | sort -u); do go test ./$$p -rewrite || exit 1; done
 
+.PHONY: chaos
+chaos: ## Kill processes at random moments, again and again
+	go test -count 5 -timeout 30m ./test/crash
+
 .PHONY: bench
-bench: ## Run the benchmarks
+bench: ## Run the benchmarks, and the engine against the floor of its broker
 	go test -run '^$$' -bench . -benchmem ./...
+	go run ./cmd/millrace bench
 
 .PHONY: cover
 cover: ## Measure how much of the code the tests run, into coverage.html
