@@ -108,10 +108,14 @@ func (a *app) showDemo(r *demo.Report) error {
 		}
 		return nil
 	}
+	right := "pictures are"
+	if len(r.Files) == 1 {
+		right = "picture is"
+	}
 	_, err = fmt.Fprintf(a.out, `
-%d pictures are right, each result was recorded exactly once, and %d processes were killed on the way.
+%d %s right, each result was recorded exactly once, and %d processes were killed on the way.
 The results are in %s.
-`, len(r.Files), len(r.Killed), r.Out)
+`, len(r.Files), right, len(r.Killed), r.Out)
 	return err
 }
 
