@@ -97,7 +97,7 @@ func (s *Store) settle(ctx context.Context, stream, subject, nonce string, expec
 
 // Last reads the subject's last record from the stream's leader; its zero value says that there is none.
 func (s *Store) Last(ctx context.Context, shard int, workflow string) (protocol.Entry, error) {
-	e, _, err := s.leaderLast(ctx, s.ns.HistoryStream(shard), s.ns.History(shard, workflow))
+	e, err := s.lastOf(ctx, s.ns.HistoryStream(shard), s.ns.History(shard, workflow))
 	return e, wrap(err)
 }
 

@@ -2,6 +2,7 @@ package orchestrator
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/millrace-dev/millrace/orchestrator/machine"
@@ -131,7 +132,7 @@ func (a *actor) load(first protocol.Input) error {
 	var broken error
 	err := a.shard.persist("read a history", func(ctx context.Context) error {
 		w, last, err := loadRun(ctx, a.shard.store, a.shard.id, a.id)
-		if protocol.AsError(err) != nil && protocol.AsError(err).Code == protocol.CodeCorrupt {
+		if errors.Is(err, protocol.ErrCorrupt) {
 			broken = err
 			return nil
 		}

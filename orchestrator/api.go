@@ -17,7 +17,7 @@ import (
 // API is what the control API needs beyond a node's own store.
 type API interface {
 	Store
-	// Ask publishes an input and waits for its verdict.
+	// Ask publishes an input and waits for its verdict. A refusal is the error.
 	Ask(ctx context.Context, workflow string, body protocol.InputBody, id string) (protocol.Verdict, error)
 	// Rows reads every row.
 	Rows(ctx context.Context) iter.Seq2[protocol.Row, error]
@@ -67,15 +67,8 @@ func (c control) start(ctx context.Context, r protocol.StartRequest) (protocol.V
 	if err != nil {
 		return protocol.Verdict{}, err
 	}
-	if in.ID == "" {
-		in.ID = uuid.NewString()
-	}
-	if in.RequestID == "" {
-		in.RequestID = uuid.NewString()
-	}
-	if in.Run == "" {
-		in.Run = newRunID()
-	}
+	in.ID, in.RequestID = cmp.Or(in.ID, uuid.NewString()), cmp.Or(in.RequestID, uuid.NewString())
+	in.Run = cmp.Or(in.Run, newRunID())
 	if err := machine.ValidateStart(in); err != nil {
 		return protocol.Verdict{}, err
 	}
@@ -107,11 +100,7 @@ func (c control) ask(ctx context.Context, workflow string, body protocol.InputBo
 	if err := protocol.ValidateID("workflow ID", workflow); err != nil {
 		return protocol.Verdict{}, err
 	}
-	v, err := c.store.Ask(ctx, workflow, body, id)
-	if err == nil && v.Error != nil {
-		err = v.Error
-	}
-	return v, err
+	return c.store.Ask(ctx, workflow, body, id)
 }
 
 // read folds the run that a request names.

@@ -25,16 +25,7 @@ func (a *actor) perform(ready machine.Ready, batch []item) error {
 	for _, v := range ready.Verdicts {
 		s.reply(v.Subject, v.Verdict)
 	}
-	for _, r := range ready.Retries {
-		a.w.NoteRetry(r.Task, r.At)
-	}
-	for _, task := range ready.Resumed {
-		a.w.NoteRetry(task, time.Time{})
-	}
-	a.w.NoteDecided(ready.Decided)
-	if ready.TaskRetry != nil {
-		a.w.NoteTaskRetry(*ready.TaskRetry)
-	}
+	a.w.Note(ready)
 	var fx machine.Effects
 	if ready.Record != nil {
 		fx = a.w.Effects(ready.Record)
@@ -44,7 +35,12 @@ func (a *actor) perform(ready machine.Ready, batch []item) error {
 	if fx.Call == nil {
 		fx.Call = ready.Call
 	}
-	if err := a.send(fx, ready.Retries); err != nil {
+	return a.follow(fx, ready.Retries, batch)
+}
+
+// follow is steps 2 to 4.
+func (a *actor) follow(fx machine.Effects, retries []machine.Retry, batch []item) error {
+	if err := a.send(fx, retries); err != nil {
 		return err
 	}
 	if err := a.rearm(); err != nil {
@@ -178,14 +174,7 @@ func (a *actor) recover(again, fresh []item) error {
 			return err
 		}
 	}
-	if err := a.send(fx, retries); err != nil {
-		return err
-	}
-	if err := a.rearm(); err != nil {
-		return err
-	}
-	a.finish(fx.Row, again)
-	return nil
+	return a.follow(fx, retries, again)
 }
 
 // dropRetried takes the activities out of the effects whose first attempt is known to be over, because a later one waits, or comes

@@ -35,7 +35,7 @@ func (a *actor) step(ctx context.Context, batch []item) error {
 			a.forget()
 			continue
 		}
-		if protocol.AsError(err) != nil && protocol.AsError(err).Code == protocol.CodeTooLarge {
+		if errors.Is(err, protocol.ErrTooLarge) {
 			ready = t.tooLarge(err)
 			err = a.commit(ready.Record)
 		}
@@ -84,8 +84,7 @@ func (a *actor) commit(r *protocol.Record) error {
 	var final error
 	err = a.shard.persist("append a record", func(ctx context.Context) error {
 		seq, final = a.shard.store.Append(ctx, a.shard.id, r, data, a.w.Seq)
-		if code := protocol.AsError(final); code != nil &&
-			(code.Code == protocol.CodeConflict || code.Code == protocol.CodeTooLarge) {
+		if errors.Is(final, protocol.ErrConflict) || errors.Is(final, protocol.ErrTooLarge) {
 			return nil
 		}
 		return final

@@ -61,8 +61,6 @@ type Queue interface {
 	DispatchActivity(task protocol.ActivityTask) Ack
 	// DispatchWorkflow calls for a worker, as DispatchActivity does for an activity.
 	DispatchWorkflow(queue string, task protocol.QueuedWorkflowTask) Ack
-	// RemoveActivity takes an attempt off the queue, whether it was there or not.
-	RemoveActivity(ctx context.Context, queue, run string, scheduled int64, attempt int) error
 	// CancelActivity tells the workers of a queue to stop an activity. It is not stored.
 	CancelActivity(queue string, cancel protocol.CancelActivity) error
 }

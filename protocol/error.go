@@ -48,6 +48,7 @@ var (
 	ErrUnavailable    = &Error{Code: CodeUnavailable, Message: "NATS is unavailable"}
 	ErrTimeout        = &Error{Code: CodeTimeout, Message: "no answer in time"}
 	ErrConflict       = &Error{Code: CodeConflict, Message: "another writer was first"}
+	ErrTooLarge       = &Error{Code: CodeTooLarge, Message: "the value does not fit"}
 	ErrCorrupt        = &Error{Code: CodeCorrupt, Message: "stored data is broken"}
 )
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -51,6 +52,18 @@ func explain(err error, where string) error {
 	}
 	return protocol.Errorf(protocol.CodeUnavailable, "cannot connect to %s: %v", where, err).
 		WithHint("check --server, --context and --creds; `nats context ls` lists the saved contexts")
+}
+
+// call runs f with a client, for as long as --timeout allows.
+func (a *app) call(ctx context.Context, f func(context.Context, *client.Client) error) error {
+	c, done, err := a.client()
+	if err != nil {
+		return err
+	}
+	defer done()
+	ctx, cancel := context.WithTimeout(ctx, a.Timeout)
+	defer cancel()
+	return f(ctx, c)
 }
 
 // client connects and returns a client; done closes the connection.

@@ -14,14 +14,11 @@ import (
 func look[T any](
 	ctx context.Context, a *app, read func(context.Context, *client.Client) (T, error), show func(T) error,
 ) error {
-	c, done, err := a.client()
-	if err != nil {
+	var v T
+	err := a.call(ctx, func(ctx context.Context, c *client.Client) (err error) {
+		v, err = read(ctx, c)
 		return err
-	}
-	defer done()
-	ctx, cancel := context.WithTimeout(ctx, a.Timeout)
-	defer cancel()
-	v, err := read(ctx, c)
+	})
 	if err != nil {
 		return err
 	}

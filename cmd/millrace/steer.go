@@ -17,20 +17,13 @@ func (o one) to(opts ...client.ToOption) []client.ToOption { return append(opts,
 
 // steer runs a call that changes a workflow and says that it did.
 func (a *app) steer(ctx context.Context, id, did string, call func(context.Context, *client.Client) error) error {
-	c, done, err := a.client()
-	if err != nil {
-		return err
-	}
-	defer done()
-	ctx, cancel := context.WithTimeout(ctx, a.Timeout)
-	defer cancel()
-	if err := call(ctx, c); err != nil {
+	if err := a.call(ctx, call); err != nil {
 		return err
 	}
 	if a.JSON {
 		return printJSON(a.out, map[string]string{"id": id, "done": did})
 	}
-	_, err = fmt.Fprintf(a.out, "%s %s\n", did, id)
+	_, err := fmt.Fprintf(a.out, "%s %s\n", did, id)
 	return err
 }
 

@@ -22,11 +22,8 @@ func (w *Workflow) Retries(again []protocol.Input, now time.Time) []Retry {
 		}
 		// The activity is pending, so the step found the failure worth another attempt. If its time is over by now, or it was asked
 		// to stop, the end of the wait or the deadline settles it.
-		a.Attempt, a.LastFailure = b.Attempt+1, b.Failure
 		delay, _ := a.RetryPolicy.Next(b.Failure, b.Attempt, now, time.Time{})
-		a.NextAttempt = now.Add(delay)
-		w.Run.activities.put(a.Event, a)
-		retries = append(retries, Retry{Task: w.Run.activityTask(a), At: a.NextAttempt})
+		retries = append(retries, w.Run.retry(a, b, now.Add(delay)))
 	}
 	return retries
 }

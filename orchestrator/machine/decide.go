@@ -18,9 +18,9 @@ type Ready struct {
 	Retries []Retry
 	// Resumed are attempts whose wait is over. Each is dispatched before its wake-up is released.
 	Resumed []protocol.ActivityTask
-	// Decided are the inbox sequences that the step decided without a record; see NoteDecided. Empty with a record.
+	// Decided are the inbox sequences that the step decided without a record; see Note. Empty with a record.
 	Decided []uint64
-	// TaskRetry, when not nil, says that the workflow task failed again and when to try next; see NoteTaskRetry.
+	// TaskRetry, when not nil, says that the workflow task failed again and when to try next; see Note.
 	TaskRetry *TaskRetry
 	// Call, when not nil, asks for a worker through the task stream although no record says so: an earlier call was
 	// answered by a worker that then did not take the step.

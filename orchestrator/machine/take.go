@@ -216,7 +216,7 @@ func (t *Turn) takeResult(b protocol.ActivityResult) {
 		state = protocol.RetryCancelRequested
 	}
 	if state == protocol.RetryInProgress {
-		t.retry(a, b, delay)
+		t.retries = append(t.retries, t.run.retry(a, b, t.now.Add(delay)))
 		return
 	}
 	id := t.event(started)
@@ -227,9 +227,9 @@ func (t *Turn) takeResult(b protocol.ActivityResult) {
 	}
 }
 
-func (t *Turn) retry(a Activity, b protocol.ActivityResult, delay time.Duration) {
-	a.Attempt, a.LastFailure = b.Attempt+1, b.Failure
-	a.NextAttempt = t.now.Add(delay)
-	t.run.activities.put(a.Event, a)
-	t.retries = append(t.retries, Retry{Task: t.run.activityTask(a), At: a.NextAttempt})
+// retry makes the attempt after a failed one wait until at.
+func (r *Run) retry(a Activity, b protocol.ActivityResult, at time.Time) Retry {
+	a.Attempt, a.LastFailure, a.NextAttempt = b.Attempt+1, b.Failure, at
+	r.activities.put(a.Event, a)
+	return Retry{Task: r.activityTask(a), At: at}
 }

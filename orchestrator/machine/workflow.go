@@ -163,25 +163,32 @@ func (w *Workflow) attempt() int {
 	return 1
 }
 
-// NoteRetry remembers that the next attempt of an activity waits until at; zero says that the wait is over. It is volatile:
-// the durable state of a waiting retry is its scheduled message, so that retries add nothing to history.
-func (w *Workflow) NoteRetry(task protocol.ActivityTask, at time.Time) {
+// Note remembers what a step came to that its record, if any, does not tell: attempts that wait or go to their queue, inputs that were
+// decided without a record, and when a failed workflow task is due again. Call it after Apply. All of it is volatile: the durable state
+// of a waiting retry is its scheduled message, so that retries add nothing to history.
+func (w *Workflow) Note(r Ready) {
+	for _, retry := range r.Retries {
+		w.noteRetry(retry.Task, retry.At)
+	}
+	for _, task := range r.Resumed {
+		w.noteRetry(task, time.Time{})
+	}
+	w.decided = append(w.decided, r.Decided...)
+	if t := r.TaskRetry; t != nil {
+		w.taskAttempt, w.taskDue = t.Attempt, t.At
+		if t.Failure != nil {
+			w.taskFailure = t.Failure
+		}
+	}
+}
+
+// noteRetry remembers that the next attempt of an activity waits until at; zero says that the wait is over.
+func (w *Workflow) noteRetry(task protocol.ActivityTask, at time.Time) {
 	if w.Run == nil || w.Run.ID() != task.Run {
 		return
 	}
 	if a, ok := w.Run.activities.get(task.ScheduledID); ok && a.Attempt <= task.Attempt {
 		a.Attempt, a.LastFailure, a.NextAttempt = task.Attempt, task.LastFailure, at
 		w.Run.activities.put(task.ScheduledID, a)
-	}
-}
-
-// NoteDecided remembers inputs that were decided without a record.
-func (w *Workflow) NoteDecided(seqs []uint64) { w.decided = append(w.decided, seqs...) }
-
-// NoteTaskRetry remembers that the workflow task is due again at the given time, with the given attempt.
-func (w *Workflow) NoteTaskRetry(t TaskRetry) {
-	w.taskAttempt, w.taskDue = t.Attempt, t.At
-	if t.Failure != nil {
-		w.taskFailure = t.Failure
 	}
 }

@@ -164,17 +164,8 @@ func (w *world) perform(tasks []protocol.ActivityTask, retries []Retry) {
 
 // store stores the record, and stops there: a node that dies now has released nothing.
 func (w *world) store(r Ready) error {
-	for _, retry := range r.Retries {
-		w.w.NoteRetry(retry.Task, retry.At)
-	}
-	for _, task := range r.Resumed {
-		w.w.NoteRetry(task, time.Time{})
-	}
-	w.w.NoteDecided(r.Decided)
-	if r.TaskRetry != nil {
-		w.w.NoteTaskRetry(*r.TaskRetry)
-	}
 	if r.Record == nil {
+		w.w.Note(r)
 		return nil
 	}
 	draft := snapshot(w.turn.run) // now: it reads through to the run that the record is about to change
@@ -191,6 +182,7 @@ func (w *world) store(r Ready) error {
 	if err := w.w.Apply(seq, protocol.Digest(data), &read); err != nil {
 		return fmt.Errorf("the machine does not take its own record: %w", err)
 	}
+	w.w.Note(r)
 	w.last = w.w.Effects(&read)
 	return w.check(draft)
 }
