@@ -6,6 +6,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/millrace-dev/millrace/jetstream/embedded"
+	"github.com/millrace-dev/millrace/test/leaks"
 )
 
 // Tests that wait for the broker's clock run in a bubble, where it moves when everybody waits. They must not flush a connection
@@ -13,9 +14,5 @@ import (
 // for whoever comes next, and a timer of a bubble must not be used outside.
 func TestMain(m *testing.M) {
 	embedded.Prepare()
-	goleak.VerifyTestMain(m,
-		goleak.IgnoreTopFunction("github.com/nats-io/nats-server/v2/server/ats.Register.func1"),
-		// nats.go v1.55.0: a put of an object that ends before this goroutine begins takes away the channel that would end it.
-		goleak.IgnoreTopFunction("github.com/nats-io/nats.go/jetstream.(*jetStream).resetPendingAcksOnReconnect"),
-	)
+	goleak.VerifyTestMain(m, leaks.Known()...)
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/millrace-dev/millrace/cmd/examples/hello/greetings"
 	"github.com/millrace-dev/millrace/orchestrator"
+	"github.com/millrace-dev/millrace/test/leaks"
 	"github.com/millrace-dev/millrace/worker"
 	"github.com/millrace-dev/millrace/worker/workflow"
 )
@@ -26,7 +27,7 @@ type leakless struct{ *testing.M }
 // Run implements [testscript.TestingM].
 func (l leakless) Run() int {
 	code := l.M.Run()
-	err := goleak.Find(goleak.IgnoreTopFunction("github.com/nats-io/nats-server/v2/server/ats.Register.func1"))
+	err := goleak.Find(leaks.Known()...)
 	if code == 0 && err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

@@ -14,6 +14,7 @@ import (
 	"github.com/millrace-dev/millrace/orchestrator"
 	"github.com/millrace-dev/millrace/orchestrator/client"
 	"github.com/millrace-dev/millrace/protocol"
+	"github.com/millrace-dev/millrace/test/leaks"
 	"github.com/millrace-dev/millrace/worker"
 )
 
@@ -29,7 +30,7 @@ const (
 // Main runs a package's tests and fails if a goroutine is left over.
 func Main(m *testing.M) {
 	embedded.Prepare()
-	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/nats-io/nats-server/v2/server/ats.Register.func1"))
+	goleak.VerifyTestMain(m, leaks.Known()...)
 }
 
 // Engine is a NATS with a node.
