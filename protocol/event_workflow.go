@@ -1,7 +1,5 @@
 package protocol
 
-import "time"
-
 // WorkflowExecutionStarted opens a run.
 type WorkflowExecutionStarted struct {
 	WorkflowID   string             `json:"workflow_id"`
@@ -62,75 +60,6 @@ type WorkflowExecutionSignaled struct {
 	Identity  string  `json:"identity,omitempty"`
 }
 
-// WorkflowTaskScheduled says that a worker is wanted for the next step.
-type WorkflowTaskScheduled struct {
-	Queue   string   `json:"queue"`
-	Timeout Duration `json:"start_to_close_timeout"`
-	Attempt int      `json:"attempt"`
-}
-
-// WorkflowTaskStarted says that a worker began the step. Its time is what workflow.Now returns during the step.
-type WorkflowTaskStarted struct {
-	ScheduledID int64  `json:"scheduled_event_id"`
-	Identity    string `json:"identity,omitempty"` // the worker; the next step goes to it first
-}
-
-// WorkflowTaskCompleted says that the worker answered; the events of its commands follow at once.
-type WorkflowTaskCompleted struct {
-	ScheduledID int64  `json:"scheduled_event_id"`
-	StartedID   int64  `json:"started_event_id"`
-	Identity    string `json:"identity,omitempty"`
-	SDK         string `json:"sdk,omitempty"` // name and version, such as "go/0.1.0"
-}
-
-// TaskFailedCause says why a workflow task failed.
-type TaskFailedCause string
-
-// Causes of a failed workflow task.
-const (
-	CauseWorkflowPanic    TaskFailedCause = "WorkflowWorkerUnhandledFailure" // the workflow's code panicked
-	CauseNonDeterministic TaskFailedCause = "NonDeterministicError"          // the code no longer fits the history
-	CauseUnknownType      TaskFailedCause = "UnknownWorkflowType"            // the worker does not know the workflow
-	CauseBadCommand       TaskFailedCause = "BadCommandAttributes"           // the orchestrator refused a command
-)
-
-// WorkflowTaskFailed says that the step could not be taken. Only the first failure in a row is recorded.
-type WorkflowTaskFailed struct {
-	ScheduledID int64           `json:"scheduled_event_id"`
-	StartedID   int64           `json:"started_event_id"`
-	Cause       TaskFailedCause `json:"cause"`
-	Failure     *Failure        `json:"failure"`
-	Identity    string          `json:"identity,omitempty"`
-}
-
-// WorkflowTaskTimedOut says that a worker took the step and never answered.
-type WorkflowTaskTimedOut struct {
-	ScheduledID int64       `json:"scheduled_event_id"`
-	StartedID   int64       `json:"started_event_id"`
-	Type        TimeoutType `json:"timeout_type"`
-}
-
-// TimerStarted arms a timer of the run.
-type TimerStarted struct {
-	TimerID         string    `json:"timer_id"`
-	StartToFire     Duration  `json:"start_to_fire_timeout"`
-	FireAt          time.Time `json:"fire_at"`
-	TaskCompletedID int64     `json:"workflow_task_completed_event_id"`
-}
-
-// TimerFired says that the timer's time came.
-type TimerFired struct {
-	TimerID   string `json:"timer_id"`
-	StartedID int64  `json:"started_event_id"`
-}
-
-// TimerCanceled says that the run's code no longer waits for the timer.
-type TimerCanceled struct {
-	TimerID         string `json:"timer_id"`
-	StartedID       int64  `json:"started_event_id"`
-	TaskCompletedID int64  `json:"workflow_task_completed_event_id"`
-}
-
 // EventType implements [EventAttributes].
 func (WorkflowExecutionStarted) EventType() EventType { return "WorkflowExecutionStarted" }
 
@@ -157,30 +86,6 @@ func (WorkflowExecutionCancelRequested) EventType() EventType {
 // EventType implements [EventAttributes].
 func (WorkflowExecutionSignaled) EventType() EventType { return "WorkflowExecutionSignaled" }
 
-// EventType implements [EventAttributes].
-func (WorkflowTaskScheduled) EventType() EventType { return "WorkflowTaskScheduled" }
-
-// EventType implements [EventAttributes].
-func (WorkflowTaskStarted) EventType() EventType { return "WorkflowTaskStarted" }
-
-// EventType implements [EventAttributes].
-func (WorkflowTaskCompleted) EventType() EventType { return "WorkflowTaskCompleted" }
-
-// EventType implements [EventAttributes].
-func (WorkflowTaskFailed) EventType() EventType { return "WorkflowTaskFailed" }
-
-// EventType implements [EventAttributes].
-func (WorkflowTaskTimedOut) EventType() EventType { return "WorkflowTaskTimedOut" }
-
-// EventType implements [EventAttributes].
-func (TimerStarted) EventType() EventType { return "TimerStarted" }
-
-// EventType implements [EventAttributes].
-func (TimerFired) EventType() EventType { return "TimerFired" }
-
-// EventType implements [EventAttributes].
-func (TimerCanceled) EventType() EventType { return "TimerCanceled" }
-
 var _ = []struct{}{
 	registerEvent[WorkflowExecutionStarted](),
 	registerEvent[WorkflowExecutionCompleted](),
@@ -190,12 +95,4 @@ var _ = []struct{}{
 	registerEvent[WorkflowExecutionTerminated](),
 	registerEvent[WorkflowExecutionCancelRequested](),
 	registerEvent[WorkflowExecutionSignaled](),
-	registerEvent[WorkflowTaskScheduled](),
-	registerEvent[WorkflowTaskStarted](),
-	registerEvent[WorkflowTaskCompleted](),
-	registerEvent[WorkflowTaskFailed](),
-	registerEvent[WorkflowTaskTimedOut](),
-	registerEvent[TimerStarted](),
-	registerEvent[TimerFired](),
-	registerEvent[TimerCanceled](),
 }

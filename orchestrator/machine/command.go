@@ -2,7 +2,6 @@ package machine
 
 import (
 	"fmt"
-	"time"
 
 	"github.com/millrace-dev/millrace/protocol"
 )
@@ -39,54 +38,4 @@ func (t *Turn) command(c protocol.Command, task int64) error {
 		return fmt.Errorf("this orchestrator does not know it")
 	}
 	return nil
-}
-
-func (t *Turn) startTimer(c protocol.StartTimer, task int64) error {
-	switch {
-	case c.TimerID == "":
-		return fmt.Errorf("the timer ID is empty")
-	case t.run.timerID.has(c.TimerID):
-		return fmt.Errorf("timer %q is running already", c.TimerID)
-	case c.StartToFire < 0:
-		return fmt.Errorf("timer %q has a negative duration", c.TimerID)
-	}
-	at := t.next(nil).Time.Add(time.Duration(c.StartToFire))
-	t.event(protocol.TimerStarted{TimerID: c.TimerID, StartToFire: c.StartToFire, FireAt: at, TaskCompletedID: task})
-	return nil
-}
-
-func (t *Turn) schedule(c protocol.ScheduleActivityTask, task int64) error {
-	if c.Queue == "" {
-		c.Queue = t.run.Start.Queue
-	}
-	switch {
-	case c.ActivityID == "":
-		return fmt.Errorf("the activity ID is empty")
-	case c.ActivityType == "":
-		return fmt.Errorf("the activity type is empty")
-	case t.run.activityID.has(c.ActivityID):
-		return fmt.Errorf("activity %q is running already", c.ActivityID)
-	case c.ScheduleToClose < 0 || c.StartToClose < 0 || c.Heartbeat < 0:
-		return fmt.Errorf("activity %q has a negative timeout", c.ActivityID)
-	}
-	if err := protocol.ValidateID("queue", c.Queue); err != nil {
-		return err
-	}
-	if err := c.RetryPolicy.Validate(); err != nil {
-		return err
-	}
-	t.event(protocol.ActivityTaskScheduled{
-		ActivityID: c.ActivityID, ActivityType: c.ActivityType, Queue: c.Queue, Input: c.Input, Headers: c.Headers,
-		ScheduleToClose: c.ScheduleToClose, StartToClose: orShorter(c.StartToClose, c.ScheduleToClose),
-		Heartbeat: c.Heartbeat, RetryPolicy: c.RetryPolicy.Normalize(), TaskCompletedID: task,
-	})
-	return nil
-}
-
-// orShorter is how Temporal normalises a timeout: unset means the enclosing one, and longer than that is cut.
-func orShorter(d, enclosing protocol.Duration) protocol.Duration {
-	if enclosing > 0 && (d == 0 || d > enclosing) {
-		return enclosing
-	}
-	return d
 }

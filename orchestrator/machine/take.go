@@ -2,7 +2,6 @@ package machine
 
 import (
 	"slices"
-	"time"
 
 	"github.com/millrace-dev/millrace/protocol"
 )
@@ -41,56 +40,6 @@ func (t *Turn) accept(in protocol.Input) { t.reply(in, protocol.Verdict{Run: t.r
 
 func (t *Turn) refuse(in protocol.Input, err *protocol.Error) {
 	t.reply(in, protocol.Verdict{Error: err})
-}
-
-func (t *Turn) takeStart(in protocol.Input, b protocol.StartInput) {
-	if err := ValidateStart(b); err != nil {
-		t.refuse(in, protocol.AsError(err))
-		return
-	}
-	if t.run != nil && b.RequestID != "" && b.RequestID == t.run.Start.RequestID {
-		t.accept(in) // the same request again
-		return
-	}
-	if t.run.Open() {
-		err := protocol.Errorf(protocol.CodeAlreadyStarted, "workflow %q is running already", t.w.ID).
-			WithHint("wait for it, signal it, or start another under a different ID")
-		err.Run = t.run.ID()
-		t.refuse(in, err)
-		return
-	}
-	if t.run != nil && t.run != t.w.Run && len(t.events) > 0 {
-		// The run that this very step ended has its events in this record, and a record belongs to one run.
-		// The actor hands such a start to the next step; see Splits.
-		t.refuse(in, protocol.Errorf(protocol.CodeConflict, "workflow %q is just ending", t.w.ID).WithHint("start it again"))
-		return
-	}
-	t.run = &Run{}
-	t.event(protocol.WorkflowExecutionStarted{
-		WorkflowID: t.w.ID, WorkflowType: b.Type, Queue: b.Queue, Input: b.Input, RunID: b.Run, RequestID: b.RequestID,
-		RunTimeout: b.RunTimeout, TaskTimeout: b.TaskTimeout, Memo: b.Memo, Headers: b.Headers, Identity: b.Identity,
-	})
-	t.accept(in)
-}
-
-// Splits reports whether the input must wait for a step of its own: a start opens a new run, and a record belongs to one.
-func Splits(in protocol.Input) bool {
-	_, ok := in.Body.(protocol.StartInput)
-	return ok
-}
-
-// ValidateStart reports what is missing or wrong in a start.
-func ValidateStart(b protocol.StartInput) error {
-	switch {
-	case b.Type == "":
-		return protocol.Errorf(protocol.CodeBadRequest, "a start needs a workflow type").
-			WithHint(`name it, such as {"type": "shop.Checkout", "queue": "orders"}`)
-	case b.Run == "":
-		return protocol.Errorf(protocol.CodeBadRequest, "a start needs a run ID").WithHint("make up a UUID for run_id")
-	case b.RunTimeout < 0 || b.TaskTimeout < 0:
-		return protocol.Errorf(protocol.CodeBadRequest, "a timeout is negative").WithHint("leave it out for no timeout")
-	}
-	return protocol.ValidateID("queue", b.Queue)
 }
 
 // target checks that the input speaks to the open run, and refuses it otherwise.
@@ -168,68 +117,4 @@ func (t *Turn) takeTimer(b protocol.TimerInput) {
 	case t.run.ID() == b.Task.Run:
 		t.resume(*b.Task)
 	}
-}
-
-func (t *Turn) resume(task protocol.ActivityTask) {
-	a, ok := t.run.activities.get(task.ScheduledID)
-	switch {
-	case !ok || task.Attempt < a.Attempt:
-		return
-	case a.CancelRequested:
-		t.event(protocol.ActivityTaskCanceled{ScheduledID: a.Event})
-		return
-	}
-	a.Attempt, a.LastFailure, a.NextAttempt = task.Attempt, task.LastFailure, time.Time{}
-	t.run.activities.put(a.Event, a)
-	t.resumed = append(t.resumed, task)
-}
-
-// takeResult drafts how an attempt of an activity ended: events if that ends the activity, else a retry.
-// The first terminal result wins; one for an activity that has ended, or for an attempt that is over, is dropped.
-func (t *Turn) takeResult(b protocol.ActivityResult) {
-	if !t.run.Open() || t.run.ID() != b.Run {
-		return
-	}
-	a, ok := t.run.activities.get(b.ScheduledID)
-	if !ok || b.Failure != nil && b.Attempt < a.Attempt {
-		return
-	}
-	started := protocol.ActivityTaskStarted{
-		ScheduledID: a.Event, Attempt: b.Attempt, Identity: b.Worker, LastFailure: b.LastFailure,
-	}
-	if b.Failure == nil {
-		id := t.event(started)
-		t.event(protocol.ActivityTaskCompleted{ScheduledID: a.Event, StartedID: id, Result: b.Result})
-		return
-	}
-	if b.Failure.Canceled != nil && a.CancelRequested {
-		id := t.event(started)
-		var details protocol.Payload
-		if d := b.Failure.Canceled.Details; d != nil {
-			details = *d
-		}
-		t.event(protocol.ActivityTaskCanceled{ScheduledID: a.Event, StartedID: id, Details: details})
-		return
-	}
-	delay, state := a.RetryPolicy.Next(b.Failure, b.Attempt, t.now, a.Deadline())
-	if a.CancelRequested {
-		state = protocol.RetryCancelRequested
-	}
-	if state == protocol.RetryInProgress {
-		t.retries = append(t.retries, t.run.retry(a, b, t.now.Add(delay)))
-		return
-	}
-	id := t.event(started)
-	if b.Failure.Timeout != nil {
-		t.event(protocol.ActivityTaskTimedOut{ScheduledID: a.Event, StartedID: id, Failure: b.Failure, RetryState: state})
-	} else {
-		t.event(protocol.ActivityTaskFailed{ScheduledID: a.Event, StartedID: id, Failure: b.Failure, RetryState: state})
-	}
-}
-
-// retry makes the attempt after a failed one wait until at.
-func (r *Run) retry(a Activity, b protocol.ActivityResult, at time.Time) Retry {
-	a.Attempt, a.LastFailure, a.NextAttempt = b.Attempt+1, b.Failure, at
-	r.activities.put(a.Event, a)
-	return Retry{Task: r.activityTask(a), At: at}
 }

@@ -1,0 +1,72 @@
+package protocol
+
+// WorkflowTaskScheduled says that a worker is wanted for the next step.
+type WorkflowTaskScheduled struct {
+	Queue   string   `json:"queue"`
+	Timeout Duration `json:"start_to_close_timeout"`
+	Attempt int      `json:"attempt"`
+}
+
+// WorkflowTaskStarted says that a worker began the step. Its time is what workflow.Now returns during the step.
+type WorkflowTaskStarted struct {
+	ScheduledID int64  `json:"scheduled_event_id"`
+	Identity    string `json:"identity,omitempty"` // the worker; the next step goes to it first
+}
+
+// WorkflowTaskCompleted says that the worker answered; the events of its commands follow at once.
+type WorkflowTaskCompleted struct {
+	ScheduledID int64  `json:"scheduled_event_id"`
+	StartedID   int64  `json:"started_event_id"`
+	Identity    string `json:"identity,omitempty"`
+	SDK         string `json:"sdk,omitempty"` // name and version, such as "go/0.1.0"
+}
+
+// TaskFailedCause says why a workflow task failed.
+type TaskFailedCause string
+
+// Causes of a failed workflow task.
+const (
+	CauseWorkflowPanic    TaskFailedCause = "WorkflowWorkerUnhandledFailure" // the workflow's code panicked
+	CauseNonDeterministic TaskFailedCause = "NonDeterministicError"          // the code no longer fits the history
+	CauseUnknownType      TaskFailedCause = "UnknownWorkflowType"            // the worker does not know the workflow
+	CauseBadCommand       TaskFailedCause = "BadCommandAttributes"           // the orchestrator refused a command
+)
+
+// WorkflowTaskFailed says that the step could not be taken. Only the first failure in a row is recorded.
+type WorkflowTaskFailed struct {
+	ScheduledID int64           `json:"scheduled_event_id"`
+	StartedID   int64           `json:"started_event_id"`
+	Cause       TaskFailedCause `json:"cause"`
+	Failure     *Failure        `json:"failure"`
+	Identity    string          `json:"identity,omitempty"`
+}
+
+// WorkflowTaskTimedOut says that a worker took the step and never answered.
+type WorkflowTaskTimedOut struct {
+	ScheduledID int64       `json:"scheduled_event_id"`
+	StartedID   int64       `json:"started_event_id"`
+	Type        TimeoutType `json:"timeout_type"`
+}
+
+// EventType implements [EventAttributes].
+func (WorkflowTaskScheduled) EventType() EventType { return "WorkflowTaskScheduled" }
+
+// EventType implements [EventAttributes].
+func (WorkflowTaskStarted) EventType() EventType { return "WorkflowTaskStarted" }
+
+// EventType implements [EventAttributes].
+func (WorkflowTaskCompleted) EventType() EventType { return "WorkflowTaskCompleted" }
+
+// EventType implements [EventAttributes].
+func (WorkflowTaskFailed) EventType() EventType { return "WorkflowTaskFailed" }
+
+// EventType implements [EventAttributes].
+func (WorkflowTaskTimedOut) EventType() EventType { return "WorkflowTaskTimedOut" }
+
+var _ = []struct{}{
+	registerEvent[WorkflowTaskScheduled](),
+	registerEvent[WorkflowTaskStarted](),
+	registerEvent[WorkflowTaskCompleted](),
+	registerEvent[WorkflowTaskFailed](),
+	registerEvent[WorkflowTaskTimedOut](),
+}
