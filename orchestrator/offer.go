@@ -109,7 +109,7 @@ func eventSize(e protocol.Event) int {
 	const rest = 300
 	switch a := e.Attributes.(type) {
 	case protocol.WorkflowExecutionStarted:
-		return rest + len(a.Input.Data)
+		return rest + len(a.Input.Data) + len(a.CarriedSignals.Data)
 	case protocol.WorkflowExecutionSignaled:
 		return rest + len(a.Input.Data)
 	case protocol.ActivityTaskScheduled:

@@ -54,12 +54,23 @@ type StartInput struct {
 	// Run is the ID that the new run gets; whoever takes the request makes it up.
 	Run string `json:"run_id,omitempty"`
 	// RequestID makes a repeated request harmless: the same one always answers with the same run.
-	RequestID   string             `json:"request_id,omitempty"`
-	RunTimeout  Duration           `json:"run_timeout,omitzero"`
-	TaskTimeout Duration           `json:"task_timeout,omitzero"`
-	Memo        map[string]Payload `json:"memo,omitempty"`
-	Headers     map[string]string  `json:"headers,omitempty"`
-	Identity    string             `json:"identity,omitempty"`
+	RequestID string `json:"request_id,omitempty"`
+	// Reuse says whether the ID of a run that has ended may be used again, and Conflict what to do when one is open.
+	Reuse    ReusePolicy    `json:"reuse_policy,omitempty"`
+	Conflict ConflictPolicy `json:"conflict_policy,omitempty"`
+	// Delay is how long the first step waits. Neither signals nor anything else wakes the run before.
+	Delay Duration `json:"start_delay,omitzero"`
+	// ExecutionTimeout limits the chain of runs that follow each other, RunTimeout each of them, TaskTimeout each step.
+	ExecutionTimeout Duration `json:"execution_timeout,omitzero"`
+	RunTimeout       Duration `json:"run_timeout,omitzero"`
+	TaskTimeout      Duration `json:"task_timeout,omitzero"`
+	// RetryPolicy says whether a run that fails or times out is followed by another try. Nil: it is not.
+	RetryPolicy *RetryPolicy `json:"retry_policy,omitempty"`
+	// Signal, when set, makes this a signal-with-start: the open run gets the signal, or a new one that begins with it.
+	Signal   *SignalInput       `json:"signal,omitempty"`
+	Memo     map[string]Payload `json:"memo,omitempty"`
+	Headers  map[string]string  `json:"headers,omitempty"`
+	Identity string             `json:"identity,omitempty"`
 }
 
 // SignalInput hands a value to the open run.
@@ -152,6 +163,10 @@ type Verdict struct {
 	// ID and Run are the workflow and run that took the input.
 	ID  string `json:"id,omitempty"`
 	Run string `json:"run_id,omitempty"`
+	// Existing says that a start found its run open, and started none.
+	Existing bool `json:"existing,omitzero"`
+	// Outcome is how the run ended, if a start's run ended in its first step.
+	Outcome *Outcome `json:"outcome,omitempty"`
 	// Error is why the input was refused; nothing of it was recorded then.
 	Error *Error `json:"error,omitempty"`
 }
@@ -162,6 +177,8 @@ type Outcome struct {
 	Run    string  `json:"run_id"`
 	Status Status  `json:"status"`
 	Result Payload `json:"result,omitzero"`
-	// Failure is set for every status but Completed and Running.
+	// Failure is set for every status but Completed, ContinuedAsNew and Running.
 	Failure *Failure `json:"failure,omitempty"`
+	// Next is the run that goes on in this one's place: after a continue-as-new, or to try again. Empty when the chain has ended.
+	Next string `json:"next_run_id,omitempty"`
 }

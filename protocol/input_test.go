@@ -77,6 +77,7 @@ func TestStatus(t *testing.T) {
 		"WorkflowExecutionStarted": protocol.StatusRunning, "WorkflowExecutionCompleted": protocol.StatusCompleted,
 		"WorkflowExecutionFailed": protocol.StatusFailed, "WorkflowExecutionTimedOut": protocol.StatusTimedOut,
 		"WorkflowExecutionCanceled": protocol.StatusCanceled, "WorkflowExecutionTerminated": protocol.StatusTerminated,
+		"WorkflowExecutionContinuedAsNew": protocol.StatusContinuedAsNew,
 	}
 	for _, s := range events {
 		e := as[protocol.EventAttributes](t, s.value)

@@ -24,6 +24,35 @@ func RunTimeout(d time.Duration) StartOption {
 	return func(s *protocol.StartInput) { s.RunTimeout = protocol.Duration(d) }
 }
 
+// ExecutionTimeout is how long the workflow may take in all: the run, the runs that try again after it, and those that continue it as
+// new. No limit when not given.
+func ExecutionTimeout(d time.Duration) StartOption {
+	return func(s *protocol.StartInput) { s.ExecutionTimeout = protocol.Duration(d) }
+}
+
+// Delay is how long the run waits before its first step. Signals wait with it.
+func Delay(d time.Duration) StartOption {
+	return func(s *protocol.StartInput) { s.Delay = protocol.Duration(d) }
+}
+
+// Retry has a run that fails or times out followed by another try, as a new run under the same workflow ID. A workflow is not tried
+// again unless this says so; each field of p that is zero has its default.
+func Retry(p protocol.RetryPolicy) StartOption {
+	return func(s *protocol.StartInput) { s.RetryPolicy = &p }
+}
+
+// Reuse says whether an ID may be used again whose latest run has ended. Defaults to [protocol.ReuseAllow].
+func Reuse(p protocol.ReusePolicy) StartOption {
+	return func(s *protocol.StartInput) { s.Reuse = p }
+}
+
+// OnConflict says what to do when a run of the ID is open. Defaults to [protocol.ConflictFail]. With [protocol.ConflictUseExisting]
+// the handle is on the run that is there; with [protocol.ConflictTerminate] that run is ended, and nothing comes between its end and
+// the new run's begin.
+func OnConflict(p protocol.ConflictPolicy) StartOption {
+	return func(s *protocol.StartInput) { s.Conflict = p }
+}
+
 // TaskTimeout is how long a worker may take over one step of the workflow's code. Defaults to 10 s.
 func TaskTimeout(d time.Duration) StartOption {
 	return func(s *protocol.StartInput) { s.TaskTimeout = protocol.Duration(d) }

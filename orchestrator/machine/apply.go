@@ -17,6 +17,9 @@ func (r *Run) apply(e protocol.Event) {
 	switch a := e.Attributes.(type) {
 	case protocol.WorkflowExecutionStarted:
 		r.Start, r.Started, r.dirty = a, e.Time, true
+		if a.FirstTaskDelay > 0 {
+			r.notBefore = e.Time.Add(time.Duration(a.FirstTaskDelay))
+		}
 	case protocol.WorkflowExecutionSignaled:
 		r.see(a.RequestID)
 	case protocol.WorkflowExecutionCancelRequested:
@@ -42,7 +45,7 @@ func (r *Run) see(requestID string) {
 func (r *Run) applyTask(e protocol.Event) {
 	switch a := e.Attributes.(type) {
 	case protocol.WorkflowTaskScheduled:
-		r.TaskScheduled = e.ID
+		r.TaskScheduled, r.notBefore = e.ID, time.Time{}
 	case protocol.WorkflowTaskStarted:
 		r.TaskScheduled = 0
 	case protocol.WorkflowTaskCompleted:
@@ -116,7 +119,7 @@ func (r *Run) endActivity(event int64) {
 
 // close notes how the run ended. Nothing that was pending matters any more.
 func (r *Run) close(e protocol.Event) {
-	r.Closed, r.dirty, r.TaskScheduled, r.TaskFailure = e.Time, false, 0, nil
+	r.Closed, r.dirty, r.TaskScheduled, r.TaskFailure, r.notBefore = e.Time, false, 0, nil, time.Time{}
 	o := protocol.Outcome{ID: r.Start.WorkflowID, Run: r.ID(), Status: r.Status}
 	switch a := e.Attributes.(type) {
 	case protocol.WorkflowExecutionCompleted:
@@ -135,10 +138,10 @@ func (r *Run) close(e protocol.Event) {
 			o.Failure.Message += ": " + a.Reason
 		}
 	case protocol.WorkflowExecutionTimedOut:
-		o.Failure = protocol.TimeoutError(protocol.TimeoutStartToClose,
-			"the workflow did not end within its run timeout of "+a.Timeout.String(), nil)
+		o.Failure = timedOut(a.Timeout)
 	}
 	r.Outcome = &o
+	r.follow(e)
 	r.activities, r.timers = table[int64, Activity]{}, table[int64, Timer]{}
 	r.activityID, r.timerID = table[string, int64]{}, table[string, int64]{}
 	r.deadlines, r.Tail = nil, nil

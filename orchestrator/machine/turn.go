@@ -16,7 +16,9 @@ type Turn struct {
 
 	events   []protocol.Event
 	consumed []uint64
+	left     int // how many of the inputs that were offered last must wait for the next step
 	verdicts []Reply
+	starter  string // who asked for the run that the step began
 	retries  []Retry
 	resumed  []protocol.ActivityTask
 	wanted   bool   // something happened that makes a workflow task worth a try now
@@ -52,9 +54,7 @@ func (w *Workflow) Begin(inputs []protocol.Input, nonce string, now time.Time) *
 	if w.Run != nil {
 		t.run = w.Run.fork()
 	}
-	for _, in := range inputs {
-		t.take(in)
-	}
+	t.take(inputs)
 	t.passDeadlines()
 	return t
 }
@@ -64,9 +64,7 @@ func (w *Workflow) Begin(inputs []protocol.Input, nonce string, now time.Time) *
 // new nonce, because the worker's cache has seen a step that never happened.
 func (t *Turn) Add(inputs []protocol.Input, nonce string) bool {
 	before := len(t.events)
-	for _, in := range inputs {
-		t.take(in)
-	}
+	t.take(inputs)
 	if len(t.events) == before {
 		return false
 	}
@@ -91,8 +89,11 @@ func (t *Turn) passDeadlines() {
 			t.event(protocol.ActivityTaskTimedOut{ScheduledID: a.Event, Failure: f, RetryState: protocol.RetryTimeout})
 		}
 	}
-	if d := t.run.runDeadline(); !d.IsZero() && !d.After(t.now) {
-		t.event(protocol.WorkflowExecutionTimedOut{Timeout: t.run.Start.RunTimeout})
+	if d, limit := t.run.deadline(); !d.IsZero() && !d.After(t.now) {
+		t.timeOut(limit)
+	}
+	if at := t.run.notBefore; !at.IsZero() && !at.After(t.now) {
+		t.wanted = true
 	}
 	if due := t.w.TaskDue(); !due.IsZero() && !due.After(t.now) {
 		t.wanted, t.woken = true, true
@@ -118,7 +119,23 @@ func (t *Turn) next(a protocol.EventAttributes) protocol.Event {
 }
 
 // Wants reports whether a worker should be asked to take the step.
-func (t *Turn) Wants() bool { return t.run.Open() && t.run.dirty && t.wanted }
+func (t *Turn) Wants() bool {
+	return t.run.Open() && t.run.dirty && t.wanted && !t.now.Before(t.run.notBefore)
+}
+
+// timeOut drafts the end of a run that took too long. The execution timeout is not tried again: it is over for every attempt.
+func (t *Turn) timeOut(limit protocol.Duration) {
+	e := protocol.WorkflowExecutionTimedOut{Timeout: limit, RetryState: protocol.RetryTimeout}
+	if d := t.run.Start.ExecutionDeadline; d.IsZero() || d.After(t.now) {
+		e.NewRunID, e.RetryState = t.tryAgain(timedOut(limit))
+	}
+	t.event(e)
+}
+
+// timedOut is how the end of a run that took too long looks to whoever waits for it.
+func timedOut(limit protocol.Duration) *protocol.Failure {
+	return protocol.TimeoutError(protocol.TimeoutStartToClose, "the workflow did not end within its timeout of "+limit.String(), nil)
+}
 
 // Worker is who should be asked first: a worker that just said it is ready, else the one whose cache holds the run.
 // Empty means anyone.

@@ -67,7 +67,7 @@ func (w *Workflow) Again(in protocol.Input) (Reply, bool) {
 	known := false
 	switch b := in.Body.(type) {
 	case protocol.StartInput:
-		known = b.RequestID != "" && b.RequestID == w.Run.Start.RequestID
+		known = b.RequestID != "" && (b.RequestID == w.Run.Start.RequestID || w.Run.requests.has(b.RequestID))
 	case protocol.SignalInput:
 		known = w.Run.requests.has(b.RequestID)
 	case protocol.CancelInput:
@@ -122,7 +122,8 @@ func (w *Workflow) Wakeup() time.Time {
 	at := w.Run.deadlines.next(func(event int64) bool {
 		return w.Run.timers.has(event) || w.Run.activities.has(event)
 	})
-	for _, t := range []time.Time{w.Run.runDeadline(), w.TaskDue()} {
+	limit, _ := w.Run.deadline()
+	for _, t := range []time.Time{limit, w.Run.notBefore, w.TaskDue()} {
 		if !t.IsZero() && (at.IsZero() || t.Before(at)) {
 			at = t
 		}

@@ -36,6 +36,7 @@ type Run struct {
 	nextActivity    int
 	nextTimer       int
 	mailboxes       map[string]*Mailbox
+	arrivals        int // of signals
 	cancelRequested bool
 	onCancel        []func()
 	afterInputs     []func()
