@@ -12,7 +12,9 @@ import (
 // closed, and a node may die between the two records.
 
 // succession is the input that begins the next run of a chain. Nobody sends it: [Workflow.Successor] makes it.
-type succession struct{ start protocol.WorkflowExecutionStarted }
+type succession struct {
+	start protocol.WorkflowExecutionStarted
+}
 
 // InputKind implements [protocol.InputBody].
 func (succession) InputKind() protocol.InputKind { return "succession" }
