@@ -55,6 +55,9 @@ func (a *actor) takeStep(ctx context.Context, fresh []item) (left []item, err er
 			return nil, nil //nolint:nilerr // the shard is given up
 		}
 	}
+	if err := a.fetchReset(&fresh[0].input); err != nil {
+		return nil, err
+	}
 	t := &taking{actor: a, batch: fresh, turn: a.w.Begin(inputs(fresh), a.shard.nonce(), now())}
 	ready := t.decide(ctx)
 	if ctx.Err() != nil {

@@ -10,6 +10,8 @@ import "encoding/json"
 //	signal     SignalRequest     -> Verdict
 //	cancel     CancelRequest     -> Verdict
 //	terminate  TerminateRequest  -> Verdict
+//	pause      PauseRequest      -> Verdict
+//	reset      ResetRequest      -> Verdict
 //	describe   RunRequest        -> Description
 //	result     RunRequest        -> Outcome
 //	history    HistoryRequest    -> HistoryPage
@@ -20,6 +22,8 @@ const (
 	EndpointSignal    = "signal"
 	EndpointCancel    = "cancel"
 	EndpointTerminate = "terminate"
+	EndpointPause     = "pause"
+	EndpointReset     = "reset"
 	EndpointDescribe  = "describe"
 	EndpointResult    = "result"
 	EndpointHistory   = "history"
@@ -79,6 +83,18 @@ type CancelRequest struct {
 type TerminateRequest struct {
 	ID string `json:"id"`
 	TerminateInput
+}
+
+// PauseRequest stops the open run of a workflow before its next step, or lets it go on.
+type PauseRequest struct {
+	ID string `json:"id"`
+	PauseInput
+}
+
+// ResetRequest starts a run that repeats the beginning of another one.
+type ResetRequest struct {
+	ID string `json:"id"`
+	ResetInput
 }
 
 // RunRequest names a run: the given one, or the workflow's latest when Run is empty.

@@ -11,7 +11,7 @@ type WorkflowExecutionStarted struct {
 	RunID        string             `json:"run_id"`
 	RequestID    string             `json:"request_id,omitempty"`
 	RunTimeout   Duration           `json:"run_timeout,omitzero"`
-	TaskTimeout  Duration           `json:"task_timeout,omitzero"` // how long a worker may think about one step; 10 s when zero
+	TaskTimeout  Duration           `json:"task_timeout,omitzero"`  // how long a worker may think about one step; 10 s when zero
 	RetryPolicy  *RetryPolicy       `json:"retry_policy,omitempty"` // normalised; nil: a run that fails is not tried again
 	Memo         map[string]Payload `json:"memo,omitempty"`
 	Headers      map[string]string  `json:"headers,omitempty"`
@@ -32,8 +32,35 @@ type WorkflowExecutionStarted struct {
 	Attempt int `json:"attempt,omitzero"`
 	// LastFailure is how the run before this one failed.
 	LastFailure *Failure `json:"last_failure,omitempty"`
+	// OriginalRunID is the run whose first events this one repeats; empty if it repeats none. What the code derived from its run
+	// ID then, it must derive again.
+	OriginalRunID string `json:"original_run_id,omitempty"`
+	// Reset says that this run repeats the beginning of another one.
+	Reset *ResetPoint `json:"reset,omitempty"`
 	// CarriedSignals are signals that the run before this one got and did not receive: a JSON list of [CarriedSignal].
 	CarriedSignals Payload `json:"carried_signals,omitzero"`
+}
+
+// ResetPoint is where a run branches off another one. The events before Event are the other run's own; at Event the step that was
+// taken there is taken anew.
+type ResetPoint struct {
+	Run       string `json:"run_id"`
+	Event     int64  `json:"event_id"`
+	RequestID string `json:"request_id,omitempty"`
+}
+
+// WorkflowExecutionPaused says that the run takes no step until it is unpaused.
+type WorkflowExecutionPaused struct {
+	Reason    string `json:"reason,omitempty"`
+	RequestID string `json:"request_id,omitempty"`
+	Identity  string `json:"identity,omitempty"`
+}
+
+// WorkflowExecutionUnpaused says that the run goes on.
+type WorkflowExecutionUnpaused struct {
+	Reason    string `json:"reason,omitempty"`
+	RequestID string `json:"request_id,omitempty"`
+	Identity  string `json:"identity,omitempty"`
 }
 
 // Initiator says why a run follows another.
@@ -98,6 +125,7 @@ type WorkflowExecutionTerminated struct {
 	Reason   string  `json:"reason,omitempty"`
 	Details  Payload `json:"details,omitzero"`
 	Identity string  `json:"identity,omitempty"`
+	NewRunID string  `json:"new_run_id,omitempty"` // the run that was reset from this one; empty: none was
 }
 
 // WorkflowExecutionCancelRequested asks the run's code to stop.
@@ -144,6 +172,12 @@ func (WorkflowExecutionCancelRequested) EventType() EventType {
 }
 
 // EventType implements [EventAttributes].
+func (WorkflowExecutionPaused) EventType() EventType { return "WorkflowExecutionPaused" }
+
+// EventType implements [EventAttributes].
+func (WorkflowExecutionUnpaused) EventType() EventType { return "WorkflowExecutionUnpaused" }
+
+// EventType implements [EventAttributes].
 func (WorkflowExecutionSignaled) EventType() EventType { return "WorkflowExecutionSignaled" }
 
 var _ = []struct{}{
@@ -155,5 +189,7 @@ var _ = []struct{}{
 	registerEvent[WorkflowExecutionCanceled](),
 	registerEvent[WorkflowExecutionTerminated](),
 	registerEvent[WorkflowExecutionCancelRequested](),
+	registerEvent[WorkflowExecutionPaused](),
+	registerEvent[WorkflowExecutionUnpaused](),
 	registerEvent[WorkflowExecutionSignaled](),
 }

@@ -14,6 +14,8 @@ const (
 	KindSignal    InputKind = "signal"    // clients: [SignalInput]
 	KindCancel    InputKind = "cancel"    // clients: [CancelInput]
 	KindTerminate InputKind = "terminate" // clients: [TerminateInput]
+	KindPause     InputKind = "pause"     // clients: [PauseInput]
+	KindReset     InputKind = "reset"     // clients: [ResetInput]
 	KindResult    InputKind = "result"    // workers: [ActivityResult]
 	KindReady     InputKind = "ready"     // workers: [WorkerReady]
 	KindTimer     InputKind = "timer"     // the timers stream or the owner's clock: [TimerInput]; never in an inbox
@@ -98,6 +100,30 @@ type TerminateInput struct {
 	Identity string  `json:"identity,omitempty"`
 }
 
+// PauseInput stops the open run before its next step, or lets it go on.
+type PauseInput struct {
+	Run       string `json:"run_id,omitempty"`
+	Resume    bool   `json:"resume,omitzero"` // let it go on
+	Reason    string `json:"reason,omitempty"`
+	RequestID string `json:"request_id,omitempty"`
+	Identity  string `json:"identity,omitempty"`
+}
+
+// ResetInput starts a run that repeats the beginning of another one, and ends the open run if there is one.
+type ResetInput struct {
+	// Run is the run to repeat; the latest when empty.
+	Run string `json:"run_id,omitempty"`
+	// Event is the step to take anew: the ID of its WorkflowTaskStarted, or of the event that ended it.
+	Event int64 `json:"event_id"`
+	// NewRun is the ID of the new run; whoever takes the request makes it up.
+	NewRun string `json:"new_run_id,omitempty"`
+	// DropSignals leaves out the signals that the run got after the step. Without it they follow in the new run.
+	DropSignals bool   `json:"drop_signals,omitzero"`
+	Reason      string `json:"reason,omitempty"`
+	RequestID   string `json:"request_id,omitempty"`
+	Identity    string `json:"identity,omitempty"`
+}
+
 // TimerInput says that a wake-up came. With Task it is the end of a retry's wait; without, the workflow looks at its own
 // deadlines and ignores the call when none has passed.
 type TimerInput struct {
@@ -115,6 +141,12 @@ func (CancelInput) InputKind() InputKind { return KindCancel }
 
 // InputKind implements [InputBody].
 func (TerminateInput) InputKind() InputKind { return KindTerminate }
+
+// InputKind implements [InputBody].
+func (PauseInput) InputKind() InputKind { return KindPause }
+
+// InputKind implements [InputBody].
+func (ResetInput) InputKind() InputKind { return KindReset }
 
 // InputKind implements [InputBody].
 func (ActivityResult) InputKind() InputKind { return KindResult }
@@ -136,6 +168,10 @@ func DecodeInput(kind InputKind, data []byte) (InputBody, error) {
 		return decodeBody[CancelInput](data)
 	case KindTerminate:
 		return decodeBody[TerminateInput](data)
+	case KindPause:
+		return decodeBody[PauseInput](data)
+	case KindReset:
+		return decodeBody[ResetInput](data)
 	case KindResult:
 		return decodeBody[ActivityResult](data)
 	case KindReady:

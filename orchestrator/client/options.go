@@ -73,7 +73,10 @@ func Memo(values map[string]any) StartOption {
 // ToOption is an option of a call to an existing workflow.
 type ToOption func(*to)
 
-type to struct{ run, reason, requestID string }
+type to struct {
+	run, reason, requestID string
+	dropSignals            bool
+}
 
 func target(opts []ToOption) to {
 	t := to{requestID: newID()}
@@ -89,5 +92,5 @@ func InRun(run string) ToOption { return func(t *to) { t.run = run } }
 // Reason is kept in history, for whoever wonders.
 func Reason(text string) ToOption { return func(t *to) { t.reason = text } }
 
-// WithRequestID makes a signal or a cancellation that is sent again harmless.
+// WithRequestID makes a signal, a cancellation, a pause or a reset that is sent again harmless.
 func WithRequestID(id string) ToOption { return func(t *to) { t.requestID = id } }

@@ -26,6 +26,7 @@ func (r *Run) apply(e protocol.Event) {
 		r.CancelRequested = true
 		r.see(a.RequestID)
 	default:
+		r.applyPause(e)
 		r.applyTask(e)
 		r.applyTimer(e)
 		r.applyActivity(e)
@@ -37,6 +38,10 @@ func (r *Run) apply(e protocol.Event) {
 
 func (r *Run) see(requestID string) {
 	r.dirty = true
+	r.remember(requestID)
+}
+
+func (r *Run) remember(requestID string) {
 	if requestID != "" {
 		r.requests.put(requestID, struct{}{})
 	}
@@ -53,7 +58,12 @@ func (r *Run) applyTask(e protocol.Event) {
 		r.taskFailed = time.Time{}
 		r.Tail = []protocol.Event{e}
 	case protocol.WorkflowTaskFailed:
-		r.Worker, r.taskFailed = "", e.Time
+		r.Worker = ""
+		if a.Cause == protocol.CauseReset {
+			r.copied, r.dirty, r.TaskFailure, r.taskFailed = true, true, nil, time.Time{}
+			return
+		}
+		r.taskFailed = e.Time
 		r.TaskFailure = &protocol.PendingTask{Attempt: 2, Cause: a.Cause, Failure: a.Failure}
 	case protocol.WorkflowTaskTimedOut:
 		r.Worker, r.taskFailed = "", e.Time

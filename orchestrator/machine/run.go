@@ -38,6 +38,10 @@ type Run struct {
 	taskFailed  time.Time
 	// notBefore is when the run may take its first step, until it does; zero: at once.
 	notBefore time.Time
+	// paused says since when and why the run takes no step; nil when it does.
+	paused *protocol.Pause
+	// copied says of a run that was reset that it is whole.
+	copied bool
 	// next is the first event of the run that follows this one, when one does.
 	next *protocol.WorkflowExecutionStarted
 	// dirty says that something happened which the run's code has not seen.
@@ -62,6 +66,7 @@ type Activity struct {
 	Attempt     int
 	LastFailure *protocol.Failure
 	NextAttempt time.Time
+	held        bool // its time came while the run was paused
 }
 
 // Deadline is the activity's schedule-to-close deadline, or the zero time.

@@ -56,6 +56,7 @@ func (s *story) say(format string, args ...any) { //nolint:goprintffuncname // i
 // happen plays one thing. Inputs wait in the inbox until a step takes them:
 //
 //	start [REQUEST [TIMEOUT]] [OPTION=VALUE...]  signal [REQUEST]  cancel  terminate [RUN]  ready WORKER
+//	pause  unpause  reset EVENT REQUEST
 //	complete EVENT [ATTEMPT]   fail EVENT ATTEMPT [TYPE]   canceled EVENT
 //	after DURATION        time passes; retries and wake-ups that become due arrive
 //	step                  a step begins with what waits, and ends at once if no worker is needed
@@ -153,6 +154,12 @@ func (s *story) arrives(f []string) bool {
 		s.w.arrive(protocol.CancelInput{Reason: "no time"}, "")
 	case "terminate":
 		s.w.arrive(protocol.TerminateInput{Run: arg(1), Reason: "hopeless"}, "")
+	case "pause", "unpause":
+		s.w.arrive(protocol.PauseInput{Resume: f[0] == "unpause", RequestID: arg(1)}, arg(1))
+	case "reset":
+		s.w.arrive(Reset{ResetInput: protocol.ResetInput{
+			Event: number(1), RequestID: arg(2), NewRun: "reset-" + arg(2), Reason: "a mistake",
+		}, Events: s.w.events()}, arg(2))
 	case "ready":
 		s.w.arrive(protocol.WorkerReady{Run: run, Worker: f[1]}, "")
 	case "complete":

@@ -78,16 +78,19 @@ func (t *Turn) begin(in protocol.Input, b protocol.StartInput) {
 	t.starter = in.Reply
 }
 
-// Splits reports whether the input must wait for a step of its own: a start opens a new run, and a record belongs to one.
+// Splits reports whether the input must wait for a step of its own: it opens a new run, and a record belongs to one.
 func Splits(in protocol.Input) bool {
-	_, ok := in.Body.(protocol.StartInput)
-	return ok
+	switch in.Body.(type) {
+	case protocol.StartInput, protocol.ResetInput, Reset:
+		return true
+	}
+	return false
 }
 
 // Begins reports whether the input may begin a run.
 func Begins(in protocol.Input) bool {
 	switch in.Body.(type) {
-	case protocol.StartInput, succession:
+	case protocol.StartInput, succession, Reset:
 		return true
 	}
 	return false

@@ -36,11 +36,13 @@ func (t *Turn) takeSuccession(b succession) {
 }
 
 // FirstRun is the ID of the first run of the chain.
-func (r *Run) FirstRun() string {
-	if r.Start.FirstRunID != "" {
-		return r.Start.FirstRunID
+func (r *Run) FirstRun() string { return firstRun(r.Start) }
+
+func firstRun(s protocol.WorkflowExecutionStarted) string {
+	if s.FirstRunID != "" {
+		return s.FirstRunID
 	}
-	return r.ID()
+	return s.RunID
 }
 
 // tryAgain decides whether a run that ends with the failure f is followed by another attempt, and under which run ID.
@@ -60,7 +62,7 @@ func (t *Turn) tryAgain(f *protocol.Failure) (newRun string, state protocol.Retr
 func (r *Run) follow(e protocol.Event) {
 	next := r.Start
 	next.PreviousRunID, next.FirstRunID = r.ID(), r.FirstRun()
-	next.CarriedSignals = protocol.Payload{}
+	next.CarriedSignals, next.Reset, next.OriginalRunID = protocol.Payload{}, nil, ""
 	switch a := e.Attributes.(type) {
 	case protocol.WorkflowExecutionContinuedAsNew:
 		next.RunID, next.Initiator, next.FirstTaskDelay, next.LastFailure = a.NewRunID, protocol.InitiatorContinueAsNew, 0, nil
@@ -73,6 +75,8 @@ func (r *Run) follow(e protocol.Event) {
 		}
 	case protocol.WorkflowExecutionFailed:
 		r.retryAs(&next, a.NewRunID, a.Failure, e.Time)
+	case protocol.WorkflowExecutionTerminated:
+		r.Outcome.Next = a.NewRunID // a reset: whoever asked for it begins the run
 	case protocol.WorkflowExecutionTimedOut:
 		r.retryAs(&next, a.NewRunID, r.Outcome.Failure, e.Time)
 	}

@@ -32,6 +32,10 @@ func (t *Turn) takeOne(in protocol.Input) bool {
 		t.takeCancel(in, b)
 	case protocol.TerminateInput:
 		t.takeTerminate(in, b)
+	case protocol.PauseInput:
+		t.takePause(in, b)
+	case Reset:
+		return t.takeReset(in, b)
 	case protocol.ActivityResult:
 		t.takeResult(b)
 	case protocol.WorkerReady:

@@ -23,6 +23,7 @@ type Turn struct {
 	resumed  []protocol.ActivityTask
 	wanted   bool   // something happened that makes a workflow task worth a try now
 	ready    string // the worker that said it is ready
+	copied   bool   // the turn finished a copy
 	woken    bool   // a wake-up came: if a task waits for a worker, the call for one may have been lost
 
 	scheduled, started int64 // the events of the workflow task on offer
@@ -77,7 +78,7 @@ func (t *Turn) Closed() bool { return t.run != nil && !t.run.Open() }
 
 // passDeadlines drafts what is due: timers, schedule-to-close deadlines, the run timeout.
 func (t *Turn) passDeadlines() {
-	if t.w.Run == nil || !t.run.Open() || t.run.ID() != t.w.Run.ID() {
+	if t.w.Run == nil || !t.run.Open() || t.run.ID() != t.w.Run.ID() || t.run.copying() {
 		return
 	}
 	for _, d := range t.w.Run.deadlines.due(t.now) {
@@ -120,7 +121,8 @@ func (t *Turn) next(a protocol.EventAttributes) protocol.Event {
 
 // Wants reports whether a worker should be asked to take the step.
 func (t *Turn) Wants() bool {
-	return t.run.Open() && t.run.dirty && t.wanted && !t.now.Before(t.run.notBefore)
+	r := t.run
+	return r.Open() && r.dirty && t.wanted && !t.copied && r.paused == nil && !r.copying() && !t.now.Before(r.notBefore)
 }
 
 // timeOut drafts the end of a run that took too long. The execution timeout is not tried again: it is over for every attempt.

@@ -72,6 +72,10 @@ func (w *Workflow) Again(in protocol.Input) (Reply, bool) {
 		known = w.Run.requests.has(b.RequestID)
 	case protocol.CancelInput:
 		known = w.Run.requests.has(b.RequestID)
+	case protocol.PauseInput:
+		known = w.Run.requests.has(b.RequestID)
+	case protocol.ResetInput:
+		known = w.Run.isReset(b.RequestID) && w.Run.copied
 	case protocol.TerminateInput:
 		known = w.Run.Status == protocol.StatusTerminated
 	}
@@ -116,7 +120,7 @@ func (w *Workflow) Consumed(seq uint64) bool { return seq != 0 && seq <= w.LastI
 
 // Wakeup is when the run must look at itself again even if nothing arrives, or the zero time.
 func (w *Workflow) Wakeup() time.Time {
-	if !w.Run.Open() {
+	if !w.Run.Open() || w.Run.copying() {
 		return time.Time{}
 	}
 	at := w.Run.deadlines.next(func(event int64) bool {
@@ -134,7 +138,7 @@ func (w *Workflow) Wakeup() time.Time {
 // TaskDue is when a failed workflow task is tried again, or the zero time.
 func (w *Workflow) TaskDue() time.Time {
 	switch {
-	case !w.Run.Open() || !w.Run.dirty:
+	case !w.Run.Open() || !w.Run.dirty || w.Run.paused != nil:
 		return time.Time{}
 	case !w.taskDue.IsZero():
 		return w.taskDue

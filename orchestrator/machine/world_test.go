@@ -225,6 +225,18 @@ func (w *world) check(draft map[string]any) error {
 	return nil
 }
 
+// events are those of the latest run.
+func (w *world) events() []protocol.Event {
+	var events []protocol.Event
+	for _, e := range w.records {
+		var record protocol.Record
+		if err := json.Unmarshal(e.Data, &record); err == nil && w.w.Run != nil && record.Run == w.w.Run.ID() {
+			events = append(events, record.Events...)
+		}
+	}
+	return events
+}
+
 // fold reads the latest run from the records, as a node does that never saw it.
 func (w *world) fold() (*Workflow, Effects, error) {
 	fresh := New(workflowID)
@@ -275,7 +287,7 @@ func snapshot(r *Run) map[string]any {
 		"row": text(r.Row()), "outcome": text(r.Outcome), "last": r.LastEvent, "time": r.LastTime.String(),
 		"cancel": r.CancelRequested, "worker": r.Worker, "waits": r.TaskScheduled, "dirty": r.dirty,
 		"failure": text(r.TaskFailure), "tail": text(r.Tail), "activities": text(activities), "timers": text(timers),
-		"requests": requests, "not before": r.notBefore.String(), "next": text(r.next),
+		"paused": text(r.paused), "copied": r.copied, "requests": requests, "not before": r.notBefore.String(), "next": text(r.next),
 	}
 }
 

@@ -18,6 +18,9 @@ func (r *Run) apply(e protocol.Event) {
 	case protocol.WorkflowExecutionCancelRequested:
 		r.cancelRequested = true
 		r.env.AfterInputs(r.requestCancel)
+	case protocol.WorkflowTaskFailed:
+		r.seed = a.NewRunID // of a reset
+	case protocol.WorkflowExecutionPaused, protocol.WorkflowExecutionUnpaused:
 	case protocol.ActivityTaskStarted:
 		if op := r.activities[a.ScheduledID]; op != nil {
 			op.started = a
@@ -50,6 +53,7 @@ func (r *Run) begin(at time.Time, a protocol.WorkflowExecutionStarted) {
 		FirstRun: cmp.Or(a.FirstRunID, a.RunID), Previous: a.PreviousRunID, LastFailure: a.LastFailure,
 		StartTime: at, RunTimeout: time.Duration(a.RunTimeout), Deadline: a.ExecutionDeadline, Headers: a.Headers, Memo: a.Memo,
 	}
+	r.seed = cmp.Or(a.OriginalRunID, a.RunID)
 	r.takeCarried(a.CarriedSignals)
 	r.spawn(func() {
 		result, err := r.program(&r.env, a.Input)

@@ -35,6 +35,10 @@ type Info struct {
 // Env is what a coroutine sees of its run. It must be used only by the coroutines of the run, and by what they call.
 type Env struct{ run *Run }
 
+// Seed is what everything that must differ between runs, and be the same when a run is replayed, is derived from: the run ID, or in
+// the part of a reset run that repeats another one, that one's.
+func (e *Env) Seed() string { return e.run.seed }
+
 // Info describes the run.
 func (e *Env) Info() Info {
 	i := e.run.info

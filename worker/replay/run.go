@@ -24,6 +24,7 @@ type Run struct {
 	program Program
 	env     Env
 	info    Info
+	seed    string
 
 	last   int64            // ID of the last event seen
 	inputs []protocol.Event // seen by the run, not yet by the code
@@ -115,6 +116,9 @@ func (r *Run) feed(events []protocol.Event) []protocol.Event {
 	case protocol.WorkflowTaskCompleted:
 		return r.compare(e, rest)
 	case protocol.WorkflowTaskFailed, protocol.WorkflowTaskTimedOut:
+		if f, ok := e.Attributes.(protocol.WorkflowTaskFailed); ok && f.Cause == protocol.CauseReset {
+			r.inputs = append(r.inputs, e)
+		}
 		if r.turn.open {
 			r.failf("the step of event %d was not recorded (event %d is %s), so the run must be replayed",
 				r.turn.started, e.ID, e.Type())
