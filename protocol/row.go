@@ -28,6 +28,8 @@ type Description struct {
 	CancelRequested bool `json:"cancel_requested,omitzero"`
 	// Paused says since when and why the run takes no step; nil when it does.
 	Paused *Pause `json:"paused,omitempty"`
+	// Begins is when the run may take its first step; zero when it has taken it, or may at any time.
+	Begins time.Time `json:"begins,omitzero"`
 	// Outcome is how the run ended; nil while it is open.
 	Outcome *Outcome `json:"outcome,omitempty"`
 }
