@@ -61,7 +61,7 @@ func (a *actor) takeStep(ctx context.Context, fresh []item) (left []item, err er
 	t := &taking{actor: a, batch: fresh, turn: a.w.Begin(inputs(fresh), a.shard.nonce(), now())}
 	ready := t.decide(ctx)
 	if ctx.Err() != nil {
-		return nil, nil // the shard is given up: the next owner takes the step
+		return nil, nil //nolint:nilerr // the shard is given up: the next owner takes the step
 	}
 	err = a.commit(ready.Record)
 	if errors.Is(err, protocol.ErrTooLarge) {

@@ -27,7 +27,7 @@ func (t *Turn) takeReset(in protocol.Input, b Reset) bool {
 	case t.run != nil && t.run.isReset(b.RequestID) && !t.run.copying():
 		t.accept(in) // the same request again
 	case b.NewRun == "":
-		t.refuse(in, protocol.Errorf(protocol.CodeBadRequest, "a reset needs the ID of the new run").WithHint("make up a UUID for new_run_id"))
+		t.refuse(in, protocol.Errorf(protocol.CodeBadRequest, "a reset needs the ID of the new run").WithHint("make up a UUID"))
 	case err != nil:
 		t.refuse(in, err)
 	case t.run.Open() && !t.run.isReset(b.RequestID):
