@@ -23,6 +23,8 @@ type API interface {
 	Rows(ctx context.Context) iter.Seq2[protocol.Row, error]
 	// LiveWorkers lists the workers that listen, on one queue or on all.
 	LiveWorkers(ctx context.Context, queue string) ([]protocol.Worker, error)
+	// SetCurrentVersion says which version of the workers' code is current on a queue; empty: none is.
+	SetCurrentVersion(ctx context.Context, queue, version string) error
 }
 
 // control answers the control API. Any node can answer for any shard: requests that change something go through the
@@ -47,6 +49,7 @@ func (c control) endpoints() map[string]endpoint {
 		protocol.EndpointHistory:   handle(c.history),
 		protocol.EndpointList:      handle(c.list),
 		protocol.EndpointWorkers:   handle(c.workers),
+		protocol.EndpointVersions:  handle(c.versions),
 	}
 }
 

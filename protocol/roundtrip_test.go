@@ -34,6 +34,8 @@ var messages = map[string]*rapid.Generator[any]{
 	"Outcome":            anyOf[protocol.Outcome](),
 	"RunRequest":         anyOf[protocol.RunRequest](),
 	"CancelRequest":      anyOf[protocol.CancelRequest](),
+	"VersionsRequest":    anyOf[protocol.VersionsRequest](),
+	"VersionsAnswer":     anyOf[protocol.VersionsAnswer](),
 	"TerminateRequest":   anyOf[protocol.TerminateRequest](),
 	"PauseRequest":       anyOf[protocol.PauseRequest](),
 	"ResetRequest":       anyOf[protocol.ResetRequest](),

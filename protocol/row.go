@@ -9,6 +9,7 @@ type Row struct {
 	Type          string             `json:"type"`
 	Queue         string             `json:"queue"`
 	Status        Status             `json:"status"`
+	Version       string             `json:"version,omitempty"` // of the code that took its last step
 	Started       time.Time          `json:"started"`
 	Closed        time.Time          `json:"closed,omitzero"`
 	HistoryLength int64              `json:"history_length"`
