@@ -36,15 +36,17 @@ type endpoint = func(ctx context.Context, data []byte) (any, error)
 
 func (c control) endpoints() map[string]endpoint {
 	return map[string]endpoint{
-		protocol.EndpointStart:     handle(c.start),
-		protocol.EndpointSignal:    handle(c.signal),
-		protocol.EndpointCancel:    handle(c.cancel),
-		protocol.EndpointTerminate: handle(c.terminate),
-		protocol.EndpointDescribe:  handle(c.describe),
-		protocol.EndpointResult:    handle(c.result),
-		protocol.EndpointHistory:   handle(c.history),
-		protocol.EndpointList:      handle(c.list),
-		protocol.EndpointWorkers:   handle(c.workers),
+		protocol.EndpointStart:        handle(c.start),
+		protocol.EndpointSignal:       handle(c.signal),
+		protocol.EndpointCancel:       handle(c.cancel),
+		protocol.EndpointTerminate:    handle(c.terminate),
+		protocol.EndpointUpdate:       handle(c.update),
+		protocol.EndpointUpdateResult: handle(c.updateResult),
+		protocol.EndpointDescribe:     handle(c.describe),
+		protocol.EndpointResult:       handle(c.result),
+		protocol.EndpointHistory:      handle(c.history),
+		protocol.EndpointList:         handle(c.list),
+		protocol.EndpointWorkers:      handle(c.workers),
 	}
 }
 

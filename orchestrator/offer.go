@@ -112,6 +112,12 @@ func eventSize(e protocol.Event) int {
 		return rest + len(a.Input.Data)
 	case protocol.WorkflowExecutionSignaled:
 		return rest + len(a.Input.Data)
+	case protocol.WorkflowExecutionUpdateAdmitted:
+		return rest + len(a.Request.Input.Data)
+	case protocol.WorkflowExecutionUpdateAccepted:
+		return rest + len(a.Request.Input.Data)
+	case protocol.WorkflowExecutionUpdateCompleted:
+		return rest + len(a.Result.Data)
 	case protocol.ActivityTaskScheduled:
 		return rest + len(a.Input.Data)
 	case protocol.ActivityTaskCompleted:

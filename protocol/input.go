@@ -14,6 +14,7 @@ const (
 	KindSignal    InputKind = "signal"    // clients: [SignalInput]
 	KindCancel    InputKind = "cancel"    // clients: [CancelInput]
 	KindTerminate InputKind = "terminate" // clients: [TerminateInput]
+	KindUpdate    InputKind = "update"    // clients: [UpdateInput]
 	KindResult    InputKind = "result"    // workers: [ActivityResult]
 	KindReady     InputKind = "ready"     // workers: [WorkerReady]
 	KindTimer     InputKind = "timer"     // the timers stream or the owner's clock: [TimerInput]; never in an inbox
@@ -35,7 +36,7 @@ type Input struct {
 	Body InputBody
 }
 
-// InputBody is one of StartInput, SignalInput, CancelInput, TerminateInput, ActivityResult, WorkerReady and TimerInput.
+// InputBody is one of StartInput, SignalInput, CancelInput, TerminateInput, UpdateInput, ActivityResult, WorkerReady and TimerInput.
 type InputBody interface {
 	// InputKind names the kind of input that the body belongs to.
 	InputKind() InputKind
@@ -125,6 +126,8 @@ func DecodeInput(kind InputKind, data []byte) (InputBody, error) {
 		return decodeBody[CancelInput](data)
 	case KindTerminate:
 		return decodeBody[TerminateInput](data)
+	case KindUpdate:
+		return decodeBody[UpdateInput](data)
 	case KindResult:
 		return decodeBody[ActivityResult](data)
 	case KindReady:
@@ -154,6 +157,8 @@ type Verdict struct {
 	Run string `json:"run_id,omitempty"`
 	// Error is why the input was refused; nothing of it was recorded then.
 	Error *Error `json:"error,omitempty"`
+	// Update is what became of an update so far.
+	Update *UpdateOutcome `json:"update,omitempty"`
 }
 
 // Outcome is how a run ended.

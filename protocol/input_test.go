@@ -13,6 +13,7 @@ var inputs = []protocol.InputBody{
 	protocol.SignalInput{Name: "paid", Input: receipt},
 	protocol.CancelInput{Reason: "sold out"},
 	protocol.TerminateInput{Details: raw},
+	protocol.UpdateInput{UpdateCall: approval},
 	protocol.ActivityResult{Run: runID, ScheduledID: 5, Attempt: 1, Failure: declined},
 	protocol.WorkerReady{Run: runID, ScheduledID: 2, Worker: "w1"},
 	protocol.TimerInput{Task: &protocol.ActivityTask{Run: runID, Attempt: 2}},

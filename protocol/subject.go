@@ -182,6 +182,11 @@ func (n Namespace) Cancels(queue string) string { return n.subject("cancel", Tok
 // Closed is the subject on which the end of a run is announced, with its [Outcome].
 func (n Namespace) Closed(run string) string { return n.subject("closed", Token(run)) }
 
+// Updated is the subject on which an update that is waited for announces how far it has come, with a [Verdict].
+func (n Namespace) Updated(run, update string) string {
+	return n.subject("updated", Token(run), Token(update))
+}
+
 // API is the subject of an endpoint of the control API.
 func (n Namespace) API(endpoint string) string { return n.subject("api", endpoint) }
 

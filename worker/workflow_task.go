@@ -92,7 +92,7 @@ func (w *Worker) step(ctx context.Context, task *protocol.WorkflowTask) *protoco
 		run.Close()
 		return failedTask(protocol.CauseWorkflowPanic, protocol.NewFailure(fmt.Errorf("read the run's history: %w", err)))
 	}
-	answer := run.Step(events)
+	answer := run.Step(events, task.Updates...)
 	if answer.Failure != nil {
 		run.Close()
 		return failedTask(answer.Cause, answer.Failure)
@@ -106,7 +106,7 @@ func (w *Worker) step(ctx context.Context, task *protocol.WorkflowTask) *protoco
 	} else {
 		w.cache.put(&cached{id: task.Run, run: run, nonce: task.Nonce})
 	}
-	return &protocol.WorkflowTaskAnswer{Commands: answer.Commands}
+	return &protocol.WorkflowTaskAnswer{Commands: answer.Commands, Rejections: answer.Rejections}
 }
 
 // runFor finds the run that a task continues. A cached run counts only if the last step that it took here is the last one that
@@ -146,6 +146,11 @@ func (w *Worker) eventsOf(ctx context.Context, task *protocol.WorkflowTask) ([]p
 		}
 	}
 	events = append(events, task.Events...)
+	for i := range task.Updates {
+		if err := w.fetch(ctx, &task.Updates[i].Input); err != nil {
+			return nil, err
+		}
+	}
 	return events, w.fetchEvents(ctx, events)
 }
 

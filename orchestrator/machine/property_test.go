@@ -238,7 +238,7 @@ func (w *world) alive() error {
 			lost = fmt.Errorf("activity %d is on no queue, with no worker, and waits for nothing", event)
 		}
 	})
-	if lost != nil || !r.dirty || r.TaskScheduled != 0 || !w.w.Wakeup().IsZero() {
+	if lost != nil || !r.wants() || r.TaskScheduled != 0 || !w.w.Wakeup().IsZero() {
 		return lost
 	}
 	return fmt.Errorf("run %s has something to do after event %d, and nobody will ever do it", r.ID(), r.LastEvent)

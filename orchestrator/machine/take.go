@@ -8,7 +8,7 @@ import (
 
 // take drafts one input.
 func (t *Turn) take(in protocol.Input) {
-	if in.Seq != 0 {
+	if in.Seq != 0 && !t.w.Consumed(in.Seq) {
 		t.consumed = append(slices.Clip(t.consumed), in.Seq)
 	}
 	switch b := in.Body.(type) {
@@ -20,6 +20,8 @@ func (t *Turn) take(in protocol.Input) {
 		t.takeCancel(in, b)
 	case protocol.TerminateInput:
 		t.takeTerminate(in, b)
+	case protocol.UpdateInput:
+		t.takeUpdate(in, b)
 	case protocol.ActivityResult:
 		t.takeResult(b)
 	case protocol.WorkerReady:
@@ -101,7 +103,7 @@ func (t *Turn) takeTerminate(in protocol.Input, b protocol.TerminateInput) {
 
 // takeReady notes a worker that can take the step which waits in the task stream.
 func (t *Turn) takeReady(b protocol.WorkerReady) {
-	if t.run.Open() && t.run.ID() == b.Run && t.run.dirty {
+	if t.run.Open() && t.run.ID() == b.Run && t.run.wants() {
 		t.ready, t.wanted = b.Worker, true
 	}
 }

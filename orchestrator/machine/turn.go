@@ -25,6 +25,11 @@ type Turn struct {
 
 	scheduled, started int64 // the events of the workflow task on offer
 	offered            []protocol.Event
+
+	fresh     []protocol.UpdateCall        // updates that no record knows yet
+	askers    []asker                      // who wants to know what becomes of which update
+	delivered []protocol.UpdateCall        // updates that go with the workflow task on offer
+	rejected  map[string]*protocol.Failure // new updates that the run's code refused
 }
 
 // Reply is a verdict and the subject that wants it.
@@ -63,11 +68,11 @@ func (w *Workflow) Begin(inputs []protocol.Input, nonce string, now time.Time) *
 // something to the run. If it does, an answer that a worker gave before no longer counts: offer the task again, under a
 // new nonce, because the worker's cache has seen a step that never happened.
 func (t *Turn) Add(inputs []protocol.Input, nonce string) bool {
-	before := len(t.events)
+	before := len(t.events) + len(t.fresh)
 	for _, in := range inputs {
 		t.take(in)
 	}
-	if len(t.events) == before {
+	if len(t.events)+len(t.fresh) == before {
 		return false
 	}
 	t.nonce, t.offered, t.scheduled, t.started = nonce, nil, 0, 0
@@ -104,7 +109,7 @@ func (t *Turn) event(a protocol.EventAttributes) int64 {
 	e := t.next(a)
 	t.run.apply(e)
 	t.events = append(t.events, e)
-	t.wanted = t.wanted || t.run.dirty
+	t.wanted = t.wanted || t.run.wants()
 	return e.ID
 }
 
@@ -118,7 +123,7 @@ func (t *Turn) next(a protocol.EventAttributes) protocol.Event {
 }
 
 // Wants reports whether a worker should be asked to take the step.
-func (t *Turn) Wants() bool { return t.run.Open() && t.run.dirty && t.wanted }
+func (t *Turn) Wants() bool { return t.run.Open() && (t.run.wants() || len(t.fresh) > 0) && t.wanted }
 
 // Worker is who should be asked first: a worker that just said it is ready, else the one whose cache holds the run.
 // Empty means anyone.
@@ -142,7 +147,7 @@ func (t *Turn) Task(now time.Time) *protocol.WorkflowTask {
 	return &protocol.WorkflowTask{
 		Workflow: r.Start.WorkflowID, Run: r.ID(), Type: r.Start.WorkflowType, Queue: r.Start.Queue,
 		Attempt: t.w.attemptOf(r), Nonce: t.nonce, Base: r.Base, After: events[0].ID - 1, Events: events,
-		Timeout: r.taskTimeout(),
+		Updates: t.delivered, Timeout: r.taskTimeout(),
 	}
 }
 
@@ -158,7 +163,7 @@ func (w *Workflow) attemptOf(r *Run) int {
 // into the draft: whether they happened depends on the answer.
 func (t *Turn) offer() {
 	r := t.run
-	t.scheduled = r.TaskScheduled
+	t.scheduled, t.delivered = r.TaskScheduled, t.updates()
 	if t.scheduled == 0 {
 		e := t.next(protocol.WorkflowTaskScheduled{Queue: r.Start.Queue, Timeout: r.taskTimeout(), Attempt: t.w.attemptOf(r)})
 		t.scheduled = e.ID

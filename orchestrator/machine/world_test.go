@@ -250,13 +250,16 @@ func snapshot(r *Run) map[string]any {
 		activities[id] = a
 	})
 	r.timers.each(func(id int64, t Timer) { timers[id] = t })
+	updates, openUpdates := map[string]Update{}, map[string]bool{}
+	r.updates.each(func(id string, u Update) { updates[id] = u })
+	r.openUpdates.each(func(id string, _ struct{}) { openUpdates[id] = true })
 	requests := map[string]bool{}
 	r.requests.each(func(id string, _ struct{}) { requests[id] = true })
 	return map[string]any{
 		"row": text(r.Row()), "outcome": text(r.Outcome), "last": r.LastEvent, "time": r.LastTime.String(),
-		"cancel": r.CancelRequested, "worker": r.Worker, "waits": r.TaskScheduled, "dirty": r.dirty,
+		"cancel": r.CancelRequested, "worker": r.Worker, "waits": r.TaskScheduled, "dirty": r.dirty, "admitted": r.admitted,
 		"failure": text(r.TaskFailure), "tail": text(r.Tail), "activities": text(activities), "timers": text(timers),
-		"requests": requests,
+		"requests": requests, "updates": text(updates), "open": openUpdates,
 	}
 }
 

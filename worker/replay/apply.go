@@ -14,6 +14,8 @@ func (r *Run) apply(e protocol.Event) {
 		r.begin(e.Time, a)
 	case protocol.WorkflowExecutionSignaled:
 		r.mailbox(a.Name).push(a.Input)
+	case protocol.WorkflowExecutionUpdateAdmitted:
+		r.admitted[a.Request.UpdateID] = true
 	case protocol.WorkflowExecutionCancelRequested:
 		r.cancelRequested = true
 		r.env.AfterInputs(r.requestCancel)

@@ -67,6 +67,7 @@ func (e *Env) AfterInputs(f func()) { e.run.afterInputs = append(e.run.afterInpu
 type Mailbox struct {
 	Waitlist
 
+	run    *Run
 	values []protocol.Payload
 	head   int
 }
@@ -76,6 +77,7 @@ func (m *Mailbox) Empty() bool { return m.head == len(m.values) }
 
 // Pop takes the oldest signal out of a mailbox that is not empty.
 func (m *Mailbox) Pop() protocol.Payload {
+	m.run.mayChange("receive a signal")
 	v := m.values[m.head]
 	m.values[m.head] = protocol.Payload{}
 	if m.head++; m.head == len(m.values) {
@@ -92,7 +94,7 @@ func (m *Mailbox) push(v protocol.Payload) {
 func (r *Run) mailbox(name string) *Mailbox {
 	m := r.mailboxes[name]
 	if m == nil {
-		m = &Mailbox{}
+		m = &Mailbox{run: r}
 		r.mailboxes[name] = m
 	}
 	return m

@@ -13,6 +13,8 @@ type Program func(env *Env, input protocol.Payload) (protocol.Payload, error)
 // Answer is what a step gives: the commands of the code, in order, or why the step could not be taken.
 type Answer struct {
 	Commands []protocol.Command
+	// Rejections are the updates that the code refused and that history does not know.
+	Rejections []protocol.UpdateRejection
 	// Failure, when set, says that the step failed; Cause classifies it. The run is then unusable: close it, and
 	// replay the history with a new one.
 	Failure *protocol.Failure
@@ -36,6 +38,10 @@ type Run struct {
 	nextActivity    int
 	nextTimer       int
 	mailboxes       map[string]*Mailbox
+	handlers        map[string]UpdateHandler
+	admitted        map[string]bool // updates that wait in history, by ID
+	openUpdates     int             // accepted, and their handlers have not returned
+	readOnly        bool            // a validator runs
 	cancelRequested bool
 	onCancel        []func()
 	afterInputs     []func()
@@ -50,6 +56,8 @@ type turn struct {
 	now       time.Time
 	replaying bool
 	commands  []*command
+	// rejections are the updates that the code refused without a trace.
+	rejections []protocol.UpdateRejection
 	// open says that the code has taken the step and its WorkflowTaskCompleted has not been seen yet.
 	open bool
 }
@@ -61,6 +69,8 @@ func New(p Program) *Run {
 		activities: map[int64]*Operation{},
 		timers:     map[string]*Operation{},
 		mailboxes:  map[string]*Mailbox{},
+		handlers:   map[string]UpdateHandler{},
+		admitted:   map[string]bool{},
 	}
 	r.env.run = r
 	return r
@@ -82,25 +92,25 @@ func (r *Run) Close() {
 // Step feeds the events that follow the last one seen and takes the steps they ask for. A step that was recorded as
 // completed is replayed and compared; a WorkflowTaskStarted at the very end is the step to take now, and the answer
 // carries its commands. A WorkflowTaskStarted that was followed by anything else never reached the code: its inputs wait
-// for the next one. Panics of workflow code come back as the answer's failure.
-func (r *Run) Step(events []protocol.Event) Answer {
+// for the next one. Panics of workflow code come back as the answer's failure. The updates belong to the step to take now.
+func (r *Run) Step(events []protocol.Event, updates ...protocol.UpdateCall) Answer {
 	if r.broken == nil && r.over {
 		r.fail(protocol.CauseWorkflowPanic, &protocol.Failure{Message: "the run was closed: replay its history with a new one"})
 	}
 	for r.broken == nil && len(events) > 0 {
-		events = r.feed(events)
+		events = r.feed(events, updates)
 	}
 	switch {
 	case r.broken != nil:
 		return *r.broken
 	case r.turn.open:
-		return Answer{Commands: r.turn.wire()}
+		return Answer{Commands: r.turn.wire(), Rejections: r.turn.rejections}
 	}
 	return Answer{}
 }
 
 // feed handles the first event, and those after it that belong to it, and returns the rest.
-func (r *Run) feed(events []protocol.Event) []protocol.Event {
+func (r *Run) feed(events []protocol.Event, updates []protocol.UpdateCall) []protocol.Event {
 	e, rest := events[0], events[1:]
 	if !r.follows(e) {
 		return nil
@@ -108,8 +118,11 @@ func (r *Run) feed(events []protocol.Event) []protocol.Event {
 	switch e.Attributes.(type) {
 	case protocol.WorkflowTaskScheduled:
 	case protocol.WorkflowTaskStarted:
-		if len(rest) == 0 || rest[0].Type() == completedType {
-			r.take(e, len(rest) > 0)
+		switch {
+		case len(rest) == 0:
+			r.take(e, false, newUpdates(updates))
+		case rest[0].Type() == completedType:
+			r.take(e, true, recordedUpdates(rest[1:]))
 		}
 	case protocol.WorkflowTaskCompleted:
 		return r.compare(e, rest)
@@ -136,8 +149,8 @@ func (r *Run) follows(e protocol.Event) bool {
 	return true
 }
 
-// take applies the waiting inputs and runs the code until it blocks.
-func (r *Run) take(started protocol.Event, replaying bool) {
+// take applies the waiting inputs, runs the code until it blocks, and then once more with the updates.
+func (r *Run) take(started protocol.Event, replaying bool, updates []delivery) {
 	if r.turn.open {
 		r.failf("event %d starts a step before the one of event %d was completed", started.ID, r.turn.started)
 		return
@@ -151,6 +164,10 @@ func (r *Run) take(started protocol.Event, replaying bool) {
 		}
 	}
 	r.applied()
+	r.drain()
+	for _, d := range updates {
+		r.deliver(d)
+	}
 	if r.drain(); r.closed {
 		r.unwind()
 	}

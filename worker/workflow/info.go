@@ -16,6 +16,7 @@ func GetInfo(ctx Context) Info { return ctx.env().Info() }
 // Rand returns the run's source of random numbers. It is seeded with the run ID: each run has its own numbers, and has the
 // same ones when its code runs again. They can be predicted, so they must not protect anything.
 func Rand(ctx Context) *rand.Rand {
+	ctx.env().MayChange("draw a random number")
 	if ctx.run.rand == nil {
 		h := fnv.New64a()
 		_, _ = h.Write([]byte(ctx.env().Info().Run))
