@@ -15,6 +15,9 @@ type Answer struct {
 	Commands []protocol.Command
 	// Rejections are the updates that the code refused and that history does not know.
 	Rejections []protocol.UpdateRejection
+	// Unchanged says that the step had nothing but updates, and that all of them were refused: it will not be recorded, and the
+	// run stands where it stood before.
+	Unchanged bool
 	// Failure, when set, says that the step failed; Cause classifies it. The run is then unusable: close it, and
 	// replay the history with a new one.
 	Failure *protocol.Failure
@@ -27,10 +30,11 @@ type Run struct {
 	env     Env
 	info    Info
 
-	last   int64            // ID of the last event seen
-	inputs []protocol.Event // seen by the run, not yet by the code
-	turn   turn
-	broken *Answer // the step that failed
+	last      int64            // ID of the last event seen
+	scheduled int64            // ID of the last WorkflowTaskScheduled
+	inputs    []protocol.Event // seen by the run, not yet by the code
+	turn      turn
+	broken    *Answer // the step that failed
 
 	sched           scheduler
 	activities      map[int64]*Operation // by the ID of their scheduling event, until they end
@@ -58,6 +62,9 @@ type turn struct {
 	commands  []*command
 	// rejections are the updates that the code refused without a trace.
 	rejections []protocol.UpdateRejection
+	// before is the last event before the step, and unchanged says that the run stands there still.
+	before    int64
+	unchanged bool
 	// open says that the code has taken the step and its WorkflowTaskCompleted has not been seen yet.
 	open bool
 }
@@ -104,7 +111,11 @@ func (r *Run) Step(events []protocol.Event, updates ...protocol.UpdateCall) Answ
 	case r.broken != nil:
 		return *r.broken
 	case r.turn.open:
-		return Answer{Commands: r.turn.wire(), Rejections: r.turn.rejections}
+		answer := Answer{Commands: r.turn.wire(), Rejections: r.turn.rejections, Unchanged: r.turn.unchanged}
+		if answer.Unchanged {
+			r.last, r.turn = r.turn.before, turn{}
+		}
+		return answer
 	}
 	return Answer{}
 }
@@ -117,6 +128,7 @@ func (r *Run) feed(events []protocol.Event, updates []protocol.UpdateCall) []pro
 	}
 	switch e.Attributes.(type) {
 	case protocol.WorkflowTaskScheduled:
+		r.scheduled = e.ID
 	case protocol.WorkflowTaskStarted:
 		switch {
 		case len(rest) == 0:
@@ -155,7 +167,7 @@ func (r *Run) take(started protocol.Event, replaying bool, updates []delivery) {
 		r.failf("event %d starts a step before the one of event %d was completed", started.ID, r.turn.started)
 		return
 	}
-	r.turn = turn{started: started.ID, now: started.Time, replaying: replaying, open: true}
+	r.turn = turn{started: started.ID, now: started.Time, replaying: replaying, open: true, before: r.scheduled - 1}
 	inputs := r.inputs
 	r.inputs = nil
 	for _, e := range inputs {
@@ -172,4 +184,6 @@ func (r *Run) take(started protocol.Event, replaying bool, updates []delivery) {
 		r.unwind()
 	}
 	r.turn.settle()
+	r.turn.unchanged = !replaying && len(inputs) == 0 && len(r.turn.commands) == 0 && len(updates) > 0 &&
+		len(r.turn.rejections) == len(updates) && r.scheduled == started.ID-1
 }

@@ -68,25 +68,36 @@ func newUpdates(calls []protocol.UpdateCall) []delivery {
 // its validator looks.
 func (r *Run) deliver(d delivery) {
 	r.spawn(func() {
-		id := d.call.UpdateID
-		switch handler, ok := r.handlers[d.call.Name]; {
-		case d.rejected != nil:
-			r.reject(d.call, d.rejected)
-		case !ok && d.accepted: // comparing the commands will tell
-		case !ok:
-			r.reject(d.call, protocol.RejectedError(d.call, r.unknownUpdate(d.call.Name)))
-		case !d.accepted && handler.Validate != nil:
-			if err := r.validate(handler, d.call); err != nil {
-				r.reject(d.call, protocol.RejectedError(d.call, err))
-				return
-			}
-			fallthrough
-		default:
-			delete(r.admitted, id)
-			r.emit(protocol.AcceptUpdate{UpdateID: id}, nil)
-			r.handle(handler, d.call)
+		h, known := r.handlers[d.call.Name]
+		if f := r.refusal(d, h, known); f != nil {
+			r.reject(d.call, f)
+			r.sched.idle = true // nobody needs to look whether something changed: in a replay this update does not come
+			return
 		}
+		if !known {
+			return // it was accepted once, and is not any more: comparing the commands will tell
+		}
+		delete(r.admitted, d.call.UpdateID)
+		r.emit(protocol.AcceptUpdate{UpdateID: d.call.UpdateID}, nil)
+		r.handle(h, d.call)
 	})
+}
+
+// refusal is why the update is rejected; nil when it is not. What was recorded is not decided again.
+func (r *Run) refusal(d delivery, h UpdateHandler, known bool) *protocol.Failure {
+	var err error
+	switch {
+	case d.accepted || d.rejected != nil:
+		return d.rejected
+	case !known:
+		err = r.unknownUpdate(d.call.Name)
+	case h.Validate != nil:
+		err = r.validate(h, d.call)
+	}
+	if err == nil {
+		return nil
+	}
+	return protocol.RejectedError(d.call, err)
 }
 
 // handle runs an update's handler. A run that is given up meanwhile unwinds it, and the update does not complete.
