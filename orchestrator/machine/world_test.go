@@ -97,7 +97,7 @@ func (w *world) take(first bool) []protocol.Input {
 	}
 	var fresh, again []protocol.Input
 	for _, in := range w.waiting[:n] {
-		if w.w.Consumed(in.Seq) {
+		if w.w.Consumed(in.Seq) && !w.w.Forgot(in) {
 			again = append(again, in)
 		} else {
 			fresh = append(fresh, in)
