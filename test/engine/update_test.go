@@ -230,3 +230,107 @@ func TestManyUpdates(t *testing.T) {
 		t.Errorf("settled at %d, want %d", got, updates)
 	}
 }
+
+// The worker that accepted an update is gone before the update completes: another one replays, and completes it.
+func TestUpdateAcrossWorkers(t *testing.T) {
+	t.Parallel()
+	e := rig.Start(t)
+	stop := e.Work(t, worker.Workflow(Doorman))
+	run := rig.Run(t, e, Doorman, struct{}{})
+	h, err := client.StartUpdate(t.Context(), e.Client(), run.ID(), greet, "Ada", client.UpdateID("patient"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	e.Work(t, worker.Workflow(Doorman))
+	if err := client.Signal(t.Context(), e.Client(), run.ID(), word, "at last"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := h.Wait(t.Context()); err != nil || got != "Ada: at last" {
+		t.Errorf("the update came to %q, %v", got, err)
+	}
+	if got := rig.Result(t, run); got != "Ada" {
+		t.Errorf("the run came to %q", got)
+	}
+}
+
+// Doorman greets whom it is asked to when it hears a word, and ends.
+func Doorman(ctx workflow.Context, _ struct{}) (string, error) {
+	var greeted string
+	workflow.HandleUpdate(ctx, greet, func(ctx workflow.Context, name string) (string, error) {
+		w, err := workflow.Receive(ctx, word)
+		greeted = name
+		return name + ": " + w, err
+	})
+	err := workflow.Await(ctx, func() bool { return greeted != "" && workflow.AllHandlersFinished(ctx) })
+	return greeted, err
+}
+
+// An update is pending when its run is ended from outside: whoever waits for it hears that it failed.
+func TestUpdateOfARunThatEnds(t *testing.T) {
+	t.Parallel()
+	e := rig.Start(t)
+	e.Work(t, worker.Workflow(Doorman))
+	run := rig.Run(t, e, Doorman, struct{}{})
+	h, err := client.StartUpdate(t.Context(), e.Client(), run.ID(), greet, "Ada")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Client().Terminate(t.Context(), run.ID()); err != nil {
+		t.Fatal(err)
+	}
+	for _, wait := range []func(context.Context) (string, error){
+		h.Wait, client.GetUpdate[string](e.Client(), run.ID(), run.RunID(), h.ID()).Wait,
+	} {
+		if _, err := wait(t.Context()); err == nil || !strings.Contains(err.Error(), "the workflow ended before the update completed") {
+			t.Errorf("an update of a terminated run gives %v", err)
+		}
+	}
+}
+
+// A value that does not fit into a message travels through the object store, both ways, also when it is replayed.
+func TestLargeUpdate(t *testing.T) {
+	t.Parallel()
+	e := rig.Start(t)
+	stop := e.Work(t, worker.Workflow(Counter), worker.Activity(Hello))
+	run := rig.Run(t, e, Counter, struct{}{})
+	name := strings.Repeat("Ada ", client.DefaultBlobThreshold)
+	if got := ask(t, e, run.ID(), greet, name); got != "Hello "+name {
+		t.Errorf("a large update came to %d bytes, want %d", len(got), len(name)+6)
+	}
+	stop()
+	e.Work(t, worker.Workflow(Counter), worker.Activity(Hello))
+	if got := ask(t, e, run.ID(), settle, struct{}{}); got != 0 {
+		t.Errorf("settled at %d, want 0", got)
+	}
+}
+
+// A thousand updates that wait for a worker all wait in history, and each gets its result.
+func TestManyUpdatesWithoutAWorker(t *testing.T) {
+	t.Parallel()
+	const updates = 1000
+	e := rig.Start(t)
+	run := rig.Run(t, e, Counter, struct{}{})
+	var asking errgroup.Group
+	sums := make([]int, updates)
+	for i := range updates {
+		asking.Go(func() (err error) {
+			sums[i], err = client.Update(context.WithoutCancel(t.Context()), e.Client(), run.ID(), add, 1)
+			return err
+		})
+	}
+	rig.Until(t, "all updates in history", func() bool {
+		d, err := e.Client().Describe(t.Context(), run.ID())
+		return err == nil && len(d.Updates) == updates
+	})
+	e.Work(t, worker.Workflow(Counter), worker.Activity(Hello))
+	if err := asking.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(sums)
+	for i, sum := range sums {
+		if sum != i+1 {
+			t.Fatalf("result %d is %d: somebody got the result of another", i+1, sum)
+		}
+	}
+}
