@@ -36,6 +36,7 @@ type actor struct {
 	strange bool              // whether a wake-up is armed is not known: the workflow was read from history
 	last    *protocol.Record  // the last record, until its effects were looked after
 	foreign bool              // another node wrote it: its effects may be unfinished
+	held    []item            // inputs of a run that ended and is to be followed by another, until that has begun
 }
 
 // run takes steps until nothing waits.
@@ -110,6 +111,7 @@ func (a *actor) fail(batch []item, err error) {
 	s := a.shard
 	s.log.Error("ALARM: a workflow is quarantined", "workflow_id", a.id, "error", err)
 	a.w = nil
+	batch, a.held = append(a.held, batch...), nil
 	for _, it := range batch {
 		if it.delivery.Subject == "" {
 			it.done() // the shard's own clock
@@ -121,11 +123,11 @@ func (a *actor) fail(batch []item, err error) {
 
 // load reads the workflow's latest run, unless it is in memory. A start as the first input of an unknown workflow is
 // taken for the start of a new ID: the append with expectation 0 will tell. An error says that the history is damaged.
-func (a *actor) load(first protocol.Input) error {
+func (a *actor) load(batch []item) error {
 	if a.w != nil {
 		return nil
 	}
-	if machine.Splits(first) && !a.known {
+	if len(batch) > 0 && machine.Splits(batch[0].input) && !a.known {
 		a.w, a.strange = machine.New(a.id), false
 		return nil
 	}

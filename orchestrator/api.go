@@ -40,6 +40,8 @@ func (c control) endpoints() map[string]endpoint {
 		protocol.EndpointSignal:       handle(c.signal),
 		protocol.EndpointCancel:       handle(c.cancel),
 		protocol.EndpointTerminate:    handle(c.terminate),
+		protocol.EndpointPause:        handle(c.pause),
+		protocol.EndpointReset:        handle(c.reset),
 		protocol.EndpointUpdate:       handle(c.update),
 		protocol.EndpointUpdateResult: handle(c.updateResult),
 		protocol.EndpointDescribe:     handle(c.describe),
@@ -96,6 +98,16 @@ func (c control) cancel(ctx context.Context, r protocol.CancelRequest) (protocol
 
 func (c control) terminate(ctx context.Context, r protocol.TerminateRequest) (protocol.Verdict, error) {
 	return c.ask(ctx, r.ID, r.TerminateInput, uuid.NewString())
+}
+
+func (c control) pause(ctx context.Context, r protocol.PauseRequest) (protocol.Verdict, error) {
+	r.RequestID = cmp.Or(r.RequestID, uuid.NewString())
+	return c.ask(ctx, r.ID, r.PauseInput, r.RequestID)
+}
+
+func (c control) reset(ctx context.Context, r protocol.ResetRequest) (protocol.Verdict, error) {
+	r.RequestID, r.NewRun = cmp.Or(r.RequestID, uuid.NewString()), cmp.Or(r.NewRun, newRunID())
+	return c.ask(ctx, r.ID, r.ResetInput, r.RequestID)
 }
 
 func (c control) ask(ctx context.Context, workflow string, body protocol.InputBody, id string) (protocol.Verdict, error) {
@@ -157,7 +169,7 @@ func (c control) history(ctx context.Context, r protocol.HistoryRequest) (protoc
 		if e.ID <= r.After {
 			continue
 		}
-		size += eventSize(e)
+		size += machine.Size(e)
 		if size > pageBytes && len(page.Events) > 0 {
 			page.More = true
 			break
@@ -171,7 +183,7 @@ func (c control) history(ctx context.Context, r protocol.HistoryRequest) (protoc
 func (c control) list(ctx context.Context, r protocol.ListRequest) (protocol.ListPage, error) {
 	if r.Status != "" && !r.Status.Known() {
 		return protocol.ListPage{}, protocol.Errorf(protocol.CodeBadRequest, "%q is no status", r.Status).
-			WithHint("Running, Completed, Failed, Canceled, Terminated or TimedOut")
+			WithHint("Running, Completed, Failed, Canceled, Terminated, TimedOut or ContinuedAsNew")
 	}
 	limit := min(cmp.Or(r.Limit, 100), 1000)
 	var found []protocol.Row

@@ -43,9 +43,16 @@ func (a *actor) follow(fx machine.Effects, retries []machine.Retry, batch []item
 	if err := a.send(fx, retries); err != nil {
 		return err
 	}
+	a.held = append(a.held, batch...)
+	if _, follows := a.w.Successor(); follows {
+		// The next run is an effect like any other: the inputs and the wake-up that led here stay until it has begun.
+		a.finish(fx.Row, nil)
+		return nil
+	}
 	if err := a.rearm(); err != nil {
 		return err
 	}
+	batch, a.held = a.held, nil
 	a.finish(fx.Row, batch)
 	return nil
 }

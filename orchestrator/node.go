@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/millrace-dev/millrace/protocol"
 )
 
@@ -179,7 +177,7 @@ func (n *node) acquire(ctx context.Context, id int, lease protocol.HeldLease) er
 	if err != nil {
 		return err
 	}
-	s := newShard(ctx, id, n.ns, n.store, n.log, uuid.NewString)
+	s := newShard(ctx, id, n.ns, n.store, n.log, newRunID)
 	if err := s.start(); err != nil {
 		return errors.Join(err, n.store.Yield(ctx, id, revision))
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/millrace-dev/millrace/orchestrator/machine"
 	"github.com/millrace-dev/millrace/protocol"
 )
 
@@ -95,33 +96,11 @@ func (t *taking) wholeTask(ctx context.Context, task *protocol.WorkflowTask) (*p
 	}
 	size := 0
 	for _, e := range whole.Events {
-		size += eventSize(e)
+		size += machine.Size(e)
 	}
 	if size > inlineHistory && t.w.Run != nil && t.w.Run.ID() == task.Run {
 		whole.Omitted = t.w.Run.LastEvent
 		whole.Events = whole.Events[whole.Omitted:]
 	}
 	return &whole, nil
-}
-
-// eventSize estimates an event's size in a message: its payloads and some room for the rest.
-func eventSize(e protocol.Event) int {
-	const rest = 300
-	switch a := e.Attributes.(type) {
-	case protocol.WorkflowExecutionStarted:
-		return rest + len(a.Input.Data)
-	case protocol.WorkflowExecutionSignaled:
-		return rest + len(a.Input.Data)
-	case protocol.WorkflowExecutionUpdateAdmitted:
-		return rest + len(a.Request.Input.Data)
-	case protocol.WorkflowExecutionUpdateAccepted:
-		return rest + len(a.Request.Input.Data)
-	case protocol.WorkflowExecutionUpdateCompleted:
-		return rest + len(a.Result.Data)
-	case protocol.ActivityTaskScheduled:
-		return rest + len(a.Input.Data)
-	case protocol.ActivityTaskCompleted:
-		return rest + len(a.Result.Data)
-	}
-	return rest
 }

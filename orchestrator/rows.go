@@ -19,9 +19,16 @@ type rows struct {
 	log   *slog.Logger
 	after func(time.Duration, func())
 
-	mu    sync.Mutex
-	dirty map[string]rowWrite
-	armed bool
+	mu      sync.Mutex
+	dirty   map[string]rowWrite
+	waiting map[string]*unstored // by workflow ID
+	armed   bool
+}
+
+// unstored are the rows of a workflow that are not stored yet.
+type unstored struct {
+	n    int
+	none chan struct{} // closed when there are none left
 }
 
 type rowWrite struct {
@@ -30,7 +37,7 @@ type rowWrite struct {
 }
 
 func newRows(index Index, log *slog.Logger, after func(time.Duration, func())) *rows {
-	return &rows{index: index, log: log, after: after, dirty: make(map[string]rowWrite)}
+	return &rows{index: index, log: log, after: after, dirty: make(map[string]rowWrite), waiting: make(map[string]*unstored)}
 }
 
 // put takes a row; done is called once it, or a newer row of the same run, is stored.
@@ -39,7 +46,41 @@ func (r *rows) put(row protocol.Row, done func()) {
 	defer r.mu.Unlock()
 	key := protocol.RowKey(row.ID, row.Run)
 	r.dirty[key] = rowWrite{row: row, done: append(r.dirty[key].done, done)}
+	u := r.waiting[row.ID]
+	if u == nil {
+		u = &unstored{none: make(chan struct{})}
+		r.waiting[row.ID] = u
+	}
+	u.n++
 	r.arm()
+}
+
+// settle waits until every row of a workflow is stored.
+func (r *rows) settle(ctx context.Context, workflow string) error {
+	r.mu.Lock()
+	u := r.waiting[workflow]
+	r.mu.Unlock()
+	if u == nil {
+		return nil
+	}
+	r.flush()
+	select {
+	case <-u.none:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// count notes that n rows of a workflow are stored.
+func (r *rows) count(workflow string, n int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	u := r.waiting[workflow]
+	if u.n -= n; u.n == 0 {
+		close(u.none)
+		delete(r.waiting, workflow)
+	}
 }
 
 func (r *rows) arm() {
@@ -73,6 +114,7 @@ func (r *rows) flush() {
 		for _, done := range batch[key].done {
 			done()
 		}
+		r.count(batch[key].row.ID, len(batch[key].done))
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

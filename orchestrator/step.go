@@ -13,38 +13,66 @@ import (
 // what follows from it. An error says that the workflow cannot go on; everything else is tried until it works.
 func (a *actor) step(ctx context.Context, batch []item) error {
 	for ctx.Err() == nil {
-		if err := a.load(batch[0].input); err != nil {
+		if err := a.load(batch); err != nil {
 			return err
 		}
 		fresh, again := a.split(batch)
 		if err := a.recover(again, fresh); err != nil {
 			return err
 		}
+		var later []item
+		next, follows := a.w.Successor()
+		if follows {
+			fresh, later = []item{{input: next, done: func() {}}}, fresh
+		}
 		if len(fresh) == 0 {
 			return nil
 		}
-		t := &taking{actor: a, batch: fresh, turn: a.w.Begin(inputs(fresh), a.shard.nonce(), now())}
-		ready := t.decide(ctx)
-		if ctx.Err() != nil {
-			return nil //nolint:nilerr // the shard is given up: the next owner takes the step
-		}
-		err := a.commit(ready.Record)
+		left, err := a.takeStep(ctx, fresh)
 		if errors.Is(err, protocol.ErrConflict) {
 			// Another writer was first: another node that holds, or held, the lease. Nothing of this step happened.
-			batch = t.batch
 			a.forget()
-			continue
-		}
-		if errors.Is(err, protocol.ErrTooLarge) {
-			ready = t.tooLarge(err)
-			err = a.commit(ready.Record)
-		}
-		if err != nil {
+			if follows {
+				left = left[1:] // history tells again whether a run follows
+			}
+		} else if err != nil {
 			return err
 		}
-		return a.perform(ready, t.batch)
+		batch = append(left, later...)
+		if _, follows := a.w.Successor(); len(batch) == 0 && !follows {
+			return nil
+		}
 	}
 	return nil
+}
+
+// takeStep takes one step with as many of the inputs as it can, and returns those that it left. After a conflict those are all, and
+// the ones that came meanwhile.
+func (a *actor) takeStep(ctx context.Context, fresh []item) (left []item, err error) {
+	if machine.Begins(fresh[0].input) {
+		// Once the next run has a record, nothing tells any more that the row of the one before may be missing.
+		if err := a.shard.rows.settle(ctx, a.id); err != nil {
+			return nil, nil //nolint:nilerr // the shard is given up
+		}
+	}
+	if err := a.fetchReset(&fresh[0].input); err != nil {
+		return nil, err
+	}
+	t := &taking{actor: a, batch: fresh, turn: a.w.Begin(inputs(fresh), a.shard.nonce(), now())}
+	ready := t.decide(ctx)
+	if ctx.Err() != nil {
+		return nil, nil // the shard is given up: the next owner takes the step
+	}
+	err = a.commit(ready.Record)
+	if errors.Is(err, protocol.ErrTooLarge) {
+		ready = t.tooLarge(err)
+		err = a.commit(ready.Record)
+	}
+	if err != nil {
+		return t.batch, err
+	}
+	taken := len(t.batch) - ready.Left
+	return t.batch[taken:], a.perform(ready, t.batch[:taken])
 }
 
 func inputs(batch []item) []protocol.Input {

@@ -12,6 +12,8 @@ import "encoding/json"
 //	terminate  TerminateRequest  -> Verdict
 //	update     UpdateRequest     -> Verdict
 //	update_result  UpdateResultRequest -> Verdict
+//	pause      PauseRequest      -> Verdict
+//	reset      ResetRequest      -> Verdict
 //	describe   RunRequest        -> Description
 //	result     RunRequest        -> Outcome
 //	history    HistoryRequest    -> HistoryPage
@@ -24,6 +26,8 @@ const (
 	EndpointTerminate    = "terminate"
 	EndpointUpdate       = "update"
 	EndpointUpdateResult = "update_result"
+	EndpointPause        = "pause"
+	EndpointReset        = "reset"
 	EndpointDescribe     = "describe"
 	EndpointResult       = "result"
 	EndpointHistory      = "history"
@@ -106,6 +110,18 @@ type CancelRequest struct {
 type TerminateRequest struct {
 	ID string `json:"id"`
 	TerminateInput
+}
+
+// PauseRequest stops the open run of a workflow before its next step, or lets it go on.
+type PauseRequest struct {
+	ID string `json:"id"`
+	PauseInput
+}
+
+// ResetRequest starts a run that repeats the beginning of another one.
+type ResetRequest struct {
+	ID string `json:"id"`
+	ResetInput
 }
 
 // RunRequest names a run: the given one, or the workflow's latest when Run is empty.

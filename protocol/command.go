@@ -60,6 +60,20 @@ type CancelWorkflowExecution struct {
 	Details Payload `json:"details,omitzero"`
 }
 
+// ContinueAsNewWorkflowExecution ends the run and starts another one in its place. What is left out stays as it is.
+type ContinueAsNewWorkflowExecution struct {
+	WorkflowType string             `json:"workflow_type,omitempty"`
+	Queue        string             `json:"queue,omitempty"`
+	Input        Payload            `json:"input,omitzero"`
+	RunTimeout   Duration           `json:"run_timeout,omitzero"`
+	TaskTimeout  Duration           `json:"task_timeout,omitzero"`
+	RetryPolicy  *RetryPolicy       `json:"retry_policy,omitempty"`
+	Memo         map[string]Payload `json:"memo,omitempty"`
+	Headers      map[string]string  `json:"headers,omitempty"`
+	// CarriedSignals are the signals that the run has not received: a JSON list of [CarriedSignal].
+	CarriedSignals Payload `json:"carried_signals,omitzero"`
+}
+
 // CommandType implements [CommandAttributes].
 func (ScheduleActivityTask) CommandType() CommandType { return "ScheduleActivityTask" }
 
@@ -80,6 +94,11 @@ func (FailWorkflowExecution) CommandType() CommandType { return "FailWorkflowExe
 
 // CommandType implements [CommandAttributes].
 func (CancelWorkflowExecution) CommandType() CommandType { return "CancelWorkflowExecution" }
+
+// CommandType implements [CommandAttributes].
+func (ContinueAsNewWorkflowExecution) CommandType() CommandType {
+	return "ContinueAsNewWorkflowExecution"
+}
 
 // Type names the kind of command.
 func (c Command) Type() CommandType { return c.Attributes.CommandType() }
@@ -131,4 +150,5 @@ var _ = []struct{}{
 	registerCommand[CompleteWorkflowExecution](),
 	registerCommand[FailWorkflowExecution](),
 	registerCommand[CancelWorkflowExecution](),
+	registerCommand[ContinueAsNewWorkflowExecution](),
 }

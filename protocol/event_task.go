@@ -29,6 +29,7 @@ const (
 	CauseWorkflowPanic    TaskFailedCause = "WorkflowWorkerUnhandledFailure" // the workflow's code panicked
 	CauseNonDeterministic TaskFailedCause = "NonDeterministicError"          // the code no longer fits the history
 	CauseUnknownType      TaskFailedCause = "UnknownWorkflowType"            // the worker does not know the workflow
+	CauseReset            TaskFailedCause = "ResetWorkflow"                  // the run was reset to this step
 	CauseBadCommand       TaskFailedCause = "BadCommandAttributes"           // the orchestrator refused a command
 )
 
@@ -38,6 +39,7 @@ type WorkflowTaskFailed struct {
 	StartedID   int64           `json:"started_event_id"`
 	Cause       TaskFailedCause `json:"cause"`
 	Failure     *Failure        `json:"failure"`
+	NewRunID    string          `json:"new_run_id,omitempty"` // of a reset: the run that goes on from here
 	Identity    string          `json:"identity,omitempty"`
 }
 

@@ -1,5 +1,7 @@
 package protocol
 
+import "time"
+
 // WorkflowExecutionStarted opens a run.
 type WorkflowExecutionStarted struct {
 	WorkflowID   string             `json:"workflow_id"`
@@ -9,10 +11,71 @@ type WorkflowExecutionStarted struct {
 	RunID        string             `json:"run_id"`
 	RequestID    string             `json:"request_id,omitempty"`
 	RunTimeout   Duration           `json:"run_timeout,omitzero"`
-	TaskTimeout  Duration           `json:"task_timeout,omitzero"` // how long a worker may think about one step; 10 s when zero
+	TaskTimeout  Duration           `json:"task_timeout,omitzero"`  // how long a worker may think about one step; 10 s when zero
+	RetryPolicy  *RetryPolicy       `json:"retry_policy,omitempty"` // normalised; nil: a run that fails is not tried again
 	Memo         map[string]Payload `json:"memo,omitempty"`
 	Headers      map[string]string  `json:"headers,omitempty"`
 	Identity     string             `json:"identity,omitempty"`
+
+	// FirstTaskDelay is how long the first workflow task waits: a start delay, or the pause before a retry.
+	FirstTaskDelay Duration `json:"first_workflow_task_delay,omitzero"`
+	// ExecutionTimeout and ExecutionDeadline limit the chain of runs that follow each other; zero: no limit.
+	ExecutionTimeout  Duration  `json:"execution_timeout,omitzero"`
+	ExecutionDeadline time.Time `json:"execution_deadline,omitzero"`
+
+	// FirstRunID is the first run of the chain, PreviousRunID the one before this; both empty in the first run itself.
+	FirstRunID    string `json:"first_run_id,omitempty"`
+	PreviousRunID string `json:"previous_run_id,omitempty"`
+	// Initiator says why there is a run before this one; empty in the first.
+	Initiator Initiator `json:"initiator,omitempty"`
+	// Attempt counts the tries of the retry policy from 1.
+	Attempt int `json:"attempt,omitzero"`
+	// LastFailure is how the run before this one failed.
+	LastFailure *Failure `json:"last_failure,omitempty"`
+	// OriginalRunID is the run whose first events this one repeats; empty if it repeats none. What the code derived from its run
+	// ID then, it must derive again.
+	OriginalRunID string `json:"original_run_id,omitempty"`
+	// Reset says that this run repeats the beginning of another one.
+	Reset *ResetPoint `json:"reset,omitempty"`
+	// CarriedSignals are signals that the run before this one got and did not receive: a JSON list of [CarriedSignal].
+	CarriedSignals Payload `json:"carried_signals,omitzero"`
+}
+
+// ResetPoint is where a run branches off another one. The events before Event are the other run's own; at Event the step that was
+// taken there is taken anew.
+type ResetPoint struct {
+	Run       string `json:"run_id"`
+	Event     int64  `json:"event_id"`
+	RequestID string `json:"request_id,omitempty"`
+}
+
+// WorkflowExecutionPaused says that the run takes no step until it is unpaused.
+type WorkflowExecutionPaused struct {
+	Reason    string `json:"reason,omitempty"`
+	RequestID string `json:"request_id,omitempty"`
+	Identity  string `json:"identity,omitempty"`
+}
+
+// WorkflowExecutionUnpaused says that the run goes on.
+type WorkflowExecutionUnpaused struct {
+	Reason    string `json:"reason,omitempty"`
+	RequestID string `json:"request_id,omitempty"`
+	Identity  string `json:"identity,omitempty"`
+}
+
+// Initiator says why a run follows another.
+type Initiator string
+
+// Initiators.
+const (
+	InitiatorContinueAsNew Initiator = "ContinueAsNew" // the run before asked for it
+	InitiatorRetry         Initiator = "Retry"         // the run before failed and its policy says try again
+)
+
+// CarriedSignal is a signal on its way from a run that never received it to the run that follows.
+type CarriedSignal struct {
+	Name  string  `json:"signal_name"`
+	Input Payload `json:"input,omitzero"`
 }
 
 // WorkflowExecutionCompleted ends a run with a result.
@@ -23,13 +86,32 @@ type WorkflowExecutionCompleted struct {
 
 // WorkflowExecutionFailed ends a run with the error that the workflow returned.
 type WorkflowExecutionFailed struct {
-	Failure         *Failure `json:"failure"`
-	TaskCompletedID int64    `json:"workflow_task_completed_event_id"`
+	Failure         *Failure   `json:"failure"`
+	RetryState      RetryState `json:"retry_state,omitempty"`
+	NewRunID        string     `json:"new_run_id,omitempty"` // the run that tries again; empty: none does
+	TaskCompletedID int64      `json:"workflow_task_completed_event_id"`
 }
 
-// WorkflowExecutionTimedOut ends a run whose run timeout passed.
+// WorkflowExecutionTimedOut ends a run whose run timeout passed, or the execution timeout of its chain.
 type WorkflowExecutionTimedOut struct {
-	Timeout Duration `json:"timeout"`
+	Timeout    Duration   `json:"timeout"`
+	RetryState RetryState `json:"retry_state,omitempty"`
+	NewRunID   string     `json:"new_run_id,omitempty"` // the run that tries again; empty: none does
+}
+
+// WorkflowExecutionContinuedAsNew ends a run that asked for another one in its place.
+type WorkflowExecutionContinuedAsNew struct {
+	NewRunID        string             `json:"new_run_id"`
+	WorkflowType    string             `json:"workflow_type"`
+	Queue           string             `json:"queue"`
+	Input           Payload            `json:"input,omitzero"`
+	RunTimeout      Duration           `json:"run_timeout,omitzero"`
+	TaskTimeout     Duration           `json:"task_timeout,omitzero"`
+	RetryPolicy     *RetryPolicy       `json:"retry_policy,omitempty"`
+	Memo            map[string]Payload `json:"memo,omitempty"`
+	Headers         map[string]string  `json:"headers,omitempty"`
+	CarriedSignals  Payload            `json:"carried_signals,omitzero"`
+	TaskCompletedID int64              `json:"workflow_task_completed_event_id"`
 }
 
 // WorkflowExecutionCanceled ends a run that accepted its cancellation.
@@ -43,6 +125,7 @@ type WorkflowExecutionTerminated struct {
 	Reason   string  `json:"reason,omitempty"`
 	Details  Payload `json:"details,omitzero"`
 	Identity string  `json:"identity,omitempty"`
+	NewRunID string  `json:"new_run_id,omitempty"` // the run that was reset from this one; empty: none was
 }
 
 // WorkflowExecutionCancelRequested asks the run's code to stop.
@@ -76,12 +159,23 @@ func (WorkflowExecutionTimedOut) EventType() EventType { return "WorkflowExecuti
 func (WorkflowExecutionCanceled) EventType() EventType { return "WorkflowExecutionCanceled" }
 
 // EventType implements [EventAttributes].
+func (WorkflowExecutionContinuedAsNew) EventType() EventType {
+	return "WorkflowExecutionContinuedAsNew"
+}
+
+// EventType implements [EventAttributes].
 func (WorkflowExecutionTerminated) EventType() EventType { return "WorkflowExecutionTerminated" }
 
 // EventType implements [EventAttributes].
 func (WorkflowExecutionCancelRequested) EventType() EventType {
 	return "WorkflowExecutionCancelRequested"
 }
+
+// EventType implements [EventAttributes].
+func (WorkflowExecutionPaused) EventType() EventType { return "WorkflowExecutionPaused" }
+
+// EventType implements [EventAttributes].
+func (WorkflowExecutionUnpaused) EventType() EventType { return "WorkflowExecutionUnpaused" }
 
 // EventType implements [EventAttributes].
 func (WorkflowExecutionSignaled) EventType() EventType { return "WorkflowExecutionSignaled" }
@@ -91,8 +185,11 @@ var _ = []struct{}{
 	registerEvent[WorkflowExecutionCompleted](),
 	registerEvent[WorkflowExecutionFailed](),
 	registerEvent[WorkflowExecutionTimedOut](),
+	registerEvent[WorkflowExecutionContinuedAsNew](),
 	registerEvent[WorkflowExecutionCanceled](),
 	registerEvent[WorkflowExecutionTerminated](),
 	registerEvent[WorkflowExecutionCancelRequested](),
+	registerEvent[WorkflowExecutionPaused](),
+	registerEvent[WorkflowExecutionUnpaused](),
 	registerEvent[WorkflowExecutionSignaled](),
 }

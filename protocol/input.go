@@ -15,6 +15,8 @@ const (
 	KindCancel    InputKind = "cancel"    // clients: [CancelInput]
 	KindTerminate InputKind = "terminate" // clients: [TerminateInput]
 	KindUpdate    InputKind = "update"    // clients: [UpdateInput]
+	KindPause     InputKind = "pause"     // clients: [PauseInput]
+	KindReset     InputKind = "reset"     // clients: [ResetInput]
 	KindResult    InputKind = "result"    // workers: [ActivityResult]
 	KindReady     InputKind = "ready"     // workers: [WorkerReady]
 	KindTimer     InputKind = "timer"     // the timers stream or the owner's clock: [TimerInput]; never in an inbox
@@ -55,12 +57,23 @@ type StartInput struct {
 	// Run is the ID that the new run gets; whoever takes the request makes it up.
 	Run string `json:"run_id,omitempty"`
 	// RequestID makes a repeated request harmless: the same one always answers with the same run.
-	RequestID   string             `json:"request_id,omitempty"`
-	RunTimeout  Duration           `json:"run_timeout,omitzero"`
-	TaskTimeout Duration           `json:"task_timeout,omitzero"`
-	Memo        map[string]Payload `json:"memo,omitempty"`
-	Headers     map[string]string  `json:"headers,omitempty"`
-	Identity    string             `json:"identity,omitempty"`
+	RequestID string `json:"request_id,omitempty"`
+	// Reuse says whether the ID of a run that has ended may be used again, and Conflict what to do when one is open.
+	Reuse    ReusePolicy    `json:"reuse_policy,omitempty"`
+	Conflict ConflictPolicy `json:"conflict_policy,omitempty"`
+	// Delay is how long the first step waits. Neither signals nor anything else wakes the run before.
+	Delay Duration `json:"start_delay,omitzero"`
+	// ExecutionTimeout limits the chain of runs that follow each other, RunTimeout each of them, TaskTimeout each step.
+	ExecutionTimeout Duration `json:"execution_timeout,omitzero"`
+	RunTimeout       Duration `json:"run_timeout,omitzero"`
+	TaskTimeout      Duration `json:"task_timeout,omitzero"`
+	// RetryPolicy says whether a run that fails or times out is followed by another try. Nil: it is not.
+	RetryPolicy *RetryPolicy `json:"retry_policy,omitempty"`
+	// Signal, when set, makes this a signal-with-start: the open run gets the signal, or a new one that begins with it.
+	Signal   *SignalInput       `json:"signal,omitempty"`
+	Memo     map[string]Payload `json:"memo,omitempty"`
+	Headers  map[string]string  `json:"headers,omitempty"`
+	Identity string             `json:"identity,omitempty"`
 }
 
 // SignalInput hands a value to the open run.
@@ -88,6 +101,30 @@ type TerminateInput struct {
 	Identity string  `json:"identity,omitempty"`
 }
 
+// PauseInput stops the open run before its next step, or lets it go on.
+type PauseInput struct {
+	Run       string `json:"run_id,omitempty"`
+	Resume    bool   `json:"resume,omitzero"` // let it go on
+	Reason    string `json:"reason,omitempty"`
+	RequestID string `json:"request_id,omitempty"`
+	Identity  string `json:"identity,omitempty"`
+}
+
+// ResetInput starts a run that repeats the beginning of another one, and ends the open run if there is one.
+type ResetInput struct {
+	// Run is the run to repeat; the latest when empty.
+	Run string `json:"run_id,omitempty"`
+	// Event is the step to take anew: the ID of its WorkflowTaskStarted, or of the event that ended it.
+	Event int64 `json:"event_id"`
+	// NewRun is the ID of the new run; whoever takes the request makes it up.
+	NewRun string `json:"new_run_id,omitempty"`
+	// DropSignals leaves out the signals that the run got after the step. Without it they follow in the new run.
+	DropSignals bool   `json:"drop_signals,omitzero"`
+	Reason      string `json:"reason,omitempty"`
+	RequestID   string `json:"request_id,omitempty"`
+	Identity    string `json:"identity,omitempty"`
+}
+
 // TimerInput says that a wake-up came. With Task it is the end of a retry's wait; without, the workflow looks at its own
 // deadlines and ignores the call when none has passed.
 type TimerInput struct {
@@ -105,6 +142,12 @@ func (CancelInput) InputKind() InputKind { return KindCancel }
 
 // InputKind implements [InputBody].
 func (TerminateInput) InputKind() InputKind { return KindTerminate }
+
+// InputKind implements [InputBody].
+func (PauseInput) InputKind() InputKind { return KindPause }
+
+// InputKind implements [InputBody].
+func (ResetInput) InputKind() InputKind { return KindReset }
 
 // InputKind implements [InputBody].
 func (ActivityResult) InputKind() InputKind { return KindResult }
@@ -128,6 +171,10 @@ func DecodeInput(kind InputKind, data []byte) (InputBody, error) {
 		return decodeBody[TerminateInput](data)
 	case KindUpdate:
 		return decodeBody[UpdateInput](data)
+	case KindPause:
+		return decodeBody[PauseInput](data)
+	case KindReset:
+		return decodeBody[ResetInput](data)
 	case KindResult:
 		return decodeBody[ActivityResult](data)
 	case KindReady:
@@ -155,6 +202,10 @@ type Verdict struct {
 	// ID and Run are the workflow and run that took the input.
 	ID  string `json:"id,omitempty"`
 	Run string `json:"run_id,omitempty"`
+	// Existing says that a start found its run open, and started none.
+	Existing bool `json:"existing,omitzero"`
+	// Outcome is how the run ended, if a start's run ended in its first step.
+	Outcome *Outcome `json:"outcome,omitempty"`
 	// Error is why the input was refused; nothing of it was recorded then.
 	Error *Error `json:"error,omitempty"`
 	// Update is what became of an update so far.
@@ -167,6 +218,8 @@ type Outcome struct {
 	Run    string  `json:"run_id"`
 	Status Status  `json:"status"`
 	Result Payload `json:"result,omitzero"`
-	// Failure is set for every status but Completed and Running.
+	// Failure is set for every status but Completed, ContinuedAsNew and Running.
 	Failure *Failure `json:"failure,omitempty"`
+	// Next is the run that goes on in this one's place: after a continue-as-new, or to try again. Empty when the chain has ended.
+	Next string `json:"next_run_id,omitempty"`
 }

@@ -14,6 +14,8 @@ var inputs = []protocol.InputBody{
 	protocol.CancelInput{Reason: "sold out"},
 	protocol.TerminateInput{Details: raw},
 	protocol.UpdateInput{UpdateCall: approval},
+	protocol.PauseInput{Resume: true},
+	protocol.ResetInput{Event: 7, DropSignals: true},
 	protocol.ActivityResult{Run: runID, ScheduledID: 5, Attempt: 1, Failure: declined},
 	protocol.WorkerReady{Run: runID, ScheduledID: 2, Worker: "w1"},
 	protocol.TimerInput{Task: &protocol.ActivityTask{Run: runID, Attempt: 2}},
@@ -78,6 +80,7 @@ func TestStatus(t *testing.T) {
 		"WorkflowExecutionStarted": protocol.StatusRunning, "WorkflowExecutionCompleted": protocol.StatusCompleted,
 		"WorkflowExecutionFailed": protocol.StatusFailed, "WorkflowExecutionTimedOut": protocol.StatusTimedOut,
 		"WorkflowExecutionCanceled": protocol.StatusCanceled, "WorkflowExecutionTerminated": protocol.StatusTerminated,
+		"WorkflowExecutionContinuedAsNew": protocol.StatusContinuedAsNew,
 	}
 	for _, s := range events {
 		e := as[protocol.EventAttributes](t, s.value)

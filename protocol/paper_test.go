@@ -18,11 +18,12 @@ import (
 // spoken is every type of which PROTOCOL.md must show an example.
 var spoken = types(
 	protocol.NamespaceConfig{}, protocol.Payload{}, protocol.Failure{}, protocol.Error{}, protocol.Verdict{}, protocol.Outcome{},
-	protocol.StartInput{}, protocol.SignalInput{}, protocol.CancelInput{}, protocol.TerminateInput{}, protocol.UpdateInput{}, protocol.Worker{},
+	protocol.StartInput{}, protocol.SignalInput{}, protocol.CancelInput{}, protocol.TerminateInput{}, protocol.UpdateInput{}, protocol.PauseInput{}, protocol.ResetInput{},
+	protocol.Worker{},
 	protocol.WorkflowTask{}, protocol.WorkflowTaskAnswer{}, protocol.QueuedWorkflowTask{}, protocol.WorkerReady{},
 	protocol.RetryPolicy{}, protocol.Event{}, protocol.ActivityTask{}, protocol.ActivityResult{}, protocol.CancelActivity{},
 	protocol.Heartbeat{}, protocol.ErrorAnswer{}, protocol.StartRequest{}, protocol.SignalRequest{}, protocol.CancelRequest{},
-	protocol.UpdateRequest{}, protocol.UpdateResultRequest{}, protocol.TerminateRequest{}, protocol.RunRequest{}, protocol.Description{}, protocol.HistoryRequest{},
+	protocol.TerminateRequest{}, protocol.UpdateRequest{}, protocol.UpdateResultRequest{}, protocol.PauseRequest{}, protocol.ResetRequest{}, protocol.RunRequest{}, protocol.Description{}, protocol.HistoryRequest{},
 	protocol.HistoryPage{}, protocol.ListRequest{}, protocol.ListPage{}, protocol.WorkersRequest{}, protocol.WorkersAnswer{},
 	protocol.Record{}, protocol.Row{},
 )

@@ -28,6 +28,8 @@ type Description struct {
 	Task *PendingTask `json:"pending_task,omitempty"`
 	// CancelRequested says that the run was asked to stop.
 	CancelRequested bool `json:"cancel_requested,omitzero"`
+	// Paused says since when and why the run takes no step; nil when it does.
+	Paused *Pause `json:"paused,omitempty"`
 	// Outcome is how the run ended; nil while it is open.
 	Outcome *Outcome `json:"outcome,omitempty"`
 }
@@ -59,4 +61,11 @@ type PendingTask struct {
 	Attempt     int             `json:"attempt"`
 	Cause       TaskFailedCause `json:"cause,omitempty"`
 	Failure     *Failure        `json:"failure,omitempty"`
+}
+
+// Pause says since when and why a run takes no step.
+type Pause struct {
+	Since    time.Time `json:"since"`
+	Reason   string    `json:"reason,omitempty"`
+	Identity string    `json:"identity,omitempty"`
 }

@@ -28,6 +28,7 @@ var (
 		NonRetryableTypes: []string{"shop.Declined"},
 	}
 	headers = map[string]string{"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
+	carried = protocol.Payload{Data: []byte(`[{"signal_name":"paid","input":{"data":"receipt-7"}}]`)}
 	memo    = map[string]protocol.Payload{"customer": {Data: []byte(`"Ada"`)}}
 )
 
@@ -43,20 +44,32 @@ var events = []sample{
 	of(protocol.WorkflowExecutionStarted{
 		WorkflowID: "order-42", WorkflowType: "shop.Checkout", Queue: "orders", Input: ada, RunID: runID,
 		RequestID: "req-1", RunTimeout: 3600 * second, TaskTimeout: 10 * second, Memo: memo, Headers: headers, Identity: who,
+		RetryPolicy: &policy, FirstTaskDelay: second, ExecutionTimeout: 7200 * second, ExecutionDeadline: noon.Add(2 * time.Hour),
+		FirstRunID: "first", PreviousRunID: "previous", Initiator: protocol.InitiatorRetry, Attempt: 2, LastFailure: declined,
+		OriginalRunID: "original", Reset: &protocol.ResetPoint{Run: "previous", Event: 7, RequestID: "req-4"},
+		CarriedSignals: carried,
 	}),
 	of(protocol.WorkflowExecutionCompleted{Result: receipt, TaskCompletedID: 4}),
-	of(protocol.WorkflowExecutionFailed{Failure: declined, TaskCompletedID: 4}),
-	of(protocol.WorkflowExecutionTimedOut{Timeout: 3600 * second}),
+	of(protocol.WorkflowExecutionFailed{
+		Failure: declined, RetryState: protocol.RetryInProgress, NewRunID: runID, TaskCompletedID: 4,
+	}),
+	of(protocol.WorkflowExecutionTimedOut{Timeout: 3600 * second, RetryState: protocol.RetryInProgress, NewRunID: runID}),
+	of(protocol.WorkflowExecutionContinuedAsNew{
+		NewRunID: runID, WorkflowType: "shop.Checkout", Queue: "orders", Input: ada, RunTimeout: 3600 * second,
+		TaskTimeout: 10 * second, RetryPolicy: &policy, Memo: memo, Headers: headers, CarriedSignals: carried, TaskCompletedID: 4,
+	}),
 	of(protocol.WorkflowExecutionCanceled{Details: receipt, TaskCompletedID: 4}),
-	of(protocol.WorkflowExecutionTerminated{Reason: "a mistake", Details: raw, Identity: who}),
+	of(protocol.WorkflowExecutionTerminated{Reason: "a mistake", Details: raw, Identity: who, NewRunID: runID}),
 	of(protocol.WorkflowExecutionCancelRequested{Reason: "sold out", RequestID: "req-2", Identity: who}),
+	of(protocol.WorkflowExecutionPaused{Reason: "maintenance", RequestID: "req-5", Identity: who}),
+	of(protocol.WorkflowExecutionUnpaused{Reason: "done", RequestID: "req-6", Identity: who}),
 	of(protocol.WorkflowExecutionSignaled{Name: "paid", Input: receipt, RequestID: "req-3", Identity: who}),
 	of(protocol.WorkflowTaskScheduled{Queue: "orders", Timeout: 10 * second, Attempt: 1}),
 	of(protocol.WorkflowTaskStarted{ScheduledID: 2, Identity: who}),
 	of(protocol.WorkflowTaskCompleted{ScheduledID: 2, StartedID: 3, Identity: who, SDK: "go/0.1.0"}),
 	of(protocol.WorkflowTaskFailed{
 		ScheduledID: 2, StartedID: 3, Cause: protocol.CauseNonDeterministic,
-		Failure: &protocol.Failure{Message: "the code asks for a timer, the history has an activity"}, Identity: who,
+		Failure: &protocol.Failure{Message: "the code asks for a timer, the history has an activity"}, NewRunID: runID, Identity: who,
 	}),
 	of(protocol.WorkflowTaskTimedOut{ScheduledID: 2, StartedID: 3, Type: protocol.TimeoutStartToClose}),
 	of(protocol.TimerStarted{TimerID: "1", StartToFire: 3600 * second, FireAt: noon.Add(time.Hour), TaskCompletedID: 4}),
@@ -99,4 +112,8 @@ var commands = []sample{
 	of(protocol.CompleteWorkflowExecution{Result: receipt}),
 	of(protocol.FailWorkflowExecution{Failure: declined}),
 	of(protocol.CancelWorkflowExecution{Details: receipt}),
+	of(protocol.ContinueAsNewWorkflowExecution{
+		WorkflowType: "shop.Checkout", Queue: "orders", Input: ada, RunTimeout: 3600 * second, TaskTimeout: 10 * second,
+		RetryPolicy: &policy, Memo: memo, Headers: headers, CarriedSignals: carried,
+	}),
 }

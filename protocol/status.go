@@ -11,12 +11,14 @@ const (
 	StatusCanceled   Status = "Canceled"
 	StatusTerminated Status = "Terminated"
 	StatusTimedOut   Status = "TimedOut"
+	// StatusContinuedAsNew is that of a run which asked for another one in its place.
+	StatusContinuedAsNew Status = "ContinuedAsNew"
 )
 
 // Known reports whether s is one of the statuses.
 func (s Status) Known() bool {
 	switch s {
-	case StatusRunning, StatusCompleted, StatusFailed, StatusCanceled, StatusTerminated, StatusTimedOut:
+	case StatusRunning, StatusCompleted, StatusFailed, StatusCanceled, StatusTerminated, StatusTimedOut, StatusContinuedAsNew:
 		return true
 	}
 	return false
@@ -40,6 +42,8 @@ func StatusAfter(e EventAttributes) Status {
 		return StatusTerminated
 	case WorkflowExecutionTimedOut:
 		return StatusTimedOut
+	case WorkflowExecutionContinuedAsNew:
+		return StatusContinuedAsNew
 	}
 	return ""
 }

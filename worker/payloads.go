@@ -3,6 +3,7 @@ package worker
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 
 	"github.com/millrace-dev/millrace/protocol"
@@ -33,7 +34,7 @@ func (w *Worker) fetchEvents(ctx context.Context, events []protocol.Event) error
 		var err error
 		switch a := e.Attributes.(type) {
 		case protocol.WorkflowExecutionStarted:
-			err = w.fetch(ctx, &a.Input)
+			err = errors.Join(w.fetch(ctx, &a.Input), w.fetch(ctx, &a.CarriedSignals))
 			events[i].Attributes = a
 		case protocol.WorkflowExecutionSignaled:
 			err = w.fetch(ctx, &a.Input)
@@ -79,6 +80,9 @@ func (w *Worker) offload(ctx context.Context, task *protocol.WorkflowTask, comma
 			commands[i].Attributes = a
 		case protocol.CompleteWorkflowExecution:
 			err = w.stow(ctx, task.Run, &a.Result)
+			commands[i].Attributes = a
+		case protocol.ContinueAsNewWorkflowExecution:
+			err = errors.Join(w.stow(ctx, task.Run, &a.Input), w.stow(ctx, task.Run, &a.CarriedSignals))
 			commands[i].Attributes = a
 		}
 		if err != nil {

@@ -42,6 +42,9 @@ func (a *app) describe(d protocol.Description) error {
 	w := a.out
 	fmt.Fprintf(w, "workflow  %s\nrun       %s\ntype      %s\nqueue     %s\nstatus    %s\nstarted   %s ago\nevents    %d\n",
 		d.ID, d.Run, d.Type, d.Queue, d.Status, ago(d.Started), d.HistoryLength)
+	if p := d.Paused; p != nil {
+		fmt.Fprintf(w, "paused    %s ago by %s %s\n", ago(p.Since), p.Identity, p.Reason)
+	}
 	if d.CancelRequested {
 		fmt.Fprintln(w, "asked to stop")
 	}
@@ -95,7 +98,7 @@ func (a *app) describeTask(t *protocol.PendingTask) {
 
 // listCmd lists runs.
 type listCmd struct {
-	Status string `help:"Only runs in this state: Running, Completed, Failed, Canceled, Terminated or TimedOut."`
+	Status string `help:"Only runs in this state: Running, Completed, Failed, Canceled, Terminated, TimedOut or ContinuedAsNew."`
 	Type   string `help:"Only this workflow type."`
 	Queue  string `help:"Only this queue." short:"q"`
 	Limit  int    `help:"At most this many." default:"50"`

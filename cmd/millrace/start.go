@@ -16,14 +16,21 @@ import (
 
 // startCmd starts a workflow.
 type startCmd struct {
-	Type       string        `arg:"" help:"Workflow type, such as shop.Checkout."`
-	ID         string        `help:"Workflow ID; made up when not given."`
-	Queue      string        `help:"Task queue whose workers run it." short:"q" required:""`
-	Input      string        `help:"Its argument, as JSON; @FILE reads a file." short:"i" placeholder:"JSON"`
-	RequestID  string        `help:"Makes the same command harmless a second time."`
-	RunTimeout time.Duration `help:"End the run as timed out after this long."`
-	Wait       bool          `help:"Wait for the result, however long it takes." short:"w"`
-	Force      bool          `help:"Start even if no worker is there to run it now."`
+	Type             string        `arg:"" help:"Workflow type, such as shop.Checkout."`
+	ID               string        `help:"Workflow ID; made up when not given."`
+	Queue            string        `help:"Task queue whose workers run it." short:"q" required:""`
+	Input            string        `help:"Its argument, as JSON; @FILE reads a file." short:"i" placeholder:"JSON"`
+	RequestID        string        `help:"Makes the same command harmless a second time."`
+	Reuse            string        `help:"May the ID of a run that ended be used again: ${enum}." enum:"allow,failed-only,reject" default:"allow"`
+	OnConflict       string        `help:"What to do if a run of the ID is open: ${enum}." enum:"fail,use-existing,terminate" default:"fail"`
+	Delay            time.Duration `help:"Wait this long before the first step."`
+	RunTimeout       time.Duration `help:"End the run as timed out after this long."`
+	ExecutionTimeout time.Duration `help:"End the workflow, retries and all, as timed out after this long."`
+	Attempts         int           `help:"Try a run that fails up to this many times; 0 is without end." default:"1"`
+	Signal           string        `help:"Signal the open run, or start one that begins with the signal." placeholder:"NAME"`
+	SignalInput      string        `help:"The value of --signal, as JSON; @FILE reads a file." placeholder:"JSON"`
+	Wait             bool          `help:"Wait for the result, however long it takes." short:"w"`
+	Force            bool          `help:"Start even if no worker is there to run it now."`
 }
 
 // Run starts the workflow, and waits for it if asked.
@@ -44,7 +51,7 @@ func (s *startCmd) Run(ctx context.Context, a *app) error {
 			return err
 		}
 	}
-	run, err := client.StartNamed[json.RawMessage](asking, c, s.Type, input, s.options()...)
+	run, err := s.start(asking, c, input)
 	if err != nil {
 		return err
 	}
@@ -66,10 +73,35 @@ func (s *startCmd) Run(ctx context.Context, a *app) error {
 	return err
 }
 
+func (s *startCmd) start(ctx context.Context, c *client.Client, input protocol.Payload) (*client.Run[json.RawMessage], error) {
+	if s.Signal == "" {
+		return client.StartNamed[json.RawMessage](ctx, c, s.Type, input, s.options()...)
+	}
+	value, err := inputFlag(s.SignalInput)
+	if err != nil {
+		return nil, err
+	}
+	return client.SignalWithStartNamed[json.RawMessage](ctx, c, s.Type, input, s.Signal, value, s.options()...)
+}
+
+// The policies by the words of the command line.
+var (
+	reusePolicies = map[string]protocol.ReusePolicy{
+		"failed-only": protocol.ReuseAfterFailure, "reject": protocol.ReuseReject,
+	}
+	conflictPolicies = map[string]protocol.ConflictPolicy{
+		"use-existing": protocol.ConflictUseExisting, "terminate": protocol.ConflictTerminate,
+	}
+)
+
 func (s *startCmd) options() []client.StartOption {
-	opts := []client.StartOption{client.ID(s.ID), client.Queue(s.Queue), client.RequestID(s.RequestID)}
-	if s.RunTimeout > 0 {
-		opts = append(opts, client.RunTimeout(s.RunTimeout))
+	opts := []client.StartOption{
+		client.ID(s.ID), client.Queue(s.Queue), client.RequestID(s.RequestID), client.Delay(s.Delay),
+		client.RunTimeout(s.RunTimeout), client.ExecutionTimeout(s.ExecutionTimeout),
+		client.Reuse(reusePolicies[s.Reuse]), client.OnConflict(conflictPolicies[s.OnConflict]),
+	}
+	if s.Attempts != 1 {
+		opts = append(opts, client.Retry(protocol.RetryPolicy{MaximumAttempts: s.Attempts}))
 	}
 	return opts
 }

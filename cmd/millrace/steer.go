@@ -78,3 +78,31 @@ func (r *terminateCmd) Run(ctx context.Context, a *app) error {
 		return c.Terminate(ctx, r.ID, r.to(client.Reason(r.Reason))...)
 	})
 }
+
+// pauseCmd stops a run before its next step.
+type pauseCmd struct {
+	one
+
+	Reason string `help:"Kept in history."`
+}
+
+// Run returns once the run is paused.
+func (r *pauseCmd) Run(ctx context.Context, a *app) error {
+	return a.steer(ctx, r.ID, "paused", func(ctx context.Context, c *client.Client) error {
+		return c.Pause(ctx, r.ID, r.to(client.Reason(r.Reason))...)
+	})
+}
+
+// unpauseCmd lets a run go on.
+type unpauseCmd struct {
+	one
+
+	Reason string `help:"Kept in history."`
+}
+
+// Run returns once the run may go on.
+func (r *unpauseCmd) Run(ctx context.Context, a *app) error {
+	return a.steer(ctx, r.ID, "goes on:", func(ctx context.Context, c *client.Client) error {
+		return c.Unpause(ctx, r.ID, r.to(client.Reason(r.Reason))...)
+	})
+}

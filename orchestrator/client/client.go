@@ -131,6 +131,24 @@ func (c *Client) Terminate(ctx context.Context, id string, opts ...ToOption) err
 	return err
 }
 
+// Pause stops the open run of a workflow before its next step: what happens meanwhile waits, no attempt of its activities begins, and
+// timers that fire are noticed afterwards. Timeouts go on. Pausing a paused run does nothing.
+func (c *Client) Pause(ctx context.Context, id string, opts ...ToOption) error {
+	return c.pause(ctx, id, false, target(opts))
+}
+
+// Unpause lets a paused run go on.
+func (c *Client) Unpause(ctx context.Context, id string, opts ...ToOption) error {
+	return c.pause(ctx, id, true, target(opts))
+}
+
+func (c *Client) pause(ctx context.Context, id string, resume bool, to to) error {
+	_, err := c.ask(ctx, id, protocol.PauseInput{
+		Run: to.run, Resume: resume, Reason: to.reason, RequestID: to.requestID, Identity: c.identity,
+	}, to.requestID)
+	return err
+}
+
 // Describe tells everything about a run: the latest, unless [InRun] names another.
 func (c *Client) Describe(ctx context.Context, id string, opts ...ToOption) (protocol.Description, error) {
 	var d protocol.Description

@@ -24,6 +24,35 @@ func RunTimeout(d time.Duration) StartOption {
 	return func(s *protocol.StartInput) { s.RunTimeout = protocol.Duration(d) }
 }
 
+// ExecutionTimeout is how long the workflow may take in all: the run, the runs that try again after it, and those that continue it as
+// new. No limit when not given.
+func ExecutionTimeout(d time.Duration) StartOption {
+	return func(s *protocol.StartInput) { s.ExecutionTimeout = protocol.Duration(d) }
+}
+
+// Delay is how long the run waits before its first step. Signals wait with it.
+func Delay(d time.Duration) StartOption {
+	return func(s *protocol.StartInput) { s.Delay = protocol.Duration(d) }
+}
+
+// Retry has a run that fails or times out followed by another try, as a new run under the same workflow ID. A workflow is not tried
+// again unless this says so; each field of p that is zero has its default.
+func Retry(p protocol.RetryPolicy) StartOption {
+	return func(s *protocol.StartInput) { s.RetryPolicy = &p }
+}
+
+// Reuse says whether an ID may be used again whose latest run has ended. Defaults to [protocol.ReuseAllow].
+func Reuse(p protocol.ReusePolicy) StartOption {
+	return func(s *protocol.StartInput) { s.Reuse = p }
+}
+
+// OnConflict says what to do when a run of the ID is open. Defaults to [protocol.ConflictFail]. With [protocol.ConflictUseExisting]
+// the handle is on the run that is there; with [protocol.ConflictTerminate] that run is ended, and nothing comes between its end and
+// the new run's begin.
+func OnConflict(p protocol.ConflictPolicy) StartOption {
+	return func(s *protocol.StartInput) { s.Conflict = p }
+}
+
 // TaskTimeout is how long a worker may take over one step of the workflow's code. Defaults to 10 s.
 func TaskTimeout(d time.Duration) StartOption {
 	return func(s *protocol.StartInput) { s.TaskTimeout = protocol.Duration(d) }
@@ -44,7 +73,10 @@ func Memo(values map[string]any) StartOption {
 // ToOption is an option of a call to an existing workflow.
 type ToOption func(*to)
 
-type to struct{ run, reason, requestID string }
+type to struct {
+	run, reason, requestID string
+	dropSignals            bool
+}
 
 func target(opts []ToOption) to {
 	t := to{requestID: newID()}
@@ -60,5 +92,5 @@ func InRun(run string) ToOption { return func(t *to) { t.run = run } }
 // Reason is kept in history, for whoever wonders.
 func Reason(text string) ToOption { return func(t *to) { t.reason = text } }
 
-// WithRequestID makes a signal or a cancellation that is sent again harmless.
+// WithRequestID makes a signal, a cancellation, a pause or a reset that is sent again harmless.
 func WithRequestID(id string) ToOption { return func(t *to) { t.requestID = id } }

@@ -26,18 +26,20 @@ type Run[O any] struct {
 	id, run string
 
 	mu      sync.Mutex
+	last    string // the run of the chain that is waited for
 	closed  <-chan protocol.Outcome
 	unwatch func()
 	outcome *protocol.Outcome
 }
 
 // Get returns a handle on a run that exists: the workflow's latest when run is empty. It asks nothing yet.
-func Get[O any](c *Client, id, run string) *Run[O] { return &Run[O]{c: c, id: id, run: run} }
+func Get[O any](c *Client, id, run string) *Run[O] { return &Run[O]{c: c, id: id, run: run, last: run} }
 
 // ID is the workflow ID.
 func (r *Run[O]) ID() string { return r.id }
 
-// RunID is the run's ID; empty for the latest run of a workflow, until [Run.Wait] has found out.
+// RunID is the run's ID; empty for the latest run of a workflow, until [Run.Wait] has found out. It stays that of the first run when
+// others follow.
 func (r *Run[O]) RunID() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -50,7 +52,7 @@ func (r *Run[O]) listen(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	closed, stop, err := s.WatchClosed(r.run)
+	closed, stop, err := s.WatchClosed(r.last)
 	if err != nil {
 		return err
 	}
@@ -66,7 +68,8 @@ func (r *Run[O]) stop() {
 	}
 }
 
-// Wait returns what the workflow returned, however long that takes: only ctx ends the waiting, and the run does not care.
+// Wait returns what the workflow returned, however long that takes: only ctx ends the waiting, and the run does not care. A run that
+// continues as new or is tried again is followed by others: Wait returns what the last of them returned.
 // A workflow that did not complete gives a *[protocol.Failure]: errors.Is(err, [protocol.ErrCanceled]) tells a canceled one, and
 // errors.As finds the failure of the activity that was the cause.
 func (r *Run[O]) Wait(ctx context.Context) (O, error) {
@@ -88,52 +91,69 @@ func (r *Run[O]) Wait(ctx context.Context) (O, error) {
 	return out, err
 }
 
-// await waits for the outcome. The lock is held.
+// await waits for the outcome of the chain's last run. The lock is held.
 func (r *Run[O]) await(ctx context.Context) (*protocol.Outcome, error) {
 	if r.outcome != nil {
 		return r.outcome, nil
 	}
+	connected := r.c.nc.StatusChanged(nats.CONNECTED)
+	defer r.c.nc.RemoveStatusListener(connected)
 	pause := askFirst
 	if r.closed == nil { // not started here: it may have ended long ago
 		pause = 0
 	}
-	connected := r.c.nc.StatusChanged(nats.CONNECTED)
-	defer r.c.nc.RemoveStatusListener(connected)
 	for {
-		select {
-		case o := <-r.closed:
-			r.settle(&o)
-			return &o, nil
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(pause):
-		case <-connected:
+		o, err := r.hear(ctx, pause, connected)
+		switch {
+		case err != nil:
+			return nil, err
+		case o == nil:
+			pause = min(max(2*pause, askFirst), askAtMost)
+		case o.Next == "":
+			r.settle(o)
+			return o, nil
+		default:
+			r.stop()
+			r.last, pause = o.Next, 0
+			if err := r.listen(ctx); err != nil {
+				return nil, err
+			}
 		}
-		o, err := r.ask(ctx)
-		if o != nil || err != nil {
-			return o, err
-		}
-		pause = min(max(2*pause, askFirst), askAtMost)
 	}
+}
+
+// hear waits until the run's end is announced, or for the length of a pause, after which it asks. No outcome and no error: it goes on.
+func (r *Run[O]) hear(ctx context.Context, pause time.Duration, connected <-chan nats.Status) (*protocol.Outcome, error) {
+	select {
+	case o := <-r.closed:
+		return &o, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-time.After(pause):
+	case <-connected:
+	}
+	return r.ask(ctx)
 }
 
 // ask asks how the run ended; nil when it has not, or when nobody answers right now.
 func (r *Run[O]) ask(ctx context.Context) (*protocol.Outcome, error) {
 	var o protocol.Outcome
-	err := r.c.request(ctx, protocol.EndpointResult, protocol.RunRequest{ID: r.id, Run: r.run}, &o)
+	err := r.c.request(ctx, protocol.EndpointResult, protocol.RunRequest{ID: r.id, Run: r.last}, &o)
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
+	case errors.Is(err, protocol.ErrNotFound) && r.last != r.run && r.run != "":
+		return nil, nil // the run that ended names it, and it is about to begin
 	case errors.Is(err, protocol.ErrNotFound), err != nil && protocol.AsError(err).Code == protocol.CodeBadRequest:
 		return nil, err
 	case err != nil:
 		return nil, nil //nolint:nilerr // no outcome yet: whoever is away will be back, and ctx bounds the waiting
-	case o.Status.Closed():
-		r.settle(&o)
-		return &o, nil
 	}
-	if r.run == "" {
+	if r.last = o.Run; r.run == "" {
 		r.run = o.Run
+	}
+	if o.Status.Closed() {
+		return &o, nil
 	}
 	if r.closed == nil {
 		return nil, r.listen(ctx)
@@ -142,6 +162,6 @@ func (r *Run[O]) ask(ctx context.Context) (*protocol.Outcome, error) {
 }
 
 func (r *Run[O]) settle(o *protocol.Outcome) {
-	r.outcome, r.run = o, o.Run
+	r.outcome, r.last = o, o.Run
 	r.stop()
 }

@@ -23,21 +23,65 @@ func Start[C, I, O any](ctx context.Context, c *Client, workflow func(C, I) (O, 
 // StartNamed starts a workflow by its type, such as "shop.Checkout". O is what it returns: [protocol.Payload] if that is not
 // known, json.RawMessage to leave it as JSON. in may be a [protocol.Payload] as well.
 func StartNamed[O any](ctx context.Context, c *Client, typ string, in any, opts ...StartOption) (*Run[O], error) {
-	payload, err := protocol.Encode(in)
+	s, err := c.newStart(typ, in, opts)
 	if err != nil {
 		return nil, err
 	}
+	return start[O](ctx, c, s)
+}
+
+// SignalWithStart signals the open run of a workflow, or starts one that begins with the signal if none is open: both in one, so that
+// no signal is lost between two calls. The handle is on the run that got the signal. It is how a workflow that stands for a thing (a
+// cart, a device) is fed without knowing whether it is there yet.
+func SignalWithStart[C, I, O, T any](
+	ctx context.Context, c *Client, workflow func(C, I) (O, error), in I, signal protocol.Signal[T], value T, opts ...StartOption,
+) (*Run[O], error) {
+	name, err := protocol.FuncName(workflow)
+	if err != nil {
+		return nil, err
+	}
+	return SignalWithStartNamed[O](ctx, c, name, in, signal.Name(), value, opts...)
+}
+
+// SignalWithStartNamed is [SignalWithStart] by names.
+func SignalWithStartNamed[O any](
+	ctx context.Context, c *Client, typ string, in any, signal string, value any, opts ...StartOption,
+) (*Run[O], error) {
+	s, err := c.newStart(typ, in, opts)
+	if err != nil {
+		return nil, err
+	}
+	payload, err := protocol.Encode(value)
+	if err != nil {
+		return nil, err
+	}
+	if payload, err = c.stow(ctx, s.Run, payload); err != nil {
+		return nil, err
+	}
+	s.Signal = &protocol.SignalInput{Name: signal, Input: payload}
+	return start[O](ctx, c, s)
+}
+
+// newStart is the input of a start.
+func (c *Client) newStart(typ string, in any, opts []StartOption) (protocol.StartInput, error) {
+	payload, err := protocol.Encode(in)
 	s := protocol.StartInput{Type: typ, Input: payload, Queue: c.queue, Identity: c.identity}
 	for _, o := range opts {
 		o(&s)
 	}
 	s.ID, s.RequestID = cmp.Or(s.ID, newID()), cmp.Or(s.RequestID, newID())
 	s.Run = uuid.Must(uuid.NewV7()).String()
-	if s.Queue == "" {
-		return nil, protocol.Errorf(protocol.CodeBadRequest, "the start of %s names no queue", typ).
+	if s.Queue == "" && err == nil {
+		err = protocol.Errorf(protocol.CodeBadRequest, "the start of %s names no queue", typ).
 			WithHint("pass client.Queue, or give the client a client.DefaultQueue")
 	}
-	r := &Run[O]{c: c, id: s.ID, run: s.Run}
+	return s, err
+}
+
+// start sends a start and makes the handle of the run that it leads to.
+func start[O any](ctx context.Context, c *Client, s protocol.StartInput) (*Run[O], error) {
+	r := &Run[O]{c: c, id: s.ID, run: s.Run, last: s.Run}
+	var err error
 	// Listening begins before the start is sent: the end of a short run is announced before the start's verdict is read.
 	if err := r.listen(ctx); err != nil {
 		return nil, err
@@ -51,9 +95,12 @@ func StartNamed[O any](ctx context.Context, c *Client, typ string, in any, opts 
 		r.stop()
 		return nil, err
 	}
-	if v.Run != r.run { // the same request had started a run before
+	if v.Run != r.run { // a run that was there: by its policy, or because the same request had started it before
 		r.stop()
 		return Get[O](c, s.ID, v.Run), nil
+	}
+	if v.Outcome != nil && v.Outcome.Next == "" {
+		r.settle(v.Outcome)
 	}
 	return r, nil
 }

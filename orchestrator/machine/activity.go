@@ -52,7 +52,11 @@ func (t *Turn) resume(task protocol.ActivityTask) {
 		t.event(protocol.ActivityTaskCanceled{ScheduledID: a.Event})
 		return
 	}
-	a.Attempt, a.LastFailure, a.NextAttempt = task.Attempt, task.LastFailure, time.Time{}
+	if t.run.paused != nil {
+		t.hold(a, task)
+		return
+	}
+	a.Attempt, a.LastFailure, a.NextAttempt, a.held = task.Attempt, task.LastFailure, time.Time{}, false
 	t.run.activities.put(a.Event, a)
 	t.resumed = append(t.resumed, task)
 }

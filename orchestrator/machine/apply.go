@@ -17,12 +17,16 @@ func (r *Run) apply(e protocol.Event) {
 	switch a := e.Attributes.(type) {
 	case protocol.WorkflowExecutionStarted:
 		r.Start, r.Started, r.dirty = a, e.Time, true
+		if a.FirstTaskDelay > 0 {
+			r.notBefore = e.Time.Add(time.Duration(a.FirstTaskDelay))
+		}
 	case protocol.WorkflowExecutionSignaled:
 		r.see(a.RequestID)
 	case protocol.WorkflowExecutionCancelRequested:
 		r.CancelRequested = true
 		r.see(a.RequestID)
 	default:
+		r.applyPause(e)
 		r.applyTask(e)
 		r.applyTimer(e)
 		r.applyActivity(e)
@@ -35,6 +39,10 @@ func (r *Run) apply(e protocol.Event) {
 
 func (r *Run) see(requestID string) {
 	r.dirty = true
+	r.remember(requestID)
+}
+
+func (r *Run) remember(requestID string) {
 	if requestID != "" {
 		r.requests.put(requestID, struct{}{})
 	}
@@ -43,7 +51,7 @@ func (r *Run) see(requestID string) {
 func (r *Run) applyTask(e protocol.Event) {
 	switch a := e.Attributes.(type) {
 	case protocol.WorkflowTaskScheduled:
-		r.TaskScheduled = e.ID
+		r.TaskScheduled, r.notBefore = e.ID, time.Time{}
 	case protocol.WorkflowTaskStarted:
 		r.TaskScheduled = 0
 	case protocol.WorkflowTaskCompleted:
@@ -51,7 +59,12 @@ func (r *Run) applyTask(e protocol.Event) {
 		r.taskFailed = time.Time{}
 		r.Tail = []protocol.Event{e}
 	case protocol.WorkflowTaskFailed:
-		r.Worker, r.taskFailed = "", e.Time
+		r.Worker = ""
+		if a.Cause == protocol.CauseReset {
+			r.copied, r.dirty, r.TaskFailure, r.taskFailed = true, true, nil, time.Time{}
+			return
+		}
+		r.taskFailed = e.Time
 		r.TaskFailure = &protocol.PendingTask{Attempt: 2, Cause: a.Cause, Failure: a.Failure}
 	case protocol.WorkflowTaskTimedOut:
 		r.Worker, r.taskFailed = "", e.Time
@@ -117,7 +130,7 @@ func (r *Run) endActivity(event int64) {
 
 // close notes how the run ended. Nothing that was pending matters any more.
 func (r *Run) close(e protocol.Event) {
-	r.Closed, r.dirty, r.TaskScheduled, r.TaskFailure = e.Time, false, 0, nil
+	r.Closed, r.dirty, r.TaskScheduled, r.TaskFailure, r.notBefore = e.Time, false, 0, nil, time.Time{}
 	o := protocol.Outcome{ID: r.Start.WorkflowID, Run: r.ID(), Status: r.Status}
 	switch a := e.Attributes.(type) {
 	case protocol.WorkflowExecutionCompleted:
@@ -136,10 +149,10 @@ func (r *Run) close(e protocol.Event) {
 			o.Failure.Message += ": " + a.Reason
 		}
 	case protocol.WorkflowExecutionTimedOut:
-		o.Failure = protocol.TimeoutError(protocol.TimeoutStartToClose,
-			"the workflow did not end within its run timeout of "+a.Timeout.String(), nil)
+		o.Failure = timedOut(a.Timeout)
 	}
 	r.Outcome = &o
+	r.follow(e)
 	r.activities, r.timers = table[int64, Activity]{}, table[int64, Timer]{}
 	r.activityID, r.timerID = table[string, int64]{}, table[string, int64]{}
 	r.deadlines, r.Tail = nil, nil

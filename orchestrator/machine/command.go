@@ -37,9 +37,12 @@ func (t *Turn) command(c protocol.Command, task int64) error {
 		if c.Failure == nil {
 			return fmt.Errorf("the failure is missing")
 		}
-		t.event(protocol.WorkflowExecutionFailed{Failure: c.Failure, TaskCompletedID: task})
+		next, state := t.tryAgain(c.Failure)
+		t.event(protocol.WorkflowExecutionFailed{Failure: c.Failure, RetryState: state, NewRunID: next, TaskCompletedID: task})
 	case protocol.CancelWorkflowExecution:
 		t.event(protocol.WorkflowExecutionCanceled{Details: c.Details, TaskCompletedID: task})
+	case protocol.ContinueAsNewWorkflowExecution:
+		return t.continueAsNew(c, task)
 	default:
 		return fmt.Errorf("this orchestrator does not know it")
 	}

@@ -18,6 +18,8 @@ type Ready struct {
 	Retries []Retry
 	// Resumed are attempts whose wait is over. Each is dispatched before its wake-up is released.
 	Resumed []protocol.ActivityTask
+	// Left is how many of the inputs, from the end, the step did not take: they must wait for the next one.
+	Left int
 	// Decided are the inbox sequences that the step decided without a record; see Note. Empty with a record.
 	Decided []uint64
 	// TaskRetry, when not nil, says that the workflow task failed again and when to try next; see Note.
@@ -147,10 +149,23 @@ func (t *Turn) complete(a *protocol.WorkflowTaskAnswer) error {
 	return nil
 }
 
+// tellOutcome lets the verdict of a start carry the result of a run that is over already: nobody has to ask for it.
+func (t *Turn) tellOutcome() {
+	if t.run == nil || t.run.Open() {
+		return
+	}
+	for i, v := range t.verdicts {
+		if v.Subject == t.starter {
+			t.verdicts[i].Verdict.Outcome = t.run.Outcome
+		}
+	}
+}
+
 func (t *Turn) finish(retry *TaskRetry) Ready {
 	t.admit()
 	t.answerAskers()
-	r := Ready{Verdicts: t.verdicts, Retries: t.retries, Resumed: t.resumed, TaskRetry: retry}
+	r := Ready{Verdicts: t.verdicts, Retries: t.retries, Resumed: t.resumed, TaskRetry: retry, Left: t.left}
+	t.tellOutcome()
 	if len(t.events) == 0 {
 		r.Decided = t.consumed[len(t.w.decided):]
 		return r

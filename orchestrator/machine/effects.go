@@ -37,6 +37,9 @@ type Call struct {
 func (w *Workflow) Effects(record *protocol.Record) Effects {
 	var fx Effects
 	r := w.Run
+	if r.copying() {
+		return fx
+	}
 	for _, e := range record.Events {
 		switch a := e.Attributes.(type) {
 		case protocol.ActivityTaskScheduled:
@@ -55,6 +58,9 @@ func (w *Workflow) Effects(record *protocol.Record) Effects {
 		}
 	}
 	fx.Updated = r.updated(record)
+	if finishesCopy(record) {
+		fx.Activities, fx.Row = r.pending(), w.row()
+	}
 	if r.TaskScheduled != 0 {
 		fx.Call = w.call()
 	}

@@ -36,6 +36,14 @@ type Run struct {
 	// TaskFailure is the recorded failure of a step that is being tried again; nil when all is well.
 	TaskFailure *protocol.PendingTask
 	taskFailed  time.Time
+	// notBefore is when the run may take its first step, until it does; zero: at once.
+	notBefore time.Time
+	// paused says since when and why the run takes no step; nil when it does.
+	paused *protocol.Pause
+	// copied says of a run that was reset that it is whole.
+	copied bool
+	// next is the first event of the run that follows this one, when one does.
+	next *protocol.WorkflowExecutionStarted
 	// dirty says that something happened which the run's code has not seen.
 	dirty bool
 
@@ -63,6 +71,7 @@ type Activity struct {
 	Attempt     int
 	LastFailure *protocol.Failure
 	NextAttempt time.Time
+	held        bool // its time came while the run was paused
 }
 
 // Deadline is the activity's schedule-to-close deadline, or the zero time.
@@ -102,12 +111,16 @@ func (r *Run) fork() *Run {
 	return &d
 }
 
-// runDeadline is when the run times out, or the zero time.
-func (r *Run) runDeadline() time.Time {
-	if r.Start.RunTimeout == 0 {
-		return time.Time{}
+// deadline is when the run times out, or the zero time, and the timeout that says so: its own or its chain's, whichever is first.
+// The time that the first step must wait does not count.
+func (r *Run) deadline() (at time.Time, limit protocol.Duration) {
+	if limit = r.Start.RunTimeout; limit > 0 {
+		at = r.Started.Add(time.Duration(r.Start.FirstTaskDelay + limit))
 	}
-	return r.Started.Add(time.Duration(r.Start.RunTimeout))
+	if d := r.Start.ExecutionDeadline; !d.IsZero() && (at.IsZero() || d.Before(at)) {
+		return d, r.Start.ExecutionTimeout
+	}
+	return at, limit
 }
 
 // taskTimeout is how long a worker may take over a step.

@@ -55,14 +55,14 @@ func (s *story) say(format string, args ...any) { //nolint:goprintffuncname // i
 
 // happen plays one thing. Inputs wait in the inbox until a step takes them:
 //
-//	start [REQUEST [TIMEOUT]]  signal [REQUEST]  cancel  terminate [RUN]  ready WORKER
-//	update ID [RUN]
+//	start [REQUEST [TIMEOUT]] [OPTION=VALUE...]  signal [REQUEST]  cancel  terminate [RUN]  ready WORKER
+//	pause  unpause  reset EVENT REQUEST  update ID [RUN]
 //	complete EVENT [ATTEMPT]   fail EVENT ATTEMPT [TYPE]   canceled EVENT
 //	after DURATION        time passes; retries and wake-ups that become due arrive
 //	step                  a step begins with what waits, and ends at once if no worker is needed
 //	join                  what arrived meanwhile is taken into the step
 //	answer COMMAND...     a worker answers: do ID, do3 ID (three attempts), soon ID (within 30 s), stop ID, timer ID,
-//	                      untimer ID, end, giveup, fail, accept ID, done ID,
+//	                      untimer ID, end, giveup, fail, next (continue as new), accept ID, done ID,
 //	                      broken ID (an update's handler fails), reject ID (without an event), refuse ID (with one)
 //	panic  silent  nobody a worker fails, falls silent, or is not there
 //	dies                  the node will die before it can act on the next record; another one begins
@@ -148,8 +148,7 @@ func (s *story) arrives(f []string) bool {
 	}
 	switch f[0] {
 	case "start":
-		timeout, _ := time.ParseDuration(arg(2))
-		s.w.start(arg(1), timeout)
+		s.start(f[1:])
 	case "signal":
 		s.w.arrive(protocol.SignalInput{Name: "go", RequestID: arg(1)}, arg(1))
 	case "update":
@@ -158,6 +157,12 @@ func (s *story) arrives(f []string) bool {
 		s.w.arrive(protocol.CancelInput{Reason: "no time"}, "")
 	case "terminate":
 		s.w.arrive(protocol.TerminateInput{Run: arg(1), Reason: "hopeless"}, "")
+	case "pause", "unpause":
+		s.w.arrive(protocol.PauseInput{Resume: f[0] == "unpause", RequestID: arg(1)}, arg(1))
+	case "reset":
+		s.w.arrive(Reset{ResetInput: protocol.ResetInput{
+			Event: number(1), RequestID: arg(2), NewRun: "reset-" + arg(2), Reason: "a mistake",
+		}, Events: s.w.events()}, arg(2))
 	case "ready":
 		s.w.arrive(protocol.WorkerReady{Run: run, Worker: f[1]}, "")
 	case "complete":
@@ -179,6 +184,52 @@ func (s *story) arrives(f []string) bool {
 		return false
 	}
 	return true
+}
+
+// start reads a start: REQUEST, TIMEOUT and options, all of which may be left out.
+func (s *story) start(words []string) {
+	var request string
+	var timeout time.Duration
+	var options []func(*protocol.StartInput)
+	for i, word := range words {
+		name, value, ok := strings.Cut(word, "=")
+		switch {
+		case ok:
+			options = append(options, func(in *protocol.StartInput) { s.option(in, name, value) })
+		case i == 0:
+			request = word
+		default:
+			timeout = s.duration(word)
+		}
+	}
+	s.w.start(request, timeout, options...)
+}
+
+func (s *story) option(in *protocol.StartInput, name, value string) {
+	switch name {
+	case "reuse":
+		in.Reuse = protocol.ReusePolicy(value)
+	case "conflict":
+		in.Conflict = protocol.ConflictPolicy(value)
+	case "delay":
+		in.Delay = protocol.Duration(s.duration(value))
+	case "execution":
+		in.ExecutionTimeout = protocol.Duration(s.duration(value))
+	case "attempts":
+		n, err := strconv.Atoi(value)
+		s.check(err)
+		in.RetryPolicy = &protocol.RetryPolicy{MaximumAttempts: n}
+	case "signal":
+		in.Signal = &protocol.SignalInput{Name: value}
+	default:
+		s.t.Fatalf("a start has no option %q", name)
+	}
+}
+
+func (s *story) duration(text string) time.Duration {
+	d, err := time.ParseDuration(text)
+	s.check(err)
+	return d
 }
 
 func (s *story) check(err error) {
@@ -219,7 +270,17 @@ func (s *story) decided(r Ready) {
 			s.say("%s: refused, %s: %s", v.Subject, v.Verdict.Error.Code, v.Verdict.Error.Message)
 			continue
 		}
-		s.say("%s: accepted by %s%s", v.Subject, v.Verdict.Run, updateText(v.Verdict.Update))
+		how := "accepted by"
+		if v.Verdict.Existing {
+			how = "there is already"
+		}
+		s.say("%s: %s %s%s", v.Subject, how, v.Verdict.Run, updateText(v.Verdict.Update))
+		if o := v.Verdict.Outcome; o != nil {
+			s.say("  which has %s", strings.ToLower(string(o.Status)))
+		}
+	}
+	if r.Left > 0 {
+		s.say("%d inputs must wait for the next step", r.Left)
 	}
 	for _, retry := range r.Retries {
 		s.say("attempt %d of event %d waits until %s", retry.Task.Attempt, retry.Task.ScheduledID, clock(retry.At))
@@ -276,6 +337,9 @@ func (s *story) effects() {
 	}
 	if fx.Closed != nil {
 		s.say("announces that %s has %s", fx.Closed.Run, strings.ToLower(string(fx.Closed.Status)))
+	}
+	if next, ok := s.w.w.Successor(); ok {
+		s.say("is followed by %s", next.Body.(succession).start.RunID)
 	}
 }
 
@@ -389,6 +453,9 @@ func commands(words []string) []protocol.Command {
 			continue
 		case "fail":
 			add(protocol.FailWorkflowExecution{Failure: &protocol.Failure{Message: "no"}})
+			continue
+		case "next":
+			add(protocol.ContinueAsNewWorkflowExecution{CarriedSignals: protocol.Payload{Data: []byte(`[{"signal_name":"go"}]`)}})
 			continue
 		}
 		i++

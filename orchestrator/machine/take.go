@@ -6,14 +6,26 @@ import (
 	"github.com/millrace-dev/millrace/protocol"
 )
 
-// take drafts one input.
-func (t *Turn) take(in protocol.Input) {
-	if in.Seq != 0 && !t.w.Consumed(in.Seq) {
-		t.consumed = append(slices.Clip(t.consumed), in.Seq)
+// take drafts inputs in order, up to one that must wait for a step of its own.
+func (t *Turn) take(inputs []protocol.Input) {
+	for i, in := range inputs {
+		if !t.takeOne(in) {
+			t.left = len(inputs) - i
+			return
+		}
+		if in.Seq != 0 && !t.w.Consumed(in.Seq) {
+			t.consumed = append(slices.Clip(t.consumed), in.Seq)
+		}
 	}
+}
+
+// takeOne drafts one input, or reports false if it must wait.
+func (t *Turn) takeOne(in protocol.Input) bool {
 	switch b := in.Body.(type) {
 	case protocol.StartInput:
-		t.takeStart(in, b)
+		return t.takeStart(in, b)
+	case succession:
+		t.takeSuccession(b)
 	case protocol.SignalInput:
 		t.takeSignal(in, b)
 	case protocol.CancelInput:
@@ -22,6 +34,10 @@ func (t *Turn) take(in protocol.Input) {
 		t.takeTerminate(in, b)
 	case protocol.UpdateInput:
 		t.takeUpdate(in, b)
+	case protocol.PauseInput:
+		t.takePause(in, b)
+	case Reset:
+		return t.takeReset(in, b)
 	case protocol.ActivityResult:
 		t.takeResult(b)
 	case protocol.WorkerReady:
@@ -29,6 +45,7 @@ func (t *Turn) take(in protocol.Input) {
 	case protocol.TimerInput:
 		t.takeTimer(b)
 	}
+	return true
 }
 
 func (t *Turn) reply(in protocol.Input, v protocol.Verdict) {
@@ -79,8 +96,12 @@ func (t *Turn) takeSignal(in protocol.Input, b protocol.SignalInput) {
 		t.refuse(in, protocol.Errorf(protocol.CodeBadRequest, "a signal needs a name").WithHint(`"signal": "approve"`))
 		return
 	}
-	t.event(protocol.WorkflowExecutionSignaled{Name: b.Name, Input: b.Input, RequestID: b.RequestID, Identity: b.Identity})
+	t.signal(b)
 	t.accept(in)
+}
+
+func (t *Turn) signal(b protocol.SignalInput) {
+	t.event(protocol.WorkflowExecutionSignaled{Name: b.Name, Input: b.Input, RequestID: b.RequestID, Identity: b.Identity})
 }
 
 func (t *Turn) takeCancel(in protocol.Input, b protocol.CancelInput) {

@@ -16,11 +16,14 @@ type Turn struct {
 
 	events   []protocol.Event
 	consumed []uint64
+	left     int // how many of the inputs that were offered last must wait for the next step
 	verdicts []Reply
+	starter  string // who asked for the run that the step began
 	retries  []Retry
 	resumed  []protocol.ActivityTask
 	wanted   bool   // something happened that makes a workflow task worth a try now
 	ready    string // the worker that said it is ready
+	copied   bool   // the turn finished a copy
 	woken    bool   // a wake-up came: if a task waits for a worker, the call for one may have been lost
 
 	scheduled, started int64 // the events of the workflow task on offer
@@ -57,9 +60,7 @@ func (w *Workflow) Begin(inputs []protocol.Input, nonce string, now time.Time) *
 	if w.Run != nil {
 		t.run = w.Run.fork()
 	}
-	for _, in := range inputs {
-		t.take(in)
-	}
+	t.take(inputs)
 	t.passDeadlines()
 	return t
 }
@@ -69,9 +70,7 @@ func (w *Workflow) Begin(inputs []protocol.Input, nonce string, now time.Time) *
 // new nonce, because the worker's cache has seen a step that never happened.
 func (t *Turn) Add(inputs []protocol.Input, nonce string) bool {
 	before := len(t.events) + len(t.fresh)
-	for _, in := range inputs {
-		t.take(in)
-	}
+	t.take(inputs)
 	if len(t.events)+len(t.fresh) == before {
 		return false
 	}
@@ -84,7 +83,7 @@ func (t *Turn) Closed() bool { return t.run != nil && !t.run.Open() }
 
 // passDeadlines drafts what is due: timers, schedule-to-close deadlines, the run timeout.
 func (t *Turn) passDeadlines() {
-	if t.w.Run == nil || !t.run.Open() || t.run.ID() != t.w.Run.ID() {
+	if t.w.Run == nil || !t.run.Open() || t.run.ID() != t.w.Run.ID() || t.run.copying() {
 		return
 	}
 	for _, d := range t.w.Run.deadlines.due(t.now) {
@@ -96,8 +95,11 @@ func (t *Turn) passDeadlines() {
 			t.event(protocol.ActivityTaskTimedOut{ScheduledID: a.Event, Failure: f, RetryState: protocol.RetryTimeout})
 		}
 	}
-	if d := t.run.runDeadline(); !d.IsZero() && !d.After(t.now) {
-		t.event(protocol.WorkflowExecutionTimedOut{Timeout: t.run.Start.RunTimeout})
+	if d, limit := t.run.deadline(); !d.IsZero() && !d.After(t.now) {
+		t.timeOut(limit)
+	}
+	if at := t.run.notBefore; !at.IsZero() && !at.After(t.now) {
+		t.wanted = true
 	}
 	if due := t.w.TaskDue(); !due.IsZero() && !due.After(t.now) {
 		t.wanted, t.woken = true, true
@@ -123,7 +125,24 @@ func (t *Turn) next(a protocol.EventAttributes) protocol.Event {
 }
 
 // Wants reports whether a worker should be asked to take the step.
-func (t *Turn) Wants() bool { return t.run.Open() && (t.run.wants() || len(t.fresh) > 0) && t.wanted }
+func (t *Turn) Wants() bool {
+	r := t.run
+	return r.Open() && (r.wants() || len(t.fresh) > 0) && t.wanted && !t.copied && r.paused == nil && !r.copying() && !t.now.Before(r.notBefore)
+}
+
+// timeOut drafts the end of a run that took too long. The execution timeout is not tried again: it is over for every attempt.
+func (t *Turn) timeOut(limit protocol.Duration) {
+	e := protocol.WorkflowExecutionTimedOut{Timeout: limit, RetryState: protocol.RetryTimeout}
+	if d := t.run.Start.ExecutionDeadline; d.IsZero() || d.After(t.now) {
+		e.NewRunID, e.RetryState = t.tryAgain(timedOut(limit))
+	}
+	t.event(e)
+}
+
+// timedOut is how the end of a run that took too long looks to whoever waits for it.
+func timedOut(limit protocol.Duration) *protocol.Failure {
+	return protocol.TimeoutError(protocol.TimeoutStartToClose, "the workflow did not end within its timeout of "+limit.String(), nil)
+}
 
 // Worker is who should be asked first: a worker that just said it is ready, else the one whose cache holds the run.
 // Empty means anyone.

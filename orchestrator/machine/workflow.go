@@ -71,11 +71,15 @@ func (w *Workflow) Again(in protocol.Input) (Reply, bool) {
 	known := false
 	switch b := in.Body.(type) {
 	case protocol.StartInput:
-		known = b.RequestID != "" && b.RequestID == w.Run.Start.RequestID
+		known = b.RequestID != "" && (b.RequestID == w.Run.Start.RequestID || w.Run.requests.has(b.RequestID))
 	case protocol.SignalInput:
 		known = w.Run.requests.has(b.RequestID)
 	case protocol.CancelInput:
 		known = w.Run.requests.has(b.RequestID)
+	case protocol.PauseInput:
+		known = w.Run.requests.has(b.RequestID)
+	case protocol.ResetInput:
+		known = w.Run.isReset(b.RequestID) && w.Run.copied
 	case protocol.TerminateInput:
 		known = w.Run.Status == protocol.StatusTerminated
 	}
@@ -130,13 +134,14 @@ func (w *Workflow) Forgot(in protocol.Input) bool {
 
 // Wakeup is when the run must look at itself again even if nothing arrives, or the zero time.
 func (w *Workflow) Wakeup() time.Time {
-	if !w.Run.Open() {
+	if !w.Run.Open() || w.Run.copying() {
 		return time.Time{}
 	}
 	at := w.Run.deadlines.next(func(event int64) bool {
 		return w.Run.timers.has(event) || w.Run.activities.has(event)
 	})
-	for _, t := range []time.Time{w.Run.runDeadline(), w.TaskDue()} {
+	limit, _ := w.Run.deadline()
+	for _, t := range []time.Time{limit, w.Run.notBefore, w.TaskDue()} {
 		if !t.IsZero() && (at.IsZero() || t.Before(at)) {
 			at = t
 		}
@@ -147,7 +152,7 @@ func (w *Workflow) Wakeup() time.Time {
 // TaskDue is when a failed workflow task is tried again, or the zero time.
 func (w *Workflow) TaskDue() time.Time {
 	switch {
-	case !w.Run.Open() || !w.Run.wants():
+	case !w.Run.Open() || !w.Run.wants() || w.Run.paused != nil:
 		return time.Time{}
 	case !w.taskDue.IsZero():
 		return w.taskDue

@@ -55,12 +55,16 @@ func (w *world) arrive(body protocol.InputBody, request string) protocol.Input {
 	return in
 }
 
-func (w *world) start(request string, timeout time.Duration) {
+func (w *world) start(request string, timeout time.Duration, more ...func(*protocol.StartInput)) {
 	run := fmt.Sprintf("run-%d", len(w.started)+1)
 	w.started[run] = len(w.started) + 1
-	w.arrive(protocol.StartInput{
+	in := protocol.StartInput{
 		Type: "shop.Order", Queue: "orders", Run: run, RequestID: request, RunTimeout: protocol.Duration(timeout),
-	}, request)
+	}
+	for _, f := range more {
+		f(&in)
+	}
+	w.arrive(in, request)
 }
 
 // pass lets time pass, and delivers what becomes due: the retries that wait, and the wake-up.
@@ -88,6 +92,9 @@ func (w *world) nonce() string {
 // take is the next batch, as an actor takes it: a start begins a step of its own. The first that comes to a workflow which was read from
 // history finds its last record's effects performed; what a recorded step has consumed has its retry armed again.
 func (w *world) take(first bool) []protocol.Input {
+	if next, ok := w.w.Successor(); ok && first {
+		return []protocol.Input{next}
+	}
 	n := 0
 	for n < len(w.waiting) && !(Splits(w.waiting[n]) && (n > 0 || !first)) {
 		n++
@@ -145,8 +152,20 @@ func (w *world) commit(r Ready) error {
 	if r.Record != nil {
 		w.perform(w.last.Activities, nil)
 	}
-	w.armed, w.turn, w.held = w.w.Wakeup(), nil, nil
+	w.turn = nil
+	w.putBack(r.Left)
+	if _, follows := w.w.Successor(); follows {
+		return nil // what led here is released when the next run has begun
+	}
+	w.armed, w.held = w.w.Wakeup(), nil
 	return nil
+}
+
+// putBack returns the last n inputs that a step took to the front of those that wait.
+func (w *world) putBack(n int) {
+	kept := len(w.held) - n
+	w.waiting = slices.Concat(w.held[kept:], w.waiting)
+	w.held = w.held[:kept]
 }
 
 // perform is what follows from a step: tasks go out, and attempts wait. An activity has one place to wait: the last to come takes it.
@@ -206,6 +225,18 @@ func (w *world) check(draft map[string]any) error {
 	return nil
 }
 
+// events are those of the latest run.
+func (w *world) events() []protocol.Event {
+	var events []protocol.Event
+	for _, e := range w.records {
+		var record protocol.Record
+		if err := json.Unmarshal(e.Data, &record); err == nil && w.w.Run != nil && record.Run == w.w.Run.ID() {
+			events = append(events, record.Events...)
+		}
+	}
+	return events
+}
+
 // fold reads the latest run from the records, as a node does that never saw it.
 func (w *world) fold() (*Workflow, Effects, error) {
 	fresh := New(workflowID)
@@ -259,7 +290,7 @@ func snapshot(r *Run) map[string]any {
 		"row": text(r.Row()), "outcome": text(r.Outcome), "last": r.LastEvent, "time": r.LastTime.String(),
 		"cancel": r.CancelRequested, "worker": r.Worker, "waits": r.TaskScheduled, "dirty": r.dirty, "admitted": r.admitted,
 		"failure": text(r.TaskFailure), "tail": text(r.Tail), "activities": text(activities), "timers": text(timers),
-		"requests": requests, "updates": text(updates), "open": openUpdates,
+		"paused": text(r.paused), "copied": r.copied, "requests": requests, "updates": text(updates), "open": openUpdates, "not before": r.notBefore.String(), "next": text(r.next),
 	}
 }
 

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
@@ -13,12 +14,15 @@ func (r *Run) apply(e protocol.Event) {
 	case protocol.WorkflowExecutionStarted:
 		r.begin(e.Time, a)
 	case protocol.WorkflowExecutionSignaled:
-		r.mailbox(a.Name).push(a.Input)
+		r.deliver(a.Name, a.Input)
 	case protocol.WorkflowExecutionUpdateAdmitted:
 		r.admitted[a.Request.UpdateID] = true
 	case protocol.WorkflowExecutionCancelRequested:
 		r.cancelRequested = true
 		r.env.AfterInputs(r.requestCancel)
+	case protocol.WorkflowTaskFailed:
+		r.seed = a.NewRunID // of a reset
+	case protocol.WorkflowExecutionPaused, protocol.WorkflowExecutionUnpaused:
 	case protocol.ActivityTaskStarted:
 		if op := r.activities[a.ScheduledID]; op != nil {
 			op.started = a
@@ -47,9 +51,12 @@ func (r *Run) apply(e protocol.Event) {
 // begin starts the root coroutine.
 func (r *Run) begin(at time.Time, a protocol.WorkflowExecutionStarted) {
 	r.info = Info{
-		Workflow: a.WorkflowID, Run: a.RunID, Type: a.WorkflowType, Queue: a.Queue, Attempt: 1,
-		StartTime: at, RunTimeout: time.Duration(a.RunTimeout), Headers: a.Headers, Memo: a.Memo,
+		Workflow: a.WorkflowID, Run: a.RunID, Type: a.WorkflowType, Queue: a.Queue, Attempt: max(a.Attempt, 1),
+		FirstRun: cmp.Or(a.FirstRunID, a.RunID), Previous: a.PreviousRunID, LastFailure: a.LastFailure,
+		StartTime: at, RunTimeout: time.Duration(a.RunTimeout), Deadline: a.ExecutionDeadline, Headers: a.Headers, Memo: a.Memo,
 	}
+	r.seed = cmp.Or(a.OriginalRunID, a.RunID)
+	r.takeCarried(a.CarriedSignals)
 	r.spawn(func() {
 		result, err := r.program(&r.env, a.Input)
 		r.finish(result, err)
@@ -58,7 +65,10 @@ func (r *Run) begin(at time.Time, a protocol.WorkflowExecutionStarted) {
 
 // finish closes the run with what the program returned.
 func (r *Run) finish(result protocol.Payload, err error) {
+	next, again := errors.AsType[*ContinueAsNew](err)
 	switch {
+	case again:
+		r.continueAsNew(next.Command)
 	case err == nil:
 		r.emit(protocol.CompleteWorkflowExecution{Result: result}, nil)
 	case r.cancelRequested && errors.Is(err, protocol.ErrCanceled):
@@ -67,6 +77,25 @@ func (r *Run) finish(result protocol.Payload, err error) {
 		r.emit(protocol.FailWorkflowExecution{Failure: protocol.NewFailure(err)}, nil)
 	}
 	r.closed = true
+}
+
+// ContinueAsNew is the error with which a program asks for another run in the place of its own.
+type ContinueAsNew struct {
+	Command protocol.ContinueAsNewWorkflowExecution
+}
+
+// Error says what is asked for.
+func (c *ContinueAsNew) Error() string { return "continue as new " + c.Command.WorkflowType }
+
+// continueAsNew closes the run for another one, which gets the signals that this one did not receive.
+func (r *Run) continueAsNew(c protocol.ContinueAsNewWorkflowExecution) {
+	signals, err := r.unread()
+	if err != nil {
+		r.failf("the signals that were not received cannot be handed on: %v", err)
+		return
+	}
+	c.CarriedSignals = signals
+	r.emit(c, nil)
 }
 
 // requestCancel tells the code that it should stop.

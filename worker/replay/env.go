@@ -14,12 +14,17 @@ type Info struct {
 	Type string
 	// Queue is the task queue whose workers run the workflow.
 	Queue string
-	// Attempt counts from 1. Workflows are not retried yet, so it is always 1.
+	// FirstRun is the first run of the chain that this one belongs to; Previous is the run before this one, empty in the first.
+	FirstRun, Previous string
+	// Attempt counts the tries of the workflow's retry policy from 1.
 	Attempt int
+	// LastFailure is how the run before this one failed; nil unless this is a further attempt.
+	LastFailure *protocol.Failure
 	// StartTime is when the run was started.
 	StartTime time.Time
-	// RunTimeout is how long the run may take; zero means for ever.
+	// RunTimeout is how long the run may take; zero means for ever. Deadline is when the chain of runs ends; zero means never.
 	RunTimeout time.Duration
+	Deadline   time.Time
 	// Headers and Memo are what the starter attached. They must not be changed.
 	Headers map[string]string
 	Memo    map[string]protocol.Payload
@@ -29,6 +34,10 @@ type Info struct {
 
 // Env is what a coroutine sees of its run. It must be used only by the coroutines of the run, and by what they call.
 type Env struct{ run *Run }
+
+// Seed is what everything that must differ between runs, and be the same when a run is replayed, is derived from: the run ID, or in
+// the part of a reset run that repeats another one, that one's.
+func (e *Env) Seed() string { return e.run.seed }
 
 // Info describes the run.
 func (e *Env) Info() Info {
@@ -62,40 +71,3 @@ func (e *Env) OnCancel(f func()) {
 // AfterInputs calls f when every input of the step is applied and before any code runs. Whatever cancels operations because
 // of an input must do it there: one that ends in this very step, by a later input, must not be cancelled any more.
 func (e *Env) AfterInputs(f func()) { e.run.afterInputs = append(e.run.afterInputs, f) }
-
-// Mailbox is a queue of signals in the order of their arrival.
-type Mailbox struct {
-	Waitlist
-
-	run    *Run
-	values []protocol.Payload
-	head   int
-}
-
-// Empty reports whether no signal waits.
-func (m *Mailbox) Empty() bool { return m.head == len(m.values) }
-
-// Pop takes the oldest signal out of a mailbox that is not empty.
-func (m *Mailbox) Pop() protocol.Payload {
-	m.run.mayChange("receive a signal")
-	v := m.values[m.head]
-	m.values[m.head] = protocol.Payload{}
-	if m.head++; m.head == len(m.values) {
-		m.values, m.head = m.values[:0], 0
-	}
-	return v
-}
-
-func (m *Mailbox) push(v protocol.Payload) {
-	m.values = append(m.values, v)
-	m.WakeOne()
-}
-
-func (r *Run) mailbox(name string) *Mailbox {
-	m := r.mailboxes[name]
-	if m == nil {
-		m = &Mailbox{run: r}
-		r.mailboxes[name] = m
-	}
-	return m
-}

@@ -1,6 +1,10 @@
 package replay
 
-import "github.com/millrace-dev/millrace/protocol"
+import (
+	"cmp"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
 
 const completedType = protocol.EventType("WorkflowTaskCompleted")
 
@@ -52,7 +56,8 @@ func isCommandEvent(e protocol.Event) bool {
 	case protocol.ActivityTaskScheduled, protocol.ActivityTaskCancelRequested,
 		protocol.TimerStarted, protocol.TimerCanceled,
 		protocol.WorkflowExecutionUpdateAccepted, protocol.WorkflowExecutionUpdateCompleted, protocol.WorkflowExecutionUpdateRejected,
-		protocol.WorkflowExecutionCompleted, protocol.WorkflowExecutionFailed, protocol.WorkflowExecutionCanceled:
+		protocol.WorkflowExecutionCompleted, protocol.WorkflowExecutionFailed, protocol.WorkflowExecutionCanceled,
+		protocol.WorkflowExecutionContinuedAsNew:
 		return true
 	}
 	return false
@@ -94,6 +99,9 @@ func (r *Run) matches(e protocol.Event, c *command) bool {
 	case protocol.WorkflowExecutionCanceled:
 		_, ok := c.attributes.(protocol.CancelWorkflowExecution)
 		return ok
+	case protocol.WorkflowExecutionContinuedAsNew:
+		b, ok := c.attributes.(protocol.ContinueAsNewWorkflowExecution)
+		return ok && a.WorkflowType == cmp.Or(b.WorkflowType, r.info.Type) && a.Queue == r.queue(b.Queue) && a.Input.Equal(b.Input)
 	}
 	return false
 }

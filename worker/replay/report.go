@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"runtime"
@@ -81,6 +82,8 @@ func (r *Run) showEvent(attributes protocol.EventAttributes) string {
 		return "fail: " + showFailure(a.Failure)
 	case protocol.WorkflowExecutionCanceled:
 		return "canceled"
+	case protocol.WorkflowExecutionContinuedAsNew:
+		return showNext(a.WorkflowType, a.Queue, a.Input)
 	}
 	return string(attributes.EventType())
 }
@@ -108,6 +111,8 @@ func (r *Run) showCommand(c *command) string {
 		s = "fail: " + showFailure(a.Failure)
 	case protocol.CancelWorkflowExecution:
 		s = "canceled"
+	case protocol.ContinueAsNewWorkflowExecution:
+		s = showNext(cmp.Or(a.WorkflowType, r.info.Type), r.queue(a.Queue), a.Input)
 	}
 	if at := c.where(); at != "" {
 		s += "  at " + at
@@ -117,6 +122,10 @@ func (r *Run) showCommand(c *command) string {
 
 func showActivity(id, typ, queue string, input protocol.Payload) string {
 	return fmt.Sprintf("activity %s %s(%s) on %s", id, typ, showPayload(input), queue)
+}
+
+func showNext(typ, queue string, input protocol.Payload) string {
+	return fmt.Sprintf("continue as new %s(%s) on %s", typ, showPayload(input), queue)
 }
 
 func showTimer(id string, d protocol.Duration) string { return fmt.Sprintf("timer %s of %s", id, d) }

@@ -29,6 +29,7 @@ type Run struct {
 	program Program
 	env     Env
 	info    Info
+	seed    string
 
 	last      int64            // ID of the last event seen
 	scheduled int64            // ID of the last WorkflowTaskScheduled
@@ -46,6 +47,7 @@ type Run struct {
 	admitted        map[string]bool // updates that wait in history, by ID
 	openUpdates     int             // accepted, and their handlers have not returned
 	readOnly        bool            // a validator runs
+	arrivals        int             // of signals
 	cancelRequested bool
 	onCancel        []func()
 	afterInputs     []func()
@@ -139,6 +141,9 @@ func (r *Run) feed(events []protocol.Event, updates []protocol.UpdateCall) []pro
 	case protocol.WorkflowTaskCompleted:
 		return r.compare(e, rest)
 	case protocol.WorkflowTaskFailed, protocol.WorkflowTaskTimedOut:
+		if f, ok := e.Attributes.(protocol.WorkflowTaskFailed); ok && f.Cause == protocol.CauseReset {
+			r.inputs = append(r.inputs, e)
+		}
 		if r.turn.open {
 			r.failf("the step of event %d was not recorded (event %d is %s), so the run must be replayed",
 				r.turn.started, e.ID, e.Type())
@@ -178,7 +183,7 @@ func (r *Run) take(started protocol.Event, replaying bool, updates []delivery) {
 	r.applied()
 	r.drain()
 	for _, d := range updates {
-		r.deliver(d)
+		r.deliverUpdate(d)
 	}
 	if r.drain(); r.closed {
 		r.unwind()

@@ -64,9 +64,9 @@ func newUpdates(calls []protocol.UpdateCall) []delivery {
 	return deliveries
 }
 
-// deliver gives the code an update, in a coroutine: whatever the handlers of the updates before it did without waiting is done when
+// deliverUpdate gives the code an update, in a coroutine: whatever the handlers of the updates before it did without waiting is done when
 // its validator looks.
-func (r *Run) deliver(d delivery) {
+func (r *Run) deliverUpdate(d delivery) {
 	r.spawn(func() {
 		h, known := r.handlers[d.call.Name]
 		if f := r.refusal(d, h, known); f != nil {

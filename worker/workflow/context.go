@@ -24,6 +24,7 @@ type run struct {
 	env    *replay.Env
 	logger *slog.Logger
 	rand   *rand.Rand
+	seed   string // of rand
 }
 
 // Err is nil until the context is cancelled, and an error that matches [ErrCanceled] from then on.

@@ -12,6 +12,7 @@
 package replaytest
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -188,6 +189,11 @@ func (w *World) record(c protocol.Command, task int64) {
 		w.add(protocol.WorkflowExecutionFailed{Failure: c.Failure, TaskCompletedID: task})
 	case protocol.CancelWorkflowExecution:
 		w.add(protocol.WorkflowExecutionCanceled{Details: c.Details, TaskCompletedID: task})
+	case protocol.ContinueAsNewWorkflowExecution:
+		w.add(protocol.WorkflowExecutionContinuedAsNew{
+			NewRunID: RunID + "2", WorkflowType: cmp.Or(c.WorkflowType, Type), Queue: cmp.Or(c.Queue, Queue), Input: c.Input,
+			CarriedSignals: c.CarriedSignals, TaskCompletedID: task,
+		})
 	default:
 		panic(fmt.Sprintf("replaytest: no event for %T", c))
 	}
