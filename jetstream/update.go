@@ -8,14 +8,14 @@ import (
 
 // Updated announces how far an update has come to whoever listens right now.
 func (s *Store) Updated(v protocol.Verdict) error {
-	return s.core(s.ns.Updated(v.Run, v.Update.ID), v)
+	return s.core(s.ns.Updated(v.ID, v.Update.ID), v)
 }
 
 // WatchUpdated delivers the announcements of an update, until stop is called. They are not stored: whoever must not miss one asks
 // as well. Only the newest is kept for a reader that is slow.
-func (s *Store) WatchUpdated(run, update string) (verdicts <-chan protocol.Verdict, stop func(), err error) {
+func (s *Store) WatchUpdated(workflow, update string) (verdicts <-chan protocol.Verdict, stop func(), err error) {
 	ch := make(chan protocol.Verdict, 1)
-	sub, err := s.nc.Subscribe(s.ns.Updated(run, update), func(m *nats.Msg) {
+	sub, err := s.nc.Subscribe(s.ns.Updated(workflow, update), func(m *nats.Msg) {
 		var v protocol.Verdict
 		if !decode(m.Data, &v) {
 			return

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/millrace-dev/millrace/orchestrator/machine"
 	"github.com/millrace-dev/millrace/protocol"
 )
 
@@ -22,15 +23,14 @@ func (c control) update(ctx context.Context, r protocol.UpdateRequest) (protocol
 
 // updateResult reads from history what became of an update.
 func (c control) updateResult(ctx context.Context, r protocol.UpdateResultRequest) (protocol.Verdict, error) {
-	v, err := c.read(ctx, r.ID, r.Run)
-	if err != nil {
-		return protocol.Verdict{}, err
-	}
-	verdict, ok := v.workflow.Run.UpdateVerdict(r.UpdateID)
+	var verdict protocol.Verdict
+	var known bool
+	err := c.look(ctx, r.ID, r.Run, func(w *machine.Workflow) { verdict, known = w.Run.UpdateVerdict(r.UpdateID) })
 	switch {
-	case !ok:
-		return protocol.Verdict{}, protocol.Errorf(protocol.CodeNotFound, "run %s of workflow %q knows no update %q",
-			v.workflow.Run.ID(), r.ID, r.UpdateID).WithHint("an update that was rejected leaves no trace; ask for it again")
+	case err != nil:
+		return protocol.Verdict{}, err
+	case !known:
+		return protocol.Verdict{}, protocol.Errorf(protocol.CodeNotFound, "the run of workflow %q knows no update %q", r.ID, r.UpdateID).WithHint("an update that was rejected leaves no trace; ask for it again")
 	case verdict.Error != nil:
 		return protocol.Verdict{}, verdict.Error
 	}

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"time"
 
@@ -68,6 +69,8 @@ type UpdateHandle[O any] struct {
 	mu      sync.Mutex
 	run     string
 	outcome protocol.UpdateOutcome
+	news    <-chan protocol.Verdict
+	unwatch func()
 }
 
 // GetUpdate returns a handle on an update that was accepted before, by its workflow ID, run ID and update ID; an empty run ID means
@@ -119,6 +122,11 @@ func ask[O any](ctx context.Context, c *Client, id, name string, in any, opts []
 		return nil, err
 	}
 	call := protocol.UpdateCall{UpdateID: to.requestID, Name: name, Input: payload, Identity: c.identity}
+	h := &UpdateHandle[O]{c: c, workflow: id, run: to.run, update: call.UpdateID}
+	// Listening begins before the update is sent: what follows its verdict may be announced before the verdict is read.
+	if err := h.listen(ctx); err != nil {
+		return nil, err
+	}
 	for {
 		// The message has an ID of its own: an update's holds within its run only.
 		v, err := c.ask(ctx, id, protocol.UpdateInput{Run: to.run, UpdateCall: call}, newID())
@@ -126,13 +134,37 @@ func ask[O any](ctx context.Context, c *Client, id, name string, in any, opts []
 			continue
 		}
 		if err != nil {
+			h.unwatch()
 			return nil, err
 		}
-		h := &UpdateHandle[O]{c: c, workflow: id, run: v.Run, update: call.UpdateID}
-		if v.Update != nil {
-			h.outcome = *v.Update
-		}
+		h.note(v)
 		return h, nil
+	}
+}
+
+// listen subscribes to the announcements of the update.
+func (h *UpdateHandle[O]) listen(ctx context.Context) error {
+	s, err := h.c.open(ctx)
+	if err != nil {
+		return err
+	}
+	news, stop, err := s.WatchUpdated(h.workflow, h.update)
+	if err != nil {
+		return err
+	}
+	h.news, h.unwatch = news, sync.OnceFunc(stop)
+	// A handle that is dropped without waiting must not leave its subscription behind.
+	runtime.AddCleanup(h, func(stop func()) { stop() }, h.unwatch)
+	return nil
+}
+
+// note takes what was heard of the update.
+func (h *UpdateHandle[O]) note(v protocol.Verdict) {
+	if v.Update == nil || h.run != "" && h.run != v.Run {
+		return // of an update of another run that has the same ID
+	}
+	if h.run, h.outcome = v.Run, *v.Update; h.outcome.Stage.Final() && h.unwatch != nil {
+		h.unwatch()
 	}
 }
 
@@ -144,30 +176,22 @@ func (h *UpdateHandle[O]) reach(ctx context.Context, stage protocol.UpdateStage)
 	if there() {
 		return h.outcome, nil
 	}
-	if h.run == "" { // which run announces it is not known yet
-		if err := h.look(ctx); err != nil {
+	pause := askFirst
+	if h.news == nil { // not asked for here: it may have ended long ago
+		pause = 0
+		if err := h.listen(ctx); err != nil {
 			return h.outcome, err
 		}
 	}
-	s, err := h.c.open(ctx)
-	if err != nil {
-		return h.outcome, err
-	}
-	news, stop, err := s.WatchUpdated(h.run, h.update)
-	if err != nil {
-		return h.outcome, err
-	}
-	defer stop()
 	connected := h.c.nc.StatusChanged(nats.CONNECTED)
 	defer h.c.nc.RemoveStatusListener(connected)
-	pause := time.Duration(0) // what was announced before is not heard any more
 	for !there() {
 		select {
-		case v := <-news:
-			if v.Error != nil {
+		case v := <-h.news:
+			if v.Error != nil && v.Run == h.run {
 				return h.outcome, v.Error
 			}
-			h.outcome = *v.Update
+			h.note(v)
 			continue
 		case <-ctx.Done():
 			return h.outcome, ctx.Err()
@@ -191,7 +215,7 @@ func (h *UpdateHandle[O]) look(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err == nil:
-		h.run, h.outcome = v.Run, *v.Update
+		h.note(v)
 		return nil
 	case errors.Is(err, protocol.ErrNotFound), errors.Is(err, protocol.ErrClosed), protocol.AsError(err).Code == protocol.CodeBadRequest:
 		return err
