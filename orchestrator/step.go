@@ -93,7 +93,7 @@ func now() time.Time { return time.Now().UTC().Round(0) }
 // released them, from the new ones.
 func (a *actor) split(batch []item) (fresh, again []item) {
 	for _, it := range batch {
-		if a.w.Consumed(it.input.Seq) {
+		if a.w.Consumed(it.input.Seq) && !a.w.Forgot(it.input) {
 			again = append(again, it)
 		} else {
 			fresh = append(fresh, it)

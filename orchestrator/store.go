@@ -91,6 +91,8 @@ type Announcer interface {
 	Reply(subject string, v protocol.Verdict) error
 	// Closed announces the end of a run.
 	Closed(o protocol.Outcome) error
+	// Updated announces how far an update has come.
+	Updated(v protocol.Verdict) error
 	// DeadLetter stores a message that could not be decoded or applied, with the reason.
 	DeadLetter(ctx context.Context, d protocol.Delivery, reason error) error
 }

@@ -31,6 +31,7 @@ type Failure struct {
 	Canceled    *CanceledFailure    `json:"canceled,omitempty"`
 	Terminated  *TerminatedFailure  `json:"terminated,omitempty"`
 	Activity    *ActivityFailure    `json:"activity,omitempty"`
+	Rejected    *RejectedFailure    `json:"rejected,omitempty"`
 }
 
 // ApplicationFailure is an error that user code returned.
@@ -72,8 +73,17 @@ type ActivityFailure struct {
 	RetryState   RetryState `json:"retry_state,omitempty"`
 }
 
+// RejectedFailure says that an update was refused by the run's code. The failure's cause says why.
+type RejectedFailure struct {
+	UpdateID string `json:"update_id"`
+	Update   string `json:"update"`
+}
+
 // ErrCanceled matches every cancellation under [errors.Is].
 var ErrCanceled = errors.New("canceled")
+
+// ErrRejected matches, under [errors.Is], every rejection of an update.
+var ErrRejected = errors.New("rejected")
 
 // Error shows the whole chain in one line, outermost first. A message that already ends with its cause's, as
 // fmt.Errorf("charge: %w", err) makes it, is not said twice.
@@ -92,8 +102,10 @@ func (f *Failure) Unwrap() error {
 	return f.Cause
 }
 
-// Is matches [ErrCanceled] when this failure is a cancellation.
-func (f *Failure) Is(target error) bool { return target == ErrCanceled && f.Canceled != nil }
+// Is matches [ErrCanceled] when this failure is a cancellation, and [ErrRejected] when it is a rejection.
+func (f *Failure) Is(target error) bool {
+	return target == ErrCanceled && f.Canceled != nil || target == ErrRejected && f.Rejected != nil
+}
 
 // As hands out the details of this failure, so that errors.As(err, &app) works with app of type *[ApplicationFailure].
 func (f *Failure) As(target any) bool {
@@ -108,6 +120,8 @@ func (f *Failure) As(target any) bool {
 		return assign(t, f.Terminated)
 	case **ActivityFailure:
 		return assign(t, f.Activity)
+	case **RejectedFailure:
+		return assign(t, f.Rejected)
 	}
 	return false
 }
@@ -133,6 +147,9 @@ func (f *TerminatedFailure) Error() string { return "terminated" }
 
 // Error names the activity.
 func (f *ActivityFailure) Error() string { return "activity " + f.ActivityType }
+
+// Error names the update.
+func (f *RejectedFailure) Error() string { return "update " + f.Update + " rejected" }
 
 // Source of failures made by this SDK.
 const sourceGo = "go"

@@ -14,6 +14,7 @@ const (
 	KindSignal    InputKind = "signal"    // clients: [SignalInput]
 	KindCancel    InputKind = "cancel"    // clients: [CancelInput]
 	KindTerminate InputKind = "terminate" // clients: [TerminateInput]
+	KindUpdate    InputKind = "update"    // clients: [UpdateInput]
 	KindPause     InputKind = "pause"     // clients: [PauseInput]
 	KindReset     InputKind = "reset"     // clients: [ResetInput]
 	KindResult    InputKind = "result"    // workers: [ActivityResult]
@@ -37,7 +38,7 @@ type Input struct {
 	Body InputBody
 }
 
-// InputBody is one of StartInput, SignalInput, CancelInput, TerminateInput, ActivityResult, WorkerReady and TimerInput.
+// InputBody is one of StartInput, SignalInput, CancelInput, TerminateInput, UpdateInput, ActivityResult, WorkerReady and TimerInput.
 type InputBody interface {
 	// InputKind names the kind of input that the body belongs to.
 	InputKind() InputKind
@@ -170,6 +171,8 @@ func DecodeInput(kind InputKind, data []byte) (InputBody, error) {
 		return decodeBody[CancelInput](data)
 	case KindTerminate:
 		return decodeBody[TerminateInput](data)
+	case KindUpdate:
+		return decodeBody[UpdateInput](data)
 	case KindPause:
 		return decodeBody[PauseInput](data)
 	case KindReset:
@@ -207,6 +210,8 @@ type Verdict struct {
 	Outcome *Outcome `json:"outcome,omitempty"`
 	// Error is why the input was refused; nothing of it was recorded then.
 	Error *Error `json:"error,omitempty"`
+	// Update is what became of an update so far.
+	Update *UpdateOutcome `json:"update,omitempty"`
 }
 
 // Outcome is how a run ended.

@@ -23,6 +23,8 @@ type Description struct {
 	Activities []PendingActivity `json:"pending_activities,omitempty"`
 	// Timers are the ones that have not fired.
 	Timers []PendingTimer `json:"pending_timers,omitempty"`
+	// Updates are the ones that have been admitted or accepted and have not ended.
+	Updates []PendingUpdate `json:"pending_updates,omitempty"`
 	// Task is the workflow task that waits or fails; nil when the run waits for something else.
 	Task *PendingTask `json:"pending_task,omitempty"`
 	// CancelRequested says that the run was asked to stop.

@@ -38,6 +38,8 @@ const (
 	who    = "shop-1@host"
 )
 
+var approval = protocol.UpdateCall{UpdateID: "u-1", Name: "approve", Input: receipt, Identity: who, Headers: headers}
+
 var events = []sample{
 	of(protocol.WorkflowExecutionStarted{
 		WorkflowID: "order-42", WorkflowType: "shop.Checkout", Queue: "orders", Input: ada, RunID: runID,
@@ -88,6 +90,12 @@ var events = []sample{
 	}),
 	of(protocol.ActivityTaskCancelRequested{ScheduledID: 5, TaskCompletedID: 9}),
 	of(protocol.ActivityTaskCanceled{ScheduledID: 5, StartedID: 6, Details: receipt}),
+	of(protocol.WorkflowExecutionUpdateAdmitted{Request: approval}),
+	of(protocol.WorkflowExecutionUpdateAccepted{Request: approval, TaskCompletedID: 4}),
+	of(protocol.WorkflowExecutionUpdateCompleted{
+		UpdateID: "u-1", AcceptedID: 5, Result: receipt, Failure: declined, TaskCompletedID: 4,
+	}),
+	of(protocol.WorkflowExecutionUpdateRejected{UpdateID: "u-1", AdmittedID: 3, Failure: declined, TaskCompletedID: 7}),
 }
 
 var commands = []sample{
@@ -98,6 +106,9 @@ var commands = []sample{
 	of(protocol.RequestCancelActivityTask{ActivityID: "1"}),
 	of(protocol.StartTimer{TimerID: "1", StartToFire: 3600 * second}),
 	of(protocol.CancelTimer{TimerID: "1"}),
+	of(protocol.AcceptUpdate{UpdateID: "u-1"}),
+	of(protocol.CompleteUpdate{UpdateID: "u-1", Result: receipt, Failure: declined}),
+	of(protocol.RejectUpdate{UpdateID: "u-1", Failure: declined}),
 	of(protocol.CompleteWorkflowExecution{Result: receipt}),
 	of(protocol.FailWorkflowExecution{Failure: declined}),
 	of(protocol.CancelWorkflowExecution{Details: receipt}),

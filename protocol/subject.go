@@ -182,6 +182,12 @@ func (n Namespace) Cancels(queue string) string { return n.subject("cancel", Tok
 // Closed is the subject on which the end of a run is announced, with its [Outcome].
 func (n Namespace) Closed(run string) string { return n.subject("closed", Token(run)) }
 
+// Updated is the subject on which it is announced how far an update has come, with a [Verdict]. It names the workflow, and not
+// the run, so that one can listen before it is known which run takes the update.
+func (n Namespace) Updated(workflow, update string) string {
+	return n.subject("updated", Token(workflow), Token(update))
+}
+
 // API is the subject of an endpoint of the control API.
 func (n Namespace) API(endpoint string) string { return n.subject("api", endpoint) }
 

@@ -25,6 +25,9 @@ type WorkflowTask struct {
 	Omitted int64 `json:"omitted,omitzero"`
 	// Events end with the WorkflowTaskStarted of this step. The last of them are not recorded yet.
 	Events []Event `json:"events"`
+	// Updates are the ones to hand to the code once it has seen the events, in order. Each wants an answer: AcceptUpdate, or
+	// a rejection.
+	Updates []UpdateCall `json:"updates,omitempty"`
 	// Timeout is how long the worker may take to answer.
 	Timeout Duration `json:"timeout"`
 }
@@ -54,6 +57,9 @@ type WorkflowTaskAnswer struct {
 	Refusal Refusal `json:"refusal,omitempty"`
 	// Commands are what the workflow's code asked for, in order. None means that it waits.
 	Commands []Command `json:"commands,omitempty"`
+	// Rejections are the updates that the code refused. They leave no event, except for updates that had been admitted, which a
+	// command rejects.
+	Rejections []UpdateRejection `json:"rejections,omitempty"`
 	// Failure and Cause are set when the step could not be taken; the run stays as it was and the step is tried again.
 	Failure *Failure        `json:"failure,omitempty"`
 	Cause   TaskFailedCause `json:"cause,omitempty"`

@@ -30,6 +30,7 @@ func (r *Run) apply(e protocol.Event) {
 		r.applyTask(e)
 		r.applyTimer(e)
 		r.applyActivity(e)
+		r.applyUpdate(e)
 	}
 	if r.Status.Closed() && r.Outcome == nil {
 		r.close(e)

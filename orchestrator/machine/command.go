@@ -25,6 +25,12 @@ func (t *Turn) command(c protocol.Command, task int64) error {
 			return fmt.Errorf("there is no timer %q", c.TimerID)
 		}
 		t.event(protocol.TimerCanceled{TimerID: c.TimerID, StartedID: event, TaskCompletedID: task})
+	case protocol.AcceptUpdate:
+		return t.acceptUpdate(c, task)
+	case protocol.CompleteUpdate:
+		return t.completeUpdate(c, task)
+	case protocol.RejectUpdate:
+		return t.rejectUpdate(c, task)
 	case protocol.CompleteWorkflowExecution:
 		t.event(protocol.WorkflowExecutionCompleted{Result: c.Result, TaskCompletedID: task})
 	case protocol.FailWorkflowExecution:

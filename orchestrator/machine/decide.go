@@ -129,6 +129,10 @@ func (t *Turn) start(worker string) {
 }
 
 func (t *Turn) complete(a *protocol.WorkflowTaskAnswer) error {
+	if t.onlyRejects(a) {
+		t.settleUpdates(a, 0)
+		return nil
+	}
 	t.start(a.Worker)
 	id := t.event(protocol.WorkflowTaskCompleted{
 		ScheduledID: t.scheduled, StartedID: t.started, Identity: a.Worker, SDK: a.SDK, Version: a.Version,
@@ -142,6 +146,7 @@ func (t *Turn) complete(a *protocol.WorkflowTaskAnswer) error {
 			return fmt.Errorf("command %d, a %s: %w", i+1, c.Type(), err)
 		}
 	}
+	t.settleUpdates(a, id)
 	return nil
 }
 
@@ -158,6 +163,8 @@ func (t *Turn) tellOutcome() {
 }
 
 func (t *Turn) finish(retry *TaskRetry) Ready {
+	t.admit()
+	t.answerAskers()
 	r := Ready{Verdicts: t.verdicts, Retries: t.retries, Resumed: t.resumed, TaskRetry: retry, Left: t.left}
 	t.tellOutcome()
 	if len(t.events) == 0 {

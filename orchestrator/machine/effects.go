@@ -13,6 +13,8 @@ type Effects struct {
 	Cancels []Cancel
 	// Call asks for a worker on a queue; nil when none is needed.
 	Call *Call
+	// Updated are the updates that came further and that somebody may wait for.
+	Updated []protocol.Verdict
 	// Row is the run's row, when it changed.
 	Row *protocol.Row
 	// Closed is how the run ended, when it did.
@@ -59,6 +61,7 @@ func (w *Workflow) Effects(record *protocol.Record) Effects {
 			}
 		}
 	}
+	fx.Updated = r.updated(record)
 	if finishesCopy(record) {
 		fx.Activities, fx.Row = r.pending(), w.row()
 	}

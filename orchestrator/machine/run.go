@@ -57,7 +57,12 @@ type Run struct {
 	activityID table[string, int64]
 	timerID    table[string, int64]
 	requests   table[string, struct{}] // request IDs of signals and cancellations; kept after the end, for repeated requests
-	deadlines  deadlines
+	// updates are those that history knows, by ID, and openUpdates those among them that have not ended; both are kept after
+	// the end. admitted counts the ones that wait for the run's code.
+	updates     table[string, Update]
+	openUpdates table[string, struct{}]
+	admitted    int
+	deadlines   deadlines
 }
 
 // Activity is an activity that has been scheduled and has not ended.
@@ -102,6 +107,8 @@ func (r *Run) fork() *Run {
 	d.activityID = r.activityID.fork()
 	d.timerID = r.timerID.fork()
 	d.requests = r.requests.fork()
+	d.updates = r.updates.fork()
+	d.openUpdates = r.openUpdates.fork()
 	// Clipped: an append or a push in the draft must not write into the original's spare capacity. The heap is copied
 	// only when the draft adds to it.
 	d.Tail = slices.Clip(r.Tail)

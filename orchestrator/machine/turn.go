@@ -29,6 +29,11 @@ type Turn struct {
 
 	scheduled, started int64 // the events of the workflow task on offer
 	offered            []protocol.Event
+
+	fresh     []protocol.UpdateCall        // updates that no record knows yet
+	askers    []asker                      // who wants to know what becomes of which update
+	delivered []protocol.UpdateCall        // updates that go with the workflow task on offer
+	rejected  map[string]*protocol.Failure // new updates that the run's code refused
 }
 
 // Reply is a verdict and the subject that wants it.
@@ -65,9 +70,9 @@ func (w *Workflow) Begin(inputs []protocol.Input, nonce string, now time.Time) *
 // something to the run. If it does, an answer that a worker gave before no longer counts: offer the task again, under a
 // new nonce, because the worker's cache has seen a step that never happened.
 func (t *Turn) Add(inputs []protocol.Input, nonce string) bool {
-	before := len(t.events)
+	before := len(t.events) + len(t.fresh)
 	t.take(inputs)
-	if len(t.events) == before {
+	if len(t.events)+len(t.fresh) == before {
 		return false
 	}
 	t.nonce, t.offered, t.scheduled, t.started = nonce, nil, 0, 0
@@ -107,7 +112,7 @@ func (t *Turn) event(a protocol.EventAttributes) int64 {
 	e := t.next(a)
 	t.run.apply(e)
 	t.events = append(t.events, e)
-	t.wanted = t.wanted || t.run.dirty
+	t.wanted = t.wanted || t.run.wants()
 	return e.ID
 }
 
@@ -123,7 +128,7 @@ func (t *Turn) next(a protocol.EventAttributes) protocol.Event {
 // Wants reports whether a worker should be asked to take the step.
 func (t *Turn) Wants() bool {
 	r := t.run
-	return r.Open() && r.dirty && t.wanted && !t.copied && r.paused == nil && !r.copying() && !t.now.Before(r.notBefore)
+	return r.Open() && (r.wants() || len(t.fresh) > 0) && t.wanted && !t.copied && r.paused == nil && !r.copying() && !t.now.Before(r.notBefore)
 }
 
 // timeOut drafts the end of a run that took too long. The execution timeout is not tried again: it is over for every attempt.
@@ -162,7 +167,7 @@ func (t *Turn) Task(now time.Time) *protocol.WorkflowTask {
 	return &protocol.WorkflowTask{
 		Workflow: r.Start.WorkflowID, Run: r.ID(), Type: r.Start.WorkflowType, Queue: t.taskQueue(),
 		Attempt: t.w.attemptOf(r), Nonce: t.nonce, Base: r.Base, After: events[0].ID - 1, Events: events,
-		Timeout: r.taskTimeout(),
+		Updates: t.delivered, Timeout: r.taskTimeout(),
 	}
 }
 
@@ -178,7 +183,7 @@ func (w *Workflow) attemptOf(r *Run) int {
 // into the draft: whether they happened depends on the answer.
 func (t *Turn) offer() {
 	r := t.run
-	t.scheduled = r.TaskScheduled
+	t.scheduled, t.delivered = r.TaskScheduled, t.updates()
 	if t.scheduled == 0 {
 		e := t.next(protocol.WorkflowTaskScheduled{Queue: r.callQueue(), Timeout: r.taskTimeout(), Attempt: t.w.attemptOf(r)})
 		t.scheduled = e.ID

@@ -55,6 +55,7 @@ func isCommandEvent(e protocol.Event) bool {
 	switch e.Attributes.(type) {
 	case protocol.ActivityTaskScheduled, protocol.ActivityTaskCancelRequested,
 		protocol.TimerStarted, protocol.TimerCanceled,
+		protocol.WorkflowExecutionUpdateAccepted, protocol.WorkflowExecutionUpdateCompleted, protocol.WorkflowExecutionUpdateRejected,
 		protocol.WorkflowExecutionCompleted, protocol.WorkflowExecutionFailed, protocol.WorkflowExecutionCanceled,
 		protocol.WorkflowExecutionContinuedAsNew:
 		return true
@@ -80,6 +81,15 @@ func (r *Run) matches(e protocol.Event, c *command) bool {
 	case protocol.TimerCanceled:
 		b, ok := c.attributes.(protocol.CancelTimer)
 		return ok && a.TimerID == b.TimerID
+	case protocol.WorkflowExecutionUpdateAccepted:
+		b, ok := c.attributes.(protocol.AcceptUpdate)
+		return ok && a.Request.UpdateID == b.UpdateID
+	case protocol.WorkflowExecutionUpdateCompleted:
+		b, ok := c.attributes.(protocol.CompleteUpdate)
+		return ok && a.UpdateID == b.UpdateID && (a.Failure == nil) == (b.Failure == nil) && a.Result.Equal(b.Result)
+	case protocol.WorkflowExecutionUpdateRejected:
+		b, ok := c.attributes.(protocol.RejectUpdate)
+		return ok && a.UpdateID == b.UpdateID
 	case protocol.WorkflowExecutionCompleted:
 		b, ok := c.attributes.(protocol.CompleteWorkflowExecution)
 		return ok && a.Result.Equal(b.Result)
