@@ -31,6 +31,8 @@ type Failure struct {
 	Canceled    *CanceledFailure    `json:"canceled,omitempty"`
 	Terminated  *TerminatedFailure  `json:"terminated,omitempty"`
 	Activity    *ActivityFailure    `json:"activity,omitempty"`
+
+	ChildWorkflow *ChildWorkflowFailure `json:"child_workflow,omitempty"`
 }
 
 // ApplicationFailure is an error that user code returned.
@@ -72,6 +74,15 @@ type ActivityFailure struct {
 	RetryState   RetryState `json:"retry_state,omitempty"`
 }
 
+// ChildWorkflowFailure wraps what went wrong in a child workflow, for the workflow that started it.
+type ChildWorkflowFailure struct {
+	WorkflowID   string `json:"workflow_id"`
+	RunID        string `json:"run_id,omitempty"` // empty: it was never started
+	WorkflowType string `json:"workflow_type"`
+	InitiatedID  int64  `json:"initiated_event_id,omitzero"`
+	StartedID    int64  `json:"started_event_id,omitzero"`
+}
+
 // ErrCanceled matches every cancellation under [errors.Is].
 var ErrCanceled = errors.New("canceled")
 
@@ -92,8 +103,13 @@ func (f *Failure) Unwrap() error {
 	return f.Cause
 }
 
-// Is matches [ErrCanceled] when this failure is a cancellation.
-func (f *Failure) Is(target error) bool { return target == ErrCanceled && f.Canceled != nil }
+// Is matches [ErrCanceled] when this failure is a cancellation, and an [Error] when it is one of the same code that crossed the wire.
+func (f *Failure) Is(target error) bool {
+	if e, ok := target.(*Error); ok { //nolint:errorlint // a sentinel is not wrapped
+		return f.Application != nil && f.Application.Type == string(e.Code)
+	}
+	return target == ErrCanceled && f.Canceled != nil
+}
 
 // As hands out the details of this failure, so that errors.As(err, &app) works with app of type *[ApplicationFailure].
 func (f *Failure) As(target any) bool {
@@ -108,6 +124,8 @@ func (f *Failure) As(target any) bool {
 		return assign(t, f.Terminated)
 	case **ActivityFailure:
 		return assign(t, f.Activity)
+	case **ChildWorkflowFailure:
+		return assign(t, f.ChildWorkflow)
 	}
 	return false
 }
@@ -133,6 +151,9 @@ func (f *TerminatedFailure) Error() string { return "terminated" }
 
 // Error names the activity.
 func (f *ActivityFailure) Error() string { return "activity " + f.ActivityType }
+
+// Error names the child.
+func (f *ChildWorkflowFailure) Error() string { return "child workflow " + f.WorkflowType }
 
 // Source of failures made by this SDK.
 const sourceGo = "go"

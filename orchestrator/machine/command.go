@@ -25,6 +25,12 @@ func (t *Turn) command(c protocol.Command, task int64) error {
 			return fmt.Errorf("there is no timer %q", c.TimerID)
 		}
 		t.event(protocol.TimerCanceled{TimerID: c.TimerID, StartedID: event, TaskCompletedID: task})
+	case protocol.StartChildWorkflowExecution:
+		return t.startChild(c, task)
+	case protocol.SignalExternalWorkflowExecution:
+		return t.signalExternal(c, task)
+	case protocol.RequestCancelExternalWorkflowExecution:
+		return t.cancelExternal(c, task)
 	case protocol.CompleteWorkflowExecution:
 		t.event(protocol.WorkflowExecutionCompleted{Result: c.Result, TaskCompletedID: task})
 	case protocol.FailWorkflowExecution:

@@ -150,7 +150,7 @@ func (t *Turn) tellOutcome() {
 		return
 	}
 	for i, v := range t.verdicts {
-		if v.Subject == t.starter {
+		if v.Subject != "" && v.Subject == t.starter {
 			t.verdicts[i].Verdict.Outcome = t.run.Outcome
 		}
 	}

@@ -11,6 +11,8 @@ type Effects struct {
 	Activities []protocol.ActivityTask
 	// Cancels are the activities to stop.
 	Cancels []Cancel
+	// Tells are what other workflows, or this one, must be told, in this order.
+	Tells []Tell
 	// Call asks for a worker on a queue; nil when none is needed.
 	Call *Call
 	// Row is the run's row, when it changed.
@@ -58,6 +60,7 @@ func (w *Workflow) Effects(record *protocol.Record) Effects {
 	if finishesCopy(record) {
 		fx.Activities, fx.Row = r.pending(), w.row()
 	}
+	fx.Tells = r.tells(record)
 	if r.TaskScheduled != 0 {
 		fx.Call = w.call()
 	}

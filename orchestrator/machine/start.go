@@ -59,7 +59,7 @@ func (t *Turn) begin(in protocol.Input, b protocol.StartInput) {
 	e := protocol.WorkflowExecutionStarted{
 		WorkflowID: t.w.ID, WorkflowType: b.Type, Queue: b.Queue, Input: b.Input, RunID: b.Run, RequestID: b.RequestID,
 		RunTimeout: b.RunTimeout, TaskTimeout: b.TaskTimeout, Memo: b.Memo, Headers: b.Headers, Identity: b.Identity,
-		FirstTaskDelay: b.Delay, ExecutionTimeout: b.ExecutionTimeout,
+		Parent: b.Parent, Root: b.Root, FirstTaskDelay: b.Delay, ExecutionTimeout: b.ExecutionTimeout,
 	}
 	if b.ExecutionTimeout > 0 {
 		e.ExecutionDeadline = t.now.Add(time.Duration(b.Delay) + time.Duration(b.ExecutionTimeout))

@@ -30,12 +30,6 @@ type Turn struct {
 	offered            []protocol.Event
 }
 
-// Reply is a verdict and the subject that wants it.
-type Reply struct {
-	Subject string
-	Verdict protocol.Verdict
-}
-
 // Retry is the next attempt of an activity and when it is due.
 type Retry struct {
 	Task protocol.ActivityTask

@@ -41,6 +41,13 @@ func (r *Run) apply(e protocol.Event) {
 		if op := r.timers[a.TimerID]; op != nil {
 			op.end(protocol.Payload{}, nil)
 		}
+	case protocol.StartChildWorkflowExecutionFailed, protocol.ChildWorkflowExecutionStarted,
+		protocol.ChildWorkflowExecutionCompleted, protocol.ChildWorkflowExecutionFailed, protocol.ChildWorkflowExecutionCanceled,
+		protocol.ChildWorkflowExecutionTimedOut, protocol.ChildWorkflowExecutionTerminated:
+		r.applyChild(e)
+	case protocol.ExternalWorkflowExecutionSignaled, protocol.SignalExternalWorkflowExecutionFailed,
+		protocol.ExternalWorkflowExecutionCancelRequested, protocol.RequestCancelExternalWorkflowExecutionFailed:
+		r.applyExternal(e)
 	default:
 		r.failf("event %d is of type %s, which this worker cannot replay", e.ID, e.Type())
 	}
@@ -52,6 +59,7 @@ func (r *Run) begin(at time.Time, a protocol.WorkflowExecutionStarted) {
 		Workflow: a.WorkflowID, Run: a.RunID, Type: a.WorkflowType, Queue: a.Queue, Attempt: max(a.Attempt, 1),
 		FirstRun: cmp.Or(a.FirstRunID, a.RunID), Previous: a.PreviousRunID, LastFailure: a.LastFailure,
 		StartTime: at, RunTimeout: time.Duration(a.RunTimeout), Deadline: a.ExecutionDeadline, Headers: a.Headers, Memo: a.Memo,
+		Parent: a.Parent, Root: a.Root,
 	}
 	r.seed = cmp.Or(a.OriginalRunID, a.RunID)
 	r.takeCarried(a.CarriedSignals)

@@ -70,6 +70,12 @@ func (r *Run) showEvent(attributes protocol.EventAttributes) string {
 		return showTimer(a.TimerID, a.StartToFire)
 	case protocol.TimerCanceled:
 		return "cancel timer " + a.TimerID
+	case protocol.StartChildWorkflowExecutionInitiated:
+		return showChild(a.WorkflowID, a.WorkflowType, a.Queue, a.Input)
+	case protocol.SignalExternalWorkflowExecutionInitiated:
+		return showSignal(a.WorkflowID, a.SignalName, a.Input)
+	case protocol.RequestCancelExternalWorkflowExecutionInitiated:
+		return showCancel(a.WorkflowID, a.ChildInitiatedID)
 	case protocol.WorkflowExecutionCompleted:
 		return "complete " + showPayload(a.Result)
 	case protocol.WorkflowExecutionFailed:
@@ -93,6 +99,12 @@ func (r *Run) showCommand(c *command) string {
 		s = showTimer(a.TimerID, a.StartToFire)
 	case protocol.CancelTimer:
 		s = "cancel timer " + a.TimerID
+	case protocol.StartChildWorkflowExecution:
+		s = showChild(a.WorkflowID, a.WorkflowType, r.queue(a.Queue), a.Input)
+	case protocol.SignalExternalWorkflowExecution:
+		s = showSignal(a.WorkflowID, a.SignalName, a.Input)
+	case protocol.RequestCancelExternalWorkflowExecution:
+		s = showCancel(a.WorkflowID, a.ChildInitiatedID)
 	case protocol.CompleteWorkflowExecution:
 		s = "complete " + showPayload(a.Result)
 	case protocol.FailWorkflowExecution:
@@ -114,6 +126,21 @@ func showActivity(id, typ, queue string, input protocol.Payload) string {
 
 func showNext(typ, queue string, input protocol.Payload) string {
 	return fmt.Sprintf("continue as new %s(%s) on %s", typ, showPayload(input), queue)
+}
+
+func showChild(id, typ, queue string, input protocol.Payload) string {
+	return fmt.Sprintf("child %s %s(%s) on %s", id, typ, showPayload(input), queue)
+}
+
+func showSignal(id, name string, input protocol.Payload) string {
+	return strings.TrimRight(fmt.Sprintf("signal %s to workflow %s %s", name, id, showPayload(input)), " ")
+}
+
+func showCancel(id string, child int64) string {
+	if child != 0 {
+		return fmt.Sprintf("cancel child of event %d", child)
+	}
+	return "cancel workflow " + id
 }
 
 func showTimer(id string, d protocol.Duration) string { return fmt.Sprintf("timer %s of %s", id, d) }

@@ -34,8 +34,11 @@ type Run struct {
 	sched           scheduler
 	activities      map[int64]*Operation // by the ID of their scheduling event, until they end
 	timers          map[string]*Operation
+	children        map[int64]*Child    // by the ID of the event that asked for them, until they end
+	externals       map[int64]*External // likewise, until they are answered
 	nextActivity    int
 	nextTimer       int
+	nextChild       int
 	mailboxes       map[string]*Mailbox
 	arrivals        int // of signals
 	cancelRequested bool
@@ -62,6 +65,8 @@ func New(p Program) *Run {
 		program:    p,
 		activities: map[int64]*Operation{},
 		timers:     map[string]*Operation{},
+		children:   map[int64]*Child{},
+		externals:  map[int64]*External{},
 		mailboxes:  map[string]*Mailbox{},
 	}
 	r.env.run = r

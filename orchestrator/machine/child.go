@@ -1,0 +1,144 @@
+package machine
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// Child is a child that was asked for and has not ended.
+type Child struct {
+	Event     int64
+	Initiated time.Time
+	protocol.StartChildWorkflowExecutionInitiated
+	// Started is the ChildWorkflowExecutionStarted; zero until the child is known to have begun.
+	Started int64
+}
+
+func (t *Turn) startChild(c protocol.StartChildWorkflowExecution, task int64) error {
+	c.Queue = cmp.Or(c.Queue, t.run.Start.Queue)
+	err := ValidateStart(protocol.StartInput{
+		Type: c.WorkflowType, Run: t.run.ID(), Queue: c.Queue, Reuse: c.Reuse, RetryPolicy: c.RetryPolicy,
+		ExecutionTimeout: c.ExecutionTimeout, RunTimeout: c.RunTimeout, TaskTimeout: c.TaskTimeout,
+	})
+	if err == nil {
+		err = cmp.Or(protocol.ValidateID("workflow ID", c.WorkflowID), c.ParentClosePolicy.Validate())
+	}
+	if err != nil {
+		return err
+	}
+	if c.RetryPolicy != nil {
+		p := c.RetryPolicy.Normalize()
+		c.RetryPolicy = &p
+	}
+	t.event(protocol.StartChildWorkflowExecutionInitiated{
+		WorkflowID: c.WorkflowID, WorkflowType: c.WorkflowType, Queue: c.Queue, Input: c.Input,
+		ExecutionTimeout: c.ExecutionTimeout, RunTimeout: c.RunTimeout, TaskTimeout: c.TaskTimeout, RetryPolicy: c.RetryPolicy,
+		Reuse: c.Reuse, ParentClosePolicy: cmp.Or(c.ParentClosePolicy, protocol.ParentCloseTerminate),
+		Memo: c.Memo, Headers: c.Headers, TaskCompletedID: task,
+	})
+	return nil
+}
+
+// cancelChild is a request to cancel that names a child by the event which asked for it. It speaks to the chain of runs that began as
+// the child, and to no other run of that workflow ID.
+func (t *Turn) cancelChild(c *protocol.RequestCancelExternalWorkflowExecution) error {
+	child, ok := t.run.children.get(c.ChildInitiatedID)
+	if !ok {
+		return fmt.Errorf("event %d asked for no child that is open", c.ChildInitiatedID)
+	}
+	c.WorkflowID, c.RunID, c.FirstRunID = child.WorkflowID, "", protocol.ChildRunID(t.run.ID(), child.Event)
+	return nil
+}
+
+// childAnswer drafts what became of a child's start.
+func (t *Turn) childAnswer(c Child, v protocol.Verdict) {
+	switch {
+	case c.Started != 0:
+	case v.Error != nil:
+		t.event(protocol.StartChildWorkflowExecutionFailed{
+			WorkflowID: c.WorkflowID, WorkflowType: c.WorkflowType, InitiatedID: c.Event, Cause: v.Error,
+		})
+	default:
+		t.childStarted(c)
+	}
+}
+
+func (t *Turn) childStarted(c Child) int64 {
+	return t.event(protocol.ChildWorkflowExecutionStarted{
+		WorkflowID: c.WorkflowID, RunID: protocol.ChildRunID(t.run.ID(), c.Event), WorkflowType: c.WorkflowType, InitiatedID: c.Event,
+	})
+}
+
+// takeChild drafts the end of a child. The news may overtake the answer to the child's start, which two inputs of two steps tell; then
+// the child has begun all the same.
+func (t *Turn) takeChild(b protocol.ChildInput) {
+	if !t.run.Open() || t.run.ID() != b.Run {
+		return
+	}
+	c, ok := t.run.children.get(b.InitiatedID)
+	if !ok {
+		return
+	}
+	if c.Started == 0 {
+		c.Started = t.childStarted(c)
+	}
+	if e := c.ended(b.Outcome); e != nil {
+		t.event(e)
+	}
+}
+
+// ended is the event that ends the child with the outcome; nil for an outcome that is no end.
+func (c Child) ended(o protocol.Outcome) protocol.EventAttributes {
+	switch o.Status {
+	case protocol.StatusCompleted:
+		return protocol.ChildWorkflowExecutionCompleted{
+			WorkflowID: c.WorkflowID, RunID: o.Run, WorkflowType: c.WorkflowType, InitiatedID: c.Event, StartedID: c.Started,
+			Result: o.Result,
+		}
+	case protocol.StatusFailed:
+		return protocol.ChildWorkflowExecutionFailed{
+			WorkflowID: c.WorkflowID, RunID: o.Run, WorkflowType: c.WorkflowType, InitiatedID: c.Event, StartedID: c.Started,
+			Failure: o.Failure,
+		}
+	case protocol.StatusCanceled:
+		return protocol.ChildWorkflowExecutionCanceled{
+			WorkflowID: c.WorkflowID, RunID: o.Run, WorkflowType: c.WorkflowType, InitiatedID: c.Event, StartedID: c.Started,
+			Failure: o.Failure,
+		}
+	case protocol.StatusTimedOut:
+		return protocol.ChildWorkflowExecutionTimedOut{
+			WorkflowID: c.WorkflowID, RunID: o.Run, WorkflowType: c.WorkflowType, InitiatedID: c.Event, StartedID: c.Started,
+			Failure: o.Failure,
+		}
+	case protocol.StatusTerminated:
+		return protocol.ChildWorkflowExecutionTerminated{
+			WorkflowID: c.WorkflowID, RunID: o.Run, WorkflowType: c.WorkflowType, InitiatedID: c.Event, StartedID: c.Started,
+			Failure: o.Failure,
+		}
+	}
+	return nil
+}
+
+func (r *Run) applyChild(e protocol.Event) {
+	switch a := e.Attributes.(type) {
+	case protocol.StartChildWorkflowExecutionInitiated:
+		r.children.put(e.ID, Child{Event: e.ID, Initiated: e.Time, StartChildWorkflowExecutionInitiated: a})
+	case protocol.StartChildWorkflowExecutionFailed:
+		r.dirty = true
+		r.children.del(a.InitiatedID)
+	case protocol.ChildWorkflowExecutionStarted:
+		r.dirty = true
+		if c, ok := r.children.get(a.InitiatedID); ok {
+			c.Started = e.ID
+			r.children.put(a.InitiatedID, c)
+		}
+	default:
+		if end, ok := protocol.ChildEnded(a); ok {
+			r.dirty = true
+			r.children.del(end.InitiatedID)
+		}
+	}
+}

@@ -1,0 +1,121 @@
+package replaytest
+
+import (
+	"cmp"
+	"fmt"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// recordOthers turns a command that concerns other workflows into its event.
+func (w *World) recordOthers(c protocol.CommandAttributes, task int64) {
+	switch c := c.(type) {
+	case protocol.StartChildWorkflowExecution:
+		w.add(protocol.StartChildWorkflowExecutionInitiated{
+			WorkflowID: c.WorkflowID, WorkflowType: c.WorkflowType, Queue: cmp.Or(c.Queue, Queue), Input: c.Input, RetryPolicy: c.RetryPolicy,
+			ParentClosePolicy: cmp.Or(c.ParentClosePolicy, protocol.ParentCloseTerminate), TaskCompletedID: task,
+		})
+	case protocol.SignalExternalWorkflowExecution:
+		w.add(protocol.SignalExternalWorkflowExecutionInitiated{
+			WorkflowID: c.WorkflowID, RunID: c.RunID, FirstRunID: c.FirstRunID, SignalName: c.SignalName, Input: c.Input,
+			TaskCompletedID: task,
+		})
+	case protocol.RequestCancelExternalWorkflowExecution:
+		e := protocol.RequestCancelExternalWorkflowExecutionInitiated{
+			WorkflowID: c.WorkflowID, RunID: c.RunID, ChildInitiatedID: c.ChildInitiatedID, Reason: c.Reason, TaskCompletedID: task,
+		}
+		if id := c.ChildInitiatedID; id != 0 {
+			_, child := w.child(func(at int64, _ protocol.StartChildWorkflowExecutionInitiated) bool { return at == id })
+			e.WorkflowID, e.FirstRunID = child.WorkflowID, protocol.ChildRunID(RunID, id)
+		}
+		w.add(e)
+	}
+}
+
+// child finds the last child that was asked for and fits.
+func (w *World) child(fits func(int64, protocol.StartChildWorkflowExecutionInitiated) bool) (int64, protocol.StartChildWorkflowExecutionInitiated) {
+	for i := len(w.History) - 1; i >= 0; i-- {
+		a, ok := w.History[i].Attributes.(protocol.StartChildWorkflowExecutionInitiated)
+		if ok && fits(w.History[i].ID, a) {
+			return w.History[i].ID, a
+		}
+	}
+	panic("replaytest: there is no such child")
+}
+
+func (w *World) childOf(id string) (int64, protocol.StartChildWorkflowExecutionInitiated) {
+	return w.child(func(_ int64, a protocol.StartChildWorkflowExecutionInitiated) bool { return a.WorkflowID == id })
+}
+
+// StartedChild records that a child began.
+func (w *World) StartedChild(id string) {
+	at, a := w.childOf(id)
+	w.input(protocol.ChildWorkflowExecutionStarted{
+		WorkflowID: id, RunID: protocol.ChildRunID(RunID, at), WorkflowType: a.WorkflowType, InitiatedID: at,
+	})
+}
+
+// RefuseChild records that a child's ID was taken.
+func (w *World) RefuseChild(id string) {
+	at, a := w.childOf(id)
+	w.input(protocol.StartChildWorkflowExecutionFailed{
+		WorkflowID: id, WorkflowType: a.WorkflowType, InitiatedID: at,
+		Cause: protocol.Errorf(protocol.CodeAlreadyStarted, "workflow %q is running already", id),
+	})
+}
+
+// CompleteChild records a child's result.
+func (w *World) CompleteChild(id string, v any) {
+	at, a := w.childOf(id)
+	w.input(protocol.ChildWorkflowExecutionCompleted{
+		WorkflowID: id, RunID: protocol.ChildRunID(RunID, at), WorkflowType: a.WorkflowType, InitiatedID: at, Result: encode(v),
+	})
+}
+
+// FailChild records a child's failure.
+func (w *World) FailChild(id string, f *protocol.Failure) {
+	at, a := w.childOf(id)
+	w.input(protocol.ChildWorkflowExecutionFailed{
+		WorkflowID: id, RunID: protocol.ChildRunID(RunID, at), WorkflowType: a.WorkflowType, InitiatedID: at, Failure: f,
+	})
+}
+
+// CancelChild records that a child accepted its cancellation.
+func (w *World) CancelChild(id string) {
+	at, a := w.childOf(id)
+	w.input(protocol.ChildWorkflowExecutionCanceled{
+		WorkflowID: id, RunID: protocol.ChildRunID(RunID, at), WorkflowType: a.WorkflowType, InitiatedID: at,
+		Failure: protocol.CanceledError("the workflow was canceled"),
+	})
+}
+
+// AnswerExternal records what became of the last signal or cancellation that was sent to another workflow; refused is why it was
+// refused, nil that it was not.
+func (w *World) AnswerExternal(id string, refused *protocol.Error) {
+	for i := len(w.History) - 1; i >= 0; i-- {
+		e := w.History[i]
+		switch a := e.Attributes.(type) {
+		case protocol.SignalExternalWorkflowExecutionInitiated:
+			switch {
+			case a.WorkflowID != id:
+			case refused != nil:
+				w.input(protocol.SignalExternalWorkflowExecutionFailed{WorkflowID: id, InitiatedID: e.ID, Cause: refused})
+				return
+			default:
+				w.input(protocol.ExternalWorkflowExecutionSignaled{WorkflowID: id, RunID: "other", InitiatedID: e.ID})
+				return
+			}
+		case protocol.RequestCancelExternalWorkflowExecutionInitiated:
+			switch {
+			case a.WorkflowID != id:
+			case refused != nil:
+				w.input(protocol.RequestCancelExternalWorkflowExecutionFailed{WorkflowID: id, InitiatedID: e.ID, Cause: refused})
+				return
+			default:
+				w.input(protocol.ExternalWorkflowExecutionCancelRequested{WorkflowID: id, RunID: "other", InitiatedID: e.ID})
+				return
+			}
+		}
+	}
+	panic(fmt.Sprintf("replaytest: nothing was sent to %q", id))
+}
