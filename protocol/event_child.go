@@ -23,9 +23,11 @@ func (p ParentClosePolicy) Validate() error {
 		WithHint("%s, %s or %s", ParentCloseTerminate, ParentCloseAbandon, ParentCloseRequestCancel)
 }
 
-// StartChildWorkflowExecutionInitiated asks for a child. The child's run ID is derived from it: see [ChildRunID].
+// StartChildWorkflowExecutionInitiated asks for a child.
 type StartChildWorkflowExecutionInitiated struct {
-	WorkflowID        string             `json:"workflow_id"`
+	WorkflowID string `json:"workflow_id"`
+	// RunID is the child's first run, and the request ID of its start; see [ChildRunID].
+	RunID             string             `json:"run_id"`
 	WorkflowType      string             `json:"workflow_type"`
 	Queue             string             `json:"queue"`
 	Input             Payload            `json:"input,omitzero"`

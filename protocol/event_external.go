@@ -7,6 +7,7 @@ type SignalExternalWorkflowExecutionInitiated struct {
 	FirstRunID      string  `json:"first_run_id,omitempty"` // only the chain of runs that began with this one
 	SignalName      string  `json:"signal_name"`
 	Input           Payload `json:"input,omitzero"`
+	RequestID       string  `json:"request_id"`
 	TaskCompletedID int64   `json:"workflow_task_completed_event_id"`
 }
 
@@ -32,6 +33,7 @@ type RequestCancelExternalWorkflowExecutionInitiated struct {
 	// ChildInitiatedID is the event that asked for the child; zero when it is not one.
 	ChildInitiatedID int64  `json:"child_initiated_event_id,omitzero"`
 	Reason           string `json:"reason,omitempty"`
+	RequestID        string `json:"request_id"`
 	TaskCompletedID  int64  `json:"workflow_task_completed_event_id"`
 }
 

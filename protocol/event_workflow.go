@@ -130,6 +130,8 @@ type WorkflowExecutionTerminated struct {
 	Details  Payload `json:"details,omitzero"`
 	Identity string  `json:"identity,omitempty"`
 	NewRunID string  `json:"new_run_id,omitempty"` // the run that was reset from this one; empty: none was
+	// ResetID says how far the new run repeats this one; zero: not at all.
+	ResetID int64 `json:"reset_event_id,omitzero"`
 }
 
 // WorkflowExecutionCancelRequested asks the run's code to stop.

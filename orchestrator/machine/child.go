@@ -34,7 +34,7 @@ func (t *Turn) startChild(c protocol.StartChildWorkflowExecution, task int64) er
 		c.RetryPolicy = &p
 	}
 	t.event(protocol.StartChildWorkflowExecutionInitiated{
-		WorkflowID: c.WorkflowID, WorkflowType: c.WorkflowType, Queue: c.Queue, Input: c.Input,
+		WorkflowID: c.WorkflowID, RunID: protocol.ChildRunID(t.run.ID(), t.run.LastEvent+1), WorkflowType: c.WorkflowType, Queue: c.Queue, Input: c.Input,
 		ExecutionTimeout: c.ExecutionTimeout, RunTimeout: c.RunTimeout, TaskTimeout: c.TaskTimeout, RetryPolicy: c.RetryPolicy,
 		Reuse: c.Reuse, ParentClosePolicy: cmp.Or(c.ParentClosePolicy, protocol.ParentCloseTerminate),
 		Memo: c.Memo, Headers: c.Headers, TaskCompletedID: task,
@@ -49,45 +49,70 @@ func (t *Turn) cancelChild(c *protocol.RequestCancelExternalWorkflowExecution) e
 	if !ok {
 		return fmt.Errorf("event %d asked for no child that is open", c.ChildInitiatedID)
 	}
-	c.WorkflowID, c.RunID, c.FirstRunID = child.WorkflowID, "", protocol.ChildRunID(t.run.ID(), child.Event)
+	c.WorkflowID, c.RunID, c.FirstRunID = child.WorkflowID, "", child.RunID
 	return nil
 }
 
-// childAnswer drafts what became of a child's start.
+// childAnswer drafts what became of a child's start. A run that a reset made asks again for a child which it knows to have begun; the
+// answer is news only if the child has ended since.
 func (t *Turn) childAnswer(c Child, v protocol.Verdict) {
 	switch {
-	case c.Started != 0:
-	case v.Error != nil:
+	case v.Error != nil && c.Started == 0:
 		t.event(protocol.StartChildWorkflowExecutionFailed{
 			WorkflowID: c.WorkflowID, WorkflowType: c.WorkflowType, InitiatedID: c.Event, Cause: v.Error,
 		})
-	default:
-		t.childStarted(c)
+		return
+	case v.Error != nil:
+		t.childEnded(c, protocol.Outcome{Run: c.RunID, Status: protocol.StatusTerminated, Failure: lostChild(v.Error)})
+		return
+	case c.Started == 0:
+		c.Started = t.childStarted(c)
 	}
+	if o := v.Outcome; o != nil && o.Next == "" {
+		t.childEnded(c, *o)
+	}
+}
+
+// lostChild is the end of a child whose workflow ID was used again before a reset run could ask for it.
+func lostChild(why *protocol.Error) *protocol.Failure {
+	return &protocol.Failure{
+		Message: "how the child ended is not known after the reset: another run has its ID", Source: "server",
+		Terminated: &protocol.TerminatedFailure{}, Cause: protocol.NewFailure(why),
+	}
+}
+
+func (t *Turn) childEnded(c Child, o protocol.Outcome) {
+	if e := c.ended(o); e != nil {
+		t.event(e)
+	}
+}
+
+// asked finds the child that a run asked for with an event: this run, or one whose history it repeats after a reset.
+func (r *Run) asked(run string, event int64) (Child, bool) {
+	c, ok := r.children.get(event)
+	return c, ok && (run == r.ID() || c.RunID == protocol.ChildRunID(run, event))
 }
 
 func (t *Turn) childStarted(c Child) int64 {
 	return t.event(protocol.ChildWorkflowExecutionStarted{
-		WorkflowID: c.WorkflowID, RunID: protocol.ChildRunID(t.run.ID(), c.Event), WorkflowType: c.WorkflowType, InitiatedID: c.Event,
+		WorkflowID: c.WorkflowID, RunID: c.RunID, WorkflowType: c.WorkflowType, InitiatedID: c.Event,
 	})
 }
 
 // takeChild drafts the end of a child. The news may overtake the answer to the child's start, which two inputs of two steps tell; then
 // the child has begun all the same.
 func (t *Turn) takeChild(b protocol.ChildInput) {
-	if !t.run.Open() || t.run.ID() != b.Run {
+	if !t.run.Open() {
 		return
 	}
-	c, ok := t.run.children.get(b.InitiatedID)
+	c, ok := t.run.asked(b.Run, b.InitiatedID)
 	if !ok {
 		return
 	}
 	if c.Started == 0 {
 		c.Started = t.childStarted(c)
 	}
-	if e := c.ended(b.Outcome); e != nil {
-		t.event(e)
-	}
+	t.childEnded(c, b.Outcome)
 }
 
 // ended is the event that ends the child with the outcome; nil for an outcome that is no end.

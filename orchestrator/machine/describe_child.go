@@ -15,7 +15,7 @@ func (r *Run) describeChildren(d *protocol.Description) {
 			ParentClosePolicy: c.ParentClosePolicy,
 		}
 		if c.Started != 0 {
-			p.Run = protocol.ChildRunID(r.ID(), event)
+			p.Run = c.RunID
 		}
 		d.Children = append(d.Children, p)
 	})

@@ -57,10 +57,10 @@ func (w *Workflow) Effects(record *protocol.Record) Effects {
 			fx.Row = w.row()
 		}
 	}
-	if finishesCopy(record) {
-		fx.Activities, fx.Row = r.pending(), w.row()
-	}
 	fx.Tells = r.tells(record)
+	if finishesCopy(record) {
+		fx.Activities, fx.Row, fx.Tells = r.pending(), w.row(), r.askAgain()
+	}
 	if r.TaskScheduled != 0 {
 		fx.Call = w.call()
 	}

@@ -12,6 +12,8 @@ type External struct {
 	Kind     protocol.InputKind // signal or cancel
 	Workflow string
 	Signal   string
+
+	request protocol.EventAttributes
 }
 
 func (t *Turn) signalExternal(c protocol.SignalExternalWorkflowExecution, task int64) error {
@@ -23,7 +25,7 @@ func (t *Turn) signalExternal(c protocol.SignalExternalWorkflowExecution, task i
 	}
 	t.event(protocol.SignalExternalWorkflowExecutionInitiated{
 		WorkflowID: c.WorkflowID, RunID: c.RunID, FirstRunID: c.FirstRunID, SignalName: c.SignalName, Input: c.Input,
-		TaskCompletedID: task,
+		RequestID: protocol.MessageID(protocol.KindSignal, t.run.ID(), t.run.LastEvent+1), TaskCompletedID: task,
 	})
 	return nil
 }
@@ -39,7 +41,7 @@ func (t *Turn) cancelExternal(c protocol.RequestCancelExternalWorkflowExecution,
 	}
 	t.event(protocol.RequestCancelExternalWorkflowExecutionInitiated{
 		WorkflowID: c.WorkflowID, RunID: c.RunID, FirstRunID: c.FirstRunID, ChildInitiatedID: c.ChildInitiatedID,
-		Reason: c.Reason, TaskCompletedID: task,
+		Reason: c.Reason, RequestID: protocol.MessageID(protocol.KindCancel, t.run.ID(), t.run.LastEvent+1), TaskCompletedID: task,
 	})
 	return nil
 }
@@ -47,12 +49,12 @@ func (t *Turn) cancelExternal(c protocol.RequestCancelExternalWorkflowExecution,
 // takeAnswer drafts what became of something that this run asked of another workflow. An answer that comes twice, or to a run that has
 // ended, finds nothing that waits for it.
 func (t *Turn) takeAnswer(b protocol.AnswerInput) {
-	if !t.run.Open() || t.run.ID() != b.Run {
+	if !t.run.Open() {
 		return
 	}
-	if c, ok := t.run.children.get(b.Event); ok {
+	if c, ok := t.run.asked(b.Run, b.Event); ok {
 		t.childAnswer(c, b.Verdict)
-	} else if x, ok := t.run.externals.get(b.Event); ok {
+	} else if x, ok := t.run.externals.get(b.Event); ok && b.Run == t.run.ID() {
 		t.event(x.answered(b.Verdict))
 	}
 }
@@ -73,9 +75,9 @@ func (x External) answered(v protocol.Verdict) protocol.EventAttributes {
 func (r *Run) applyExternal(e protocol.Event) {
 	switch a := e.Attributes.(type) {
 	case protocol.SignalExternalWorkflowExecutionInitiated:
-		r.externals.put(e.ID, External{Event: e.ID, Kind: protocol.KindSignal, Workflow: a.WorkflowID, Signal: a.SignalName})
+		r.externals.put(e.ID, External{Event: e.ID, Kind: protocol.KindSignal, Workflow: a.WorkflowID, Signal: a.SignalName, request: a})
 	case protocol.RequestCancelExternalWorkflowExecutionInitiated:
-		r.externals.put(e.ID, External{Event: e.ID, Kind: protocol.KindCancel, Workflow: a.WorkflowID})
+		r.externals.put(e.ID, External{Event: e.ID, Kind: protocol.KindCancel, Workflow: a.WorkflowID, request: a})
 	case protocol.ExternalWorkflowExecutionSignaled:
 		r.answered(a.InitiatedID)
 	case protocol.SignalExternalWorkflowExecutionFailed:

@@ -15,7 +15,7 @@ func (t *Turn) takeStart(in protocol.Input, b protocol.StartInput) bool {
 	}
 	switch {
 	case t.run != nil && b.RequestID != "" && (b.RequestID == t.run.Start.RequestID || t.run.requests.has(b.RequestID)):
-		t.accept(in) // the same request again
+		t.reply(in, protocol.Verdict{Run: t.run.ID(), Outcome: t.run.Outcome}) // the same request again
 	case t.run.Open() && b.Conflict == protocol.ConflictTerminate:
 		t.event(protocol.WorkflowExecutionTerminated{Reason: "another run was started in its place", Identity: b.Identity})
 		return false

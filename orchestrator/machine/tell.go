@@ -34,8 +34,8 @@ func (r *Run) tells(record *protocol.Record) []Tell {
 	if r.Open() {
 		return tells
 	}
-	tells = append(tells, r.tellChildren(record.Events[0].ID)...)
-	if p := r.Start.Parent; p != nil && r.next == nil {
+	tells = append(tells, r.tellChildren(record)...)
+	if p := r.Start.Parent; p != nil && r.Outcome.Next == "" {
 		tells = append(tells, Tell{
 			Workflow: p.Workflow, ID: protocol.MessageID(protocol.KindChild, p.Run, p.Event),
 			Body: protocol.ChildInput{Run: p.Run, InitiatedID: p.Event, Outcome: *r.Outcome},
@@ -44,31 +44,58 @@ func (r *Run) tells(record *protocol.Record) []Tell {
 	return tells
 }
 
-// tellChildren is what the end of a run means to its children. One that was asked for in the very record that ends the run, whose first
-// event is given, was never started.
-func (r *Run) tellChildren(first int64) []Tell {
-	var open []Child
-	r.children.each(func(event int64, c Child) {
-		if event < first {
-			open = append(open, c)
-		}
-	})
-	slices.SortFunc(open, func(a, b Child) int { return cmp.Compare(a.Event, b.Event) })
+// tellChildren is what the record that ended the run means to its children. One that was asked for in this very record was never
+// started. One that a reset takes along has another parent from now on.
+func (r *Run) tellChildren(record *protocol.Record) []Tell {
+	taken := int64(0)
+	if a, ok := record.Events[len(record.Events)-1].Attributes.(protocol.WorkflowExecutionTerminated); ok {
+		taken = a.ResetID
+	}
 	var tells []Tell
-	for _, c := range open {
-		run := protocol.ChildRunID(r.ID(), c.Event)
+	for _, c := range r.openChildren() {
+		if c.Event <= taken || c.Event >= record.Events[0].ID {
+			continue
+		}
 		switch c.ParentClosePolicy {
 		case protocol.ParentCloseAbandon:
 		case protocol.ParentCloseRequestCancel:
 			tells = append(tells, Tell{
 				Workflow: c.WorkflowID, ID: closeID(r.ID(), c.Event),
-				Body: protocol.CancelInput{FirstRun: run, Reason: parentEnded, RequestID: closeID(r.ID(), c.Event), Identity: r.identity()},
+				Body: protocol.CancelInput{FirstRun: c.RunID, Reason: parentEnded, RequestID: closeID(r.ID(), c.Event), Identity: r.identity()},
 			})
 		default:
 			tells = append(tells, Tell{
 				Workflow: c.WorkflowID, ID: closeID(r.ID(), c.Event),
-				Body: protocol.TerminateInput{FirstRun: run, Reason: parentEnded, Identity: r.identity()},
+				Body: protocol.TerminateInput{FirstRun: c.RunID, Reason: parentEnded, Identity: r.identity()},
 			})
+		}
+	}
+	return tells
+}
+
+func (r *Run) openChildren() []Child {
+	var open []Child
+	r.children.each(func(_ int64, c Child) { open = append(open, c) })
+	slices.SortFunc(open, func(a, b Child) int { return cmp.Compare(a.Event, b.Event) })
+	return open
+}
+
+// askAgain is what a run that a reset made asks others, because the answers that its predecessor got are not in its history. The
+// requests are the same ones: a child or a signal is recognised, and the answer of a child that has ended says how.
+func (r *Run) askAgain() []Tell {
+	var tells []Tell
+	for _, c := range r.openChildren() {
+		tells = append(tells, r.tellStart(c))
+	}
+	var asked []External
+	r.externals.each(func(_ int64, x External) { asked = append(asked, x) })
+	slices.SortFunc(asked, func(a, b External) int { return cmp.Compare(a.Event, b.Event) })
+	for _, x := range asked {
+		switch a := x.request.(type) {
+		case protocol.SignalExternalWorkflowExecutionInitiated:
+			tells = append(tells, r.tellSignal(x.Event, a))
+		case protocol.RequestCancelExternalWorkflowExecutionInitiated:
+			tells = append(tells, r.tellCancel(x.Event, a))
 		}
 	}
 	return tells
@@ -85,11 +112,10 @@ func (r *Run) tellStart(c Child) Tell {
 	if root == nil {
 		root = &protocol.Execution{Workflow: r.Start.WorkflowID, Run: r.ID()}
 	}
-	run := protocol.ChildRunID(r.ID(), c.Event)
 	return Tell{
 		Workflow: c.WorkflowID, ID: protocol.MessageID(protocol.KindStart, r.ID(), c.Event),
 		Body: protocol.StartInput{
-			Type: c.WorkflowType, ID: c.WorkflowID, Queue: c.Queue, Input: c.Input, Run: run, RequestID: run, Reuse: c.Reuse,
+			Type: c.WorkflowType, ID: c.WorkflowID, Queue: c.Queue, Input: c.Input, Run: c.RunID, RequestID: c.RunID, Reuse: c.Reuse,
 			ExecutionTimeout: c.ExecutionTimeout, RunTimeout: c.RunTimeout, TaskTimeout: c.TaskTimeout,
 			RetryPolicy: c.RetryPolicy, Memo: c.Memo, Headers: c.Headers, Identity: r.identity(),
 			From: origin, Parent: origin, Root: root,
@@ -98,17 +124,15 @@ func (r *Run) tellStart(c Child) Tell {
 }
 
 func (r *Run) tellSignal(event int64, a protocol.SignalExternalWorkflowExecutionInitiated) Tell {
-	id := protocol.MessageID(protocol.KindSignal, r.ID(), event)
-	return Tell{Workflow: a.WorkflowID, ID: id, Body: protocol.SignalInput{
-		Run: a.RunID, FirstRun: a.FirstRunID, Name: a.SignalName, Input: a.Input, RequestID: id, Identity: r.identity(),
+	return Tell{Workflow: a.WorkflowID, ID: protocol.MessageID(protocol.KindSignal, r.ID(), event), Body: protocol.SignalInput{
+		Run: a.RunID, FirstRun: a.FirstRunID, Name: a.SignalName, Input: a.Input, RequestID: a.RequestID, Identity: r.identity(),
 		From: r.origin(event),
 	}}
 }
 
 func (r *Run) tellCancel(event int64, a protocol.RequestCancelExternalWorkflowExecutionInitiated) Tell {
-	id := protocol.MessageID(protocol.KindCancel, r.ID(), event)
-	return Tell{Workflow: a.WorkflowID, ID: id, Body: protocol.CancelInput{
-		Run: a.RunID, FirstRun: a.FirstRunID, Reason: a.Reason, RequestID: id, Identity: r.identity(), From: r.origin(event),
+	return Tell{Workflow: a.WorkflowID, ID: protocol.MessageID(protocol.KindCancel, r.ID(), event), Body: protocol.CancelInput{
+		Run: a.RunID, FirstRun: a.FirstRunID, Reason: a.Reason, RequestID: a.RequestID, Identity: r.identity(), From: r.origin(event),
 	}}
 }
 

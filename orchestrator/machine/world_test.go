@@ -281,12 +281,16 @@ func snapshot(r *Run) map[string]any {
 		activities[id] = a
 	})
 	r.timers.each(func(id int64, t Timer) { timers[id] = t })
+	children, externals := map[int64]Child{}, map[int64]External{}
+	r.children.each(func(id int64, c Child) { children[id] = c })
+	r.externals.each(func(id int64, x External) { externals[id] = x })
 	requests := map[string]bool{}
 	r.requests.each(func(id string, _ struct{}) { requests[id] = true })
 	return map[string]any{
 		"row": text(r.Row()), "outcome": text(r.Outcome), "last": r.LastEvent, "time": r.LastTime.String(),
 		"cancel": r.CancelRequested, "worker": r.Worker, "waits": r.TaskScheduled, "dirty": r.dirty,
 		"failure": text(r.TaskFailure), "tail": text(r.Tail), "activities": text(activities), "timers": text(timers),
+		"children": text(children), "externals": text(externals),
 		"paused": text(r.paused), "copied": r.copied, "requests": requests, "not before": r.notBefore.String(), "next": text(r.next),
 	}
 }

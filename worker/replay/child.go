@@ -17,6 +17,7 @@ type Child struct {
 	began     func(protocol.Execution, error) // nil when it was called
 	done      func(protocol.Payload, error)   // nil when it has ended
 	startedID int64
+	firstRun  string
 	canceled  bool
 }
 
@@ -28,7 +29,7 @@ func (e *Env) StartChild(
 	r := e.run
 	r.nextChild++
 	if c.WorkflowID == "" {
-		c.WorkflowID = r.info.Run + "_" + strconv.Itoa(r.nextChild)
+		c.WorkflowID = r.seed + "_" + strconv.Itoa(r.nextChild)
 	}
 	child := &Child{run: r, start: c, wait: wait, began: began, done: done}
 	child.command = r.emit(c, nil)
@@ -79,9 +80,7 @@ func (c *Child) begin(e protocol.Execution, err error) {
 func (c *Child) failure(how string, cause *protocol.Failure) *protocol.Failure {
 	f := &protocol.ChildWorkflowFailure{
 		WorkflowID: c.start.WorkflowID, WorkflowType: c.start.WorkflowType, InitiatedID: c.event, StartedID: c.startedID,
-	}
-	if c.startedID != 0 {
-		f.RunID = protocol.ChildRunID(c.run.info.Run, c.event)
+		RunID: c.firstRun,
 	}
 	return &protocol.Failure{
 		Message: "child workflow " + c.start.WorkflowType + " " + how, Source: "go", Cause: cause, ChildWorkflow: f,
@@ -97,7 +96,7 @@ func (r *Run) applyChild(e protocol.Event) {
 		}
 	case protocol.ChildWorkflowExecutionStarted:
 		if c := r.children[a.InitiatedID]; c != nil {
-			c.startedID = e.ID
+			c.startedID, c.firstRun = e.ID, a.RunID
 			c.begin(protocol.Execution{Workflow: a.WorkflowID, Run: a.RunID}, nil)
 		}
 	default:
