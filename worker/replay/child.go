@@ -53,7 +53,7 @@ func (c *Child) Cancel() {
 	c.canceled = true
 	c.run.emit(protocol.RequestCancelExternalWorkflowExecution{ChildInitiatedID: c.event}, nil)
 	if !c.wait {
-		c.end(protocol.Payload{}, c.failure("canceled", protocol.CanceledError("canceled")))
+		c.end(protocol.Payload{}, c.failure("was canceled", protocol.CanceledError("canceled")))
 	}
 }
 

@@ -66,6 +66,8 @@ func (s *story) play(script []byte) []byte {
 //	fire ID               timer ID fires
 //	signal NAME JSON      also cancel and terminate
 //	history               the history is shown
+//
+// What other workflows do is in othersHappen.
 func (s *story) happen(verb, args string) {
 	first, rest := word(args)
 	w := s.world
@@ -107,6 +109,9 @@ func (s *story) happen(verb, args string) {
 			fmt.Fprintf(&s.out, "\t%d %s\n", e.ID, e.Type())
 		}
 	default:
+		if s.othersHappen(verb, first, rest) {
+			return
+		}
 		s.t.Fatalf("unknown verb %q", verb)
 	}
 }
