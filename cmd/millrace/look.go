@@ -62,6 +62,7 @@ func (a *app) describe(d protocol.Description) error {
 	for _, t := range d.Timers {
 		fmt.Fprintf(w, "timer     %s fires at %s\n", t.TimerID, t.FireAt.Local().Format(time.DateTime))
 	}
+	a.describeOthers(d)
 	for _, p := range d.Activities {
 		fmt.Fprintf(w, "activity  %s %s, attempt %d%s, scheduled %s ago\n",
 			p.ActivityID, p.Type, p.Attempt, limit(p.MaximumAttempts), ago(p.Scheduled))
