@@ -29,7 +29,7 @@ func (a *actor) perform(ready machine.Ready, batch []item) error {
 		a.announce(fx)
 	}
 	fx.Activities = append(fx.Activities, ready.Resumed...)
-	fx.Tells = append(tells, fx.Tells...)
+	fx.Tells = slices.Concat(tells, ready.Tells, fx.Tells)
 	if fx.Call == nil {
 		fx.Call = ready.Call
 	}

@@ -105,7 +105,7 @@ func (f *Failure) Unwrap() error {
 
 // Is matches [ErrCanceled] when this failure is a cancellation, and an [Error] when it is one of the same code that crossed the wire.
 func (f *Failure) Is(target error) bool {
-	if e, ok := target.(*Error); ok { //nolint:errorlint // a sentinel is not wrapped
+	if e, ok := target.(*Error); ok {
 		return f.Application != nil && f.Application.Type == string(e.Code)
 	}
 	return target == ErrCanceled && f.Canceled != nil

@@ -18,8 +18,12 @@ func (r Reply) Tell() (t Tell, ok bool) {
 	if o == nil {
 		return Tell{}, false
 	}
+	kind := protocol.KindAnswer
+	if r.Verdict.Error != nil {
+		kind = "refusal" // so that an acceptance which contradicts it is heard; see disown
+	}
 	return Tell{
-		Workflow: o.Workflow, ID: protocol.MessageID(protocol.KindAnswer, o.Run, o.Event),
+		Workflow: o.Workflow, ID: protocol.MessageID(kind, o.Run, o.Event),
 		Body: protocol.AnswerInput{Run: o.Run, Event: o.Event, Verdict: r.Verdict},
 	}, true
 }

@@ -34,7 +34,8 @@ func (t *Turn) startChild(c protocol.StartChildWorkflowExecution, task int64) er
 		c.RetryPolicy = &p
 	}
 	t.event(protocol.StartChildWorkflowExecutionInitiated{
-		WorkflowID: c.WorkflowID, RunID: protocol.ChildRunID(t.run.ID(), t.run.LastEvent+1), WorkflowType: c.WorkflowType, Queue: c.Queue, Input: c.Input,
+		WorkflowID: c.WorkflowID, RunID: protocol.ChildRunID(t.run.ID(), t.run.LastEvent+1),
+		WorkflowType: c.WorkflowType, Queue: c.Queue, Input: c.Input,
 		ExecutionTimeout: c.ExecutionTimeout, RunTimeout: c.RunTimeout, TaskTimeout: c.TaskTimeout, RetryPolicy: c.RetryPolicy,
 		Reuse: c.Reuse, ParentClosePolicy: cmp.Or(c.ParentClosePolicy, protocol.ParentCloseTerminate),
 		Memo: c.Memo, Headers: c.Headers, TaskCompletedID: task,
@@ -71,6 +72,23 @@ func (t *Turn) childAnswer(c Child, v protocol.Verdict) {
 	if o := v.Outcome; o != nil && o.Next == "" {
 		t.childEnded(c, *o)
 	}
+}
+
+// disown ends a child that was started although this run was told that it was not. A refused start leaves no record: a node that dies
+// before it releases the start lets another one decide it again, and by then the workflow ID may be free. The answer of a child that
+// has ended, when it comes twice, looks the same; what is told to that child then finds no run.
+func (t *Turn) disown(b protocol.AnswerInput) {
+	child := b.Verdict.Run
+	if t.run == nil || t.run.ID() != b.Run || b.Verdict.Error != nil || child != protocol.ChildRunID(b.Run, b.Event) {
+		return
+	}
+	if _, open := t.run.children.get(b.Event); open {
+		return
+	}
+	t.tells = append(t.tells, Tell{
+		Workflow: b.Verdict.ID, ID: closeID(b.Run, b.Event),
+		Body: protocol.TerminateInput{FirstRun: child, Reason: "its parent was told that it had not begun", Identity: t.run.identity()},
+	})
 }
 
 // lostChild is the end of a child whose workflow ID was used again before a reset run could ask for it.
@@ -117,6 +135,10 @@ func (t *Turn) takeChild(b protocol.ChildInput) {
 
 // ended is the event that ends the child with the outcome; nil for an outcome that is no end.
 func (c Child) ended(o protocol.Outcome) protocol.EventAttributes {
+	e := protocol.ChildWorkflowExecutionFailed{
+		WorkflowID: c.WorkflowID, RunID: o.Run, WorkflowType: c.WorkflowType, InitiatedID: c.Event, StartedID: c.Started,
+		Failure: o.Failure,
+	}
 	switch o.Status {
 	case protocol.StatusCompleted:
 		return protocol.ChildWorkflowExecutionCompleted{
@@ -124,25 +146,14 @@ func (c Child) ended(o protocol.Outcome) protocol.EventAttributes {
 			Result: o.Result,
 		}
 	case protocol.StatusFailed:
-		return protocol.ChildWorkflowExecutionFailed{
-			WorkflowID: c.WorkflowID, RunID: o.Run, WorkflowType: c.WorkflowType, InitiatedID: c.Event, StartedID: c.Started,
-			Failure: o.Failure,
-		}
+		return e
 	case protocol.StatusCanceled:
-		return protocol.ChildWorkflowExecutionCanceled{
-			WorkflowID: c.WorkflowID, RunID: o.Run, WorkflowType: c.WorkflowType, InitiatedID: c.Event, StartedID: c.Started,
-			Failure: o.Failure,
-		}
+		return protocol.ChildWorkflowExecutionCanceled(e)
 	case protocol.StatusTimedOut:
-		return protocol.ChildWorkflowExecutionTimedOut{
-			WorkflowID: c.WorkflowID, RunID: o.Run, WorkflowType: c.WorkflowType, InitiatedID: c.Event, StartedID: c.Started,
-			Failure: o.Failure,
-		}
+		return protocol.ChildWorkflowExecutionTimedOut(e)
 	case protocol.StatusTerminated:
-		return protocol.ChildWorkflowExecutionTerminated{
-			WorkflowID: c.WorkflowID, RunID: o.Run, WorkflowType: c.WorkflowType, InitiatedID: c.Event, StartedID: c.Started,
-			Failure: o.Failure,
-		}
+		return protocol.ChildWorkflowExecutionTerminated(e)
+	case protocol.StatusRunning, protocol.StatusContinuedAsNew:
 	}
 	return nil
 }

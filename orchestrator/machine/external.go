@@ -50,12 +50,15 @@ func (t *Turn) cancelExternal(c protocol.RequestCancelExternalWorkflowExecution,
 // ended, finds nothing that waits for it.
 func (t *Turn) takeAnswer(b protocol.AnswerInput) {
 	if !t.run.Open() {
+		t.disown(b)
 		return
 	}
 	if c, ok := t.run.asked(b.Run, b.Event); ok {
 		t.childAnswer(c, b.Verdict)
 	} else if x, ok := t.run.externals.get(b.Event); ok && b.Run == t.run.ID() {
 		t.event(x.answered(b.Verdict))
+	} else {
+		t.disown(b)
 	}
 }
 

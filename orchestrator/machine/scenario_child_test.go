@@ -15,6 +15,7 @@ var parent = protocol.Origin{Workflow: "day-7", Run: "run-of-day-7", Event: 5}
 //	childstart               day-7 starts this workflow as its child
 //	asked [FIRST]            day-7 signals this workflow, perhaps only the chain of runs that began with FIRST
 //	told EVENT [CODE]        what this run asked of another workflow by an event was accepted, or refused
+//	begun EVENT              the child of an event was started
 //	childend EVENT [STATUS]  a child has ended
 func (s *story) othersArrive(f []string, run string) bool {
 	arg := func(i int) string {
@@ -39,6 +40,8 @@ func (s *story) othersArrive(f []string, run string) bool {
 			v = protocol.Verdict{ID: "other", Error: protocol.Errorf(protocol.Code(arg(2)), "no")}
 		}
 		s.w.asked(protocol.AnswerInput{Run: run, Event: event, Verdict: v})
+	case "begun":
+		s.w.asked(protocol.AnswerInput{Run: run, Event: event, Verdict: protocol.Verdict{ID: "other", Run: protocol.ChildRunID(run, event)}})
 	case "childend":
 		o := protocol.Outcome{ID: "other", Run: "run-of-other", Status: protocol.StatusCompleted, Result: protocol.Payload{Data: []byte(`"sent"`)}}
 		if arg(2) != "" {

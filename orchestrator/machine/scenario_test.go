@@ -281,6 +281,9 @@ func (s *story) decided(r Ready) {
 	if r.Left > 0 {
 		s.say("%d inputs must wait for the next step", r.Left)
 	}
+	for _, t := range r.Tells {
+		s.say("tells %s", told(t))
+	}
 	for _, retry := range r.Retries {
 		s.say("attempt %d of event %d waits until %s", retry.Task.Attempt, retry.Task.ScheduledID, clock(retry.At))
 	}

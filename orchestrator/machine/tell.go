@@ -56,19 +56,16 @@ func (r *Run) tellChildren(record *protocol.Record) []Tell {
 		if c.Event <= taken || c.Event >= record.Events[0].ID {
 			continue
 		}
+		t := Tell{Workflow: c.WorkflowID, ID: closeID(r.ID(), c.Event)}
 		switch c.ParentClosePolicy {
 		case protocol.ParentCloseAbandon:
+			continue
 		case protocol.ParentCloseRequestCancel:
-			tells = append(tells, Tell{
-				Workflow: c.WorkflowID, ID: closeID(r.ID(), c.Event),
-				Body: protocol.CancelInput{FirstRun: c.RunID, Reason: parentEnded, RequestID: closeID(r.ID(), c.Event), Identity: r.identity()},
-			})
+			t.Body = protocol.CancelInput{FirstRun: c.RunID, Reason: parentEnded, RequestID: t.ID, Identity: r.identity()}
 		default:
-			tells = append(tells, Tell{
-				Workflow: c.WorkflowID, ID: closeID(r.ID(), c.Event),
-				Body: protocol.TerminateInput{FirstRun: c.RunID, Reason: parentEnded, Identity: r.identity()},
-			})
+			t.Body = protocol.TerminateInput{FirstRun: c.RunID, Reason: parentEnded, Identity: r.identity()}
 		}
+		tells = append(tells, t)
 	}
 	return tells
 }

@@ -21,6 +21,7 @@ type Turn struct {
 	starter  string // who asked for the run that the step began
 	retries  []Retry
 	resumed  []protocol.ActivityTask
+	tells    []Tell
 	wanted   bool   // something happened that makes a workflow task worth a try now
 	ready    string // the worker that said it is ready
 	copied   bool   // the turn finished a copy

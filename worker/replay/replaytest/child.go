@@ -3,6 +3,7 @@ package replaytest
 import (
 	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/millrace-dev/millrace/protocol"
 )
@@ -12,7 +13,8 @@ func (w *World) recordOthers(c protocol.CommandAttributes, task int64) {
 	switch c := c.(type) {
 	case protocol.StartChildWorkflowExecution:
 		w.add(protocol.StartChildWorkflowExecutionInitiated{
-			WorkflowID: c.WorkflowID, WorkflowType: c.WorkflowType, Queue: cmp.Or(c.Queue, Queue), Input: c.Input, RetryPolicy: c.RetryPolicy,
+			WorkflowID: c.WorkflowID, WorkflowType: c.WorkflowType, Queue: cmp.Or(c.Queue, Queue), Input: c.Input,
+			RetryPolicy: c.RetryPolicy, RunID: protocol.ChildRunID(RunID, int64(len(w.History))+1),
 			ParentClosePolicy: cmp.Or(c.ParentClosePolicy, protocol.ParentCloseTerminate), TaskCompletedID: task,
 		})
 	case protocol.SignalExternalWorkflowExecution:
@@ -25,33 +27,34 @@ func (w *World) recordOthers(c protocol.CommandAttributes, task int64) {
 			WorkflowID: c.WorkflowID, RunID: c.RunID, ChildInitiatedID: c.ChildInitiatedID, Reason: c.Reason, TaskCompletedID: task,
 		}
 		if id := c.ChildInitiatedID; id != 0 {
-			_, child := w.child(func(at int64, _ protocol.StartChildWorkflowExecutionInitiated) bool { return at == id })
-			e.WorkflowID, e.FirstRunID = child.WorkflowID, protocol.ChildRunID(RunID, id)
+			_, child := w.child(func(at int64, _ asked) bool { return at == id })
+			e.WorkflowID, e.FirstRunID = child.WorkflowID, child.RunID
 		}
 		w.add(e)
 	}
 }
 
+type asked = protocol.StartChildWorkflowExecutionInitiated
+
 // child finds the last child that was asked for and fits.
-func (w *World) child(fits func(int64, protocol.StartChildWorkflowExecutionInitiated) bool) (int64, protocol.StartChildWorkflowExecutionInitiated) {
-	for i := len(w.History) - 1; i >= 0; i-- {
-		a, ok := w.History[i].Attributes.(protocol.StartChildWorkflowExecutionInitiated)
-		if ok && fits(w.History[i].ID, a) {
-			return w.History[i].ID, a
+func (w *World) child(fits func(int64, asked) bool) (int64, asked) {
+	for _, e := range slices.Backward(w.History) {
+		if a, ok := e.Attributes.(asked); ok && fits(e.ID, a) {
+			return e.ID, a
 		}
 	}
 	panic("replaytest: there is no such child")
 }
 
-func (w *World) childOf(id string) (int64, protocol.StartChildWorkflowExecutionInitiated) {
-	return w.child(func(_ int64, a protocol.StartChildWorkflowExecutionInitiated) bool { return a.WorkflowID == id })
+func (w *World) childOf(id string) (int64, asked) {
+	return w.child(func(_ int64, a asked) bool { return a.WorkflowID == id })
 }
 
 // StartedChild records that a child began.
 func (w *World) StartedChild(id string) {
 	at, a := w.childOf(id)
 	w.input(protocol.ChildWorkflowExecutionStarted{
-		WorkflowID: id, RunID: protocol.ChildRunID(RunID, at), WorkflowType: a.WorkflowType, InitiatedID: at,
+		WorkflowID: id, RunID: a.RunID, WorkflowType: a.WorkflowType, InitiatedID: at,
 	})
 }
 
@@ -68,7 +71,7 @@ func (w *World) RefuseChild(id string) {
 func (w *World) CompleteChild(id string, v any) {
 	at, a := w.childOf(id)
 	w.input(protocol.ChildWorkflowExecutionCompleted{
-		WorkflowID: id, RunID: protocol.ChildRunID(RunID, at), WorkflowType: a.WorkflowType, InitiatedID: at, Result: encode(v),
+		WorkflowID: id, RunID: a.RunID, WorkflowType: a.WorkflowType, InitiatedID: at, Result: encode(v),
 	})
 }
 
@@ -76,7 +79,7 @@ func (w *World) CompleteChild(id string, v any) {
 func (w *World) FailChild(id string, f *protocol.Failure) {
 	at, a := w.childOf(id)
 	w.input(protocol.ChildWorkflowExecutionFailed{
-		WorkflowID: id, RunID: protocol.ChildRunID(RunID, at), WorkflowType: a.WorkflowType, InitiatedID: at, Failure: f,
+		WorkflowID: id, RunID: a.RunID, WorkflowType: a.WorkflowType, InitiatedID: at, Failure: f,
 	})
 }
 
@@ -84,7 +87,7 @@ func (w *World) FailChild(id string, f *protocol.Failure) {
 func (w *World) CancelChild(id string) {
 	at, a := w.childOf(id)
 	w.input(protocol.ChildWorkflowExecutionCanceled{
-		WorkflowID: id, RunID: protocol.ChildRunID(RunID, at), WorkflowType: a.WorkflowType, InitiatedID: at,
+		WorkflowID: id, RunID: a.RunID, WorkflowType: a.WorkflowType, InitiatedID: at,
 		Failure: protocol.CanceledError("the workflow was canceled"),
 	})
 }
@@ -92,30 +95,35 @@ func (w *World) CancelChild(id string) {
 // AnswerExternal records what became of the last signal or cancellation that was sent to another workflow; refused is why it was
 // refused, nil that it was not.
 func (w *World) AnswerExternal(id string, refused *protocol.Error) {
-	for i := len(w.History) - 1; i >= 0; i-- {
-		e := w.History[i]
+	for _, e := range slices.Backward(w.History) {
 		switch a := e.Attributes.(type) {
 		case protocol.SignalExternalWorkflowExecutionInitiated:
-			switch {
-			case a.WorkflowID != id:
-			case refused != nil:
-				w.input(protocol.SignalExternalWorkflowExecutionFailed{WorkflowID: id, InitiatedID: e.ID, Cause: refused})
-				return
-			default:
-				w.input(protocol.ExternalWorkflowExecutionSignaled{WorkflowID: id, RunID: "other", InitiatedID: e.ID})
+			if a.WorkflowID == id {
+				w.answerSignal(id, e.ID, refused)
 				return
 			}
 		case protocol.RequestCancelExternalWorkflowExecutionInitiated:
-			switch {
-			case a.WorkflowID != id:
-			case refused != nil:
-				w.input(protocol.RequestCancelExternalWorkflowExecutionFailed{WorkflowID: id, InitiatedID: e.ID, Cause: refused})
-				return
-			default:
-				w.input(protocol.ExternalWorkflowExecutionCancelRequested{WorkflowID: id, RunID: "other", InitiatedID: e.ID})
+			if a.WorkflowID == id {
+				w.answerCancel(id, e.ID, refused)
 				return
 			}
 		}
 	}
 	panic(fmt.Sprintf("replaytest: nothing was sent to %q", id))
+}
+
+func (w *World) answerSignal(id string, at int64, refused *protocol.Error) {
+	if refused != nil {
+		w.input(protocol.SignalExternalWorkflowExecutionFailed{WorkflowID: id, InitiatedID: at, Cause: refused})
+		return
+	}
+	w.input(protocol.ExternalWorkflowExecutionSignaled{WorkflowID: id, RunID: "other", InitiatedID: at})
+}
+
+func (w *World) answerCancel(id string, at int64, refused *protocol.Error) {
+	if refused != nil {
+		w.input(protocol.RequestCancelExternalWorkflowExecutionFailed{WorkflowID: id, InitiatedID: at, Cause: refused})
+		return
+	}
+	w.input(protocol.ExternalWorkflowExecutionCancelRequested{WorkflowID: id, RunID: "other", InitiatedID: at})
 }
