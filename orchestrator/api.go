@@ -23,12 +23,15 @@ type API interface {
 	Rows(ctx context.Context) iter.Seq2[protocol.Row, error]
 	// LiveWorkers lists the workers that listen, on one queue or on all.
 	LiveWorkers(ctx context.Context, queue string) ([]protocol.Worker, error)
+	// SetCurrentVersion says which version of the workers' code is current on a queue; empty: none is.
+	SetCurrentVersion(ctx context.Context, queue, version string) error
 }
 
 // control answers the control API. Any node can answer for any shard: requests that change something go through the
 // workflow's inbox, those that read go to history.
 type control struct {
 	store API
+	views *views
 }
 
 // endpoint handles one request.
@@ -36,17 +39,20 @@ type endpoint = func(ctx context.Context, data []byte) (any, error)
 
 func (c control) endpoints() map[string]endpoint {
 	return map[string]endpoint{
-		protocol.EndpointStart:     handle(c.start),
-		protocol.EndpointSignal:    handle(c.signal),
-		protocol.EndpointCancel:    handle(c.cancel),
-		protocol.EndpointTerminate: handle(c.terminate),
-		protocol.EndpointPause:     handle(c.pause),
-		protocol.EndpointReset:     handle(c.reset),
-		protocol.EndpointDescribe:  handle(c.describe),
-		protocol.EndpointResult:    handle(c.result),
-		protocol.EndpointHistory:   handle(c.history),
-		protocol.EndpointList:      handle(c.list),
-		protocol.EndpointWorkers:   handle(c.workers),
+		protocol.EndpointStart:        handle(c.start),
+		protocol.EndpointSignal:       handle(c.signal),
+		protocol.EndpointCancel:       handle(c.cancel),
+		protocol.EndpointTerminate:    handle(c.terminate),
+		protocol.EndpointPause:        handle(c.pause),
+		protocol.EndpointReset:        handle(c.reset),
+		protocol.EndpointDescribe:     handle(c.describe),
+		protocol.EndpointResult:       handle(c.result),
+		protocol.EndpointHistory:      handle(c.history),
+		protocol.EndpointList:         handle(c.list),
+		protocol.EndpointWorkers:      handle(c.workers),
+		protocol.EndpointVersions:     handle(c.versions),
+		protocol.EndpointUpdate:       handle(c.update),
+		protocol.EndpointUpdateResult: handle(c.updateResult),
 	}
 }
 
@@ -125,6 +131,27 @@ func (c control) read(ctx context.Context, id, run string) (*runView, error) {
 	return readRun(ctx, c.store, protocol.Shard(id, c.store.Shards()), id, run)
 }
 
+// look calls f with the run that a request names, for those who ask often and read little. f must not keep it.
+func (c control) look(ctx context.Context, id, run string, f func(*machine.Workflow)) error {
+	if err := protocol.ValidateID("workflow ID", id); err != nil {
+		return err
+	}
+	found := false
+	err := c.views.see(ctx, c.store, protocol.Shard(id, c.store.Shards()), id, func(w *machine.Workflow) {
+		if found = w.Run != nil && (run == "" || run == w.Run.ID()); found {
+			f(w)
+		}
+	})
+	if err != nil || found {
+		return err
+	}
+	v, err := c.read(ctx, id, run) // an earlier run, or none
+	if err == nil {
+		f(v.workflow)
+	}
+	return err
+}
+
 func (c control) describe(ctx context.Context, r protocol.RunRequest) (protocol.Description, error) {
 	v, err := c.read(ctx, r.ID, r.Run)
 	if err != nil {
@@ -145,14 +172,14 @@ func (c control) describe(ctx context.Context, r protocol.RunRequest) (protocol.
 }
 
 func (c control) result(ctx context.Context, r protocol.RunRequest) (protocol.Outcome, error) {
-	v, err := c.read(ctx, r.ID, r.Run)
-	if err != nil {
-		return protocol.Outcome{}, err
-	}
-	if o := v.workflow.Run.Outcome; o != nil {
-		return *o, nil
-	}
-	return protocol.Outcome{ID: r.ID, Run: v.workflow.Run.ID(), Status: v.workflow.Run.Status}, nil
+	var o protocol.Outcome
+	err := c.look(ctx, r.ID, r.Run, func(w *machine.Workflow) {
+		o = protocol.Outcome{ID: r.ID, Run: w.Run.ID(), Status: w.Run.Status}
+		if w.Run.Outcome != nil {
+			o = *w.Run.Outcome
+		}
+	})
+	return o, err
 }
 
 // pageBytes is about how many bytes of events a page of history holds.

@@ -75,6 +75,11 @@ func (a *actor) announce(fx machine.Effects) {
 			s.log.Warn("the end of a run could not be announced", "workflow_id", a.id, "error", err)
 		}
 	}
+	for _, v := range fx.Updated {
+		if err := s.store.Updated(v); err != nil {
+			s.log.Warn("the end of an update could not be announced", "workflow_id", a.id, "error", err)
+		}
+	}
 	for _, c := range fx.Cancels {
 		if err := s.store.CancelActivity(c.Queue, c.CancelActivity); err != nil {
 			s.log.Warn("a cancellation could not be announced", "workflow_id", a.id, "error", err)

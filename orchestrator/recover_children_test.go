@@ -47,8 +47,8 @@ func (f family) options() []worker.Option {
 	}
 }
 
-// has says that the node dies after the first record of a workflow that has an event of the type.
-func has(workflowID string, typ protocol.EventType) func(*protocol.Record) bool {
+// tells says that the node dies after the first record of a workflow that has an event of the type.
+func tells(workflowID string, typ protocol.EventType) func(*protocol.Record) bool {
 	return func(r *protocol.Record) bool {
 		return r.Workflow == workflowID && slices.ContainsFunc(r.Events, func(e protocol.Event) bool { return e.Type() == typ })
 	}
@@ -59,11 +59,11 @@ func has(workflowID string, typ protocol.EventType) func(*protocol.Record) bool 
 func TestDeathAroundAChild(t *testing.T) {
 	t.Parallel()
 	for name, dies := range map[string]func(*protocol.Record) bool{
-		"before the child is started":            has("wf", "StartChildWorkflowExecutionInitiated"),
-		"before the parent hears of the start":   has("child", "WorkflowExecutionStarted"),
-		"before the parent hears of the end":     has("child", "WorkflowExecutionCompleted"),
-		"when the parent has heard of the end":   has("wf", "ChildWorkflowExecutionCompleted"),
-		"when the parent has heard of the start": has("wf", "ChildWorkflowExecutionStarted"),
+		"before the child is started":            tells("wf", "StartChildWorkflowExecutionInitiated"),
+		"before the parent hears of the start":   tells("child", "WorkflowExecutionStarted"),
+		"before the parent hears of the end":     tells("child", "WorkflowExecutionCompleted"),
+		"when the parent has heard of the end":   tells("wf", "ChildWorkflowExecutionCompleted"),
+		"when the parent has heard of the start": tells("wf", "ChildWorkflowExecutionStarted"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -92,16 +92,16 @@ func TestDeathAroundAChild(t *testing.T) {
 // A refused start leaves no event behind: nothing in history says that the parent must hear of it.
 func TestDeathAroundARefusedChild(t *testing.T) {
 	t.Parallel()
-	r := newRelay(t, has("wf", "StartChildWorkflowExecutionInitiated"), family{}.options()...)
+	r := newRelay(t, tells("wf", "StartChildWorkflowExecutionInitiated"), family{}.options()...)
 	r.result(family{}.Taken, "taken")
 }
 
 func TestDeathAroundASignal(t *testing.T) {
 	t.Parallel()
 	for name, dies := range map[string]func(*protocol.Record) bool{
-		"before the signal is sent":       has("wf", "SignalExternalWorkflowExecutionInitiated"),
-		"before the sender hears of it":   has("stranger", "WorkflowExecutionSignaled"),
-		"when the sender has heard of it": has("wf", "ExternalWorkflowExecutionSignaled"),
+		"before the signal is sent":       tells("wf", "SignalExternalWorkflowExecutionInitiated"),
+		"before the sender hears of it":   tells("stranger", "WorkflowExecutionSignaled"),
+		"when the sender has heard of it": tells("wf", "ExternalWorkflowExecutionSignaled"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

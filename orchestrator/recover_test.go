@@ -63,7 +63,7 @@ func newRelay(t *testing.T, dies func(*protocol.Record) bool, opts ...worker.Opt
 	if err != nil {
 		t.Fatal(err)
 	}
-	stopAPI, err := store.ServeAPI(Version, control{store: store}.endpoints())
+	stopAPI, err := store.ServeAPI(Version, control{store: store, views: newViews()}.endpoints())
 	if err != nil {
 		t.Fatal(err)
 	}

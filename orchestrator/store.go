@@ -81,12 +81,20 @@ type Index interface {
 	PutRow(row protocol.Row) Ack
 }
 
+// Versions says which version of the workers' code is current.
+type Versions interface {
+	// CurrentVersion is the one of a queue; empty when none is. It may be a second old.
+	CurrentVersion(ctx context.Context, queue string) (string, error)
+}
+
 // Announcer tells those who wait.
 type Announcer interface {
 	// Reply sends a verdict to the subject that asked for it.
 	Reply(subject string, v protocol.Verdict) error
 	// Closed announces the end of a run.
 	Closed(o protocol.Outcome) error
+	// Updated announces how far an update has come.
+	Updated(v protocol.Verdict) error
 	// DeadLetter stores a message that could not be decoded or applied, with the reason.
 	DeadLetter(ctx context.Context, d protocol.Delivery, reason error) error
 }
@@ -123,6 +131,7 @@ type Store interface {
 	Queue
 	Exchange
 	Index
+	Versions
 	Announcer
 	Leases
 	// Shards is the number of shards of the namespace.

@@ -10,6 +10,8 @@ import "encoding/json"
 //	signal     SignalRequest     -> Verdict
 //	cancel     CancelRequest     -> Verdict
 //	terminate  TerminateRequest  -> Verdict
+//	update     UpdateRequest     -> Verdict
+//	update_result  UpdateResultRequest -> Verdict
 //	pause      PauseRequest      -> Verdict
 //	reset      ResetRequest      -> Verdict
 //	describe   RunRequest        -> Description
@@ -17,18 +19,22 @@ import "encoding/json"
 //	history    HistoryRequest    -> HistoryPage
 //	list       ListRequest       -> ListPage
 //	workers    WorkersRequest    -> WorkersAnswer
+//	versions   VersionsRequest   -> VersionsAnswer
 const (
-	EndpointStart     = "start"
-	EndpointSignal    = "signal"
-	EndpointCancel    = "cancel"
-	EndpointTerminate = "terminate"
-	EndpointPause     = "pause"
-	EndpointReset     = "reset"
-	EndpointDescribe  = "describe"
-	EndpointResult    = "result"
-	EndpointHistory   = "history"
-	EndpointList      = "list"
-	EndpointWorkers   = "workers"
+	EndpointStart        = "start"
+	EndpointSignal       = "signal"
+	EndpointCancel       = "cancel"
+	EndpointTerminate    = "terminate"
+	EndpointPause        = "pause"
+	EndpointReset        = "reset"
+	EndpointDescribe     = "describe"
+	EndpointResult       = "result"
+	EndpointHistory      = "history"
+	EndpointList         = "list"
+	EndpointWorkers      = "workers"
+	EndpointVersions     = "versions"
+	EndpointUpdate       = "update"
+	EndpointUpdateResult = "update_result"
 )
 
 // StartRequest starts a workflow. Its input is any JSON value, written plainly; a payload that is not JSON goes into
@@ -71,6 +77,29 @@ func requestPayload(raw json.RawMessage, p *Payload) (Payload, error) {
 		return JSONPayload(raw)
 	}
 	return Payload{}, nil
+}
+
+// UpdateRequest asks the open run of a workflow for an update. Its input is any JSON value, as in [StartRequest]. The answer says
+// how far the update came in the step that took it; UpdateResultRequest asks how it went on.
+type UpdateRequest struct {
+	ID string `json:"id"`
+	UpdateInput
+	Input   json.RawMessage `json:"input,omitempty"`
+	Payload *Payload        `json:"payload,omitempty"`
+}
+
+// Update returns the input that the request stands for.
+func (r UpdateRequest) Update() (UpdateInput, error) {
+	p, err := requestPayload(r.Input, r.Payload)
+	r.UpdateInput.Input = p
+	return r.UpdateInput, err
+}
+
+// UpdateResultRequest asks what became of an update of a run: the given one, or the workflow's latest when Run is empty.
+type UpdateResultRequest struct {
+	ID       string `json:"id"`
+	Run      string `json:"run_id,omitempty"`
+	UpdateID string `json:"update_id"`
 }
 
 // CancelRequest asks the open run of a workflow to stop.
@@ -142,6 +171,27 @@ type WorkersRequest struct {
 // WorkersAnswer lists the workers that are there right now.
 type WorkersAnswer struct {
 	Workers []Worker `json:"workers"`
+}
+
+// VersionsRequest asks which versions of a queue's code there are, and sets which one is current if Set says so.
+type VersionsRequest struct {
+	Queue   string `json:"queue"`
+	Set     bool   `json:"set,omitzero"`
+	Current string `json:"current,omitempty"`
+}
+
+// VersionsAnswer lists the versions of a queue's code, newest worker first.
+type VersionsAnswer struct {
+	Queue    string    `json:"queue"`
+	Current  string    `json:"current,omitempty"`
+	Versions []Version `json:"versions"`
+}
+
+// Version is a version of a queue's code: who runs it, and how many open runs took their last step with it.
+type Version struct {
+	Version string `json:"version,omitempty"`
+	Workers int    `json:"workers"`
+	Open    int    `json:"open_runs"`
 }
 
 // ErrorAnswer is the body of a refused request.

@@ -31,6 +31,7 @@ type Failure struct {
 	Canceled    *CanceledFailure    `json:"canceled,omitempty"`
 	Terminated  *TerminatedFailure  `json:"terminated,omitempty"`
 	Activity    *ActivityFailure    `json:"activity,omitempty"`
+	Rejected    *RejectedFailure    `json:"rejected,omitempty"`
 
 	ChildWorkflow *ChildWorkflowFailure `json:"child_workflow,omitempty"`
 }
@@ -83,8 +84,17 @@ type ChildWorkflowFailure struct {
 	StartedID    int64  `json:"started_event_id,omitzero"`
 }
 
+// RejectedFailure says that an update was refused by the run's code. The failure's cause says why.
+type RejectedFailure struct {
+	UpdateID string `json:"update_id"`
+	Update   string `json:"update"`
+}
+
 // ErrCanceled matches every cancellation under [errors.Is].
 var ErrCanceled = errors.New("canceled")
+
+// ErrRejected matches, under [errors.Is], every rejection of an update.
+var ErrRejected = errors.New("rejected")
 
 // Error shows the whole chain in one line, outermost first. A message that already ends with its cause's, as
 // fmt.Errorf("charge: %w", err) makes it, is not said twice.
@@ -103,12 +113,13 @@ func (f *Failure) Unwrap() error {
 	return f.Cause
 }
 
-// Is matches [ErrCanceled] when this failure is a cancellation, and an [Error] when it is one of the same code that crossed the wire.
+// Is matches [ErrCanceled] when this failure is a cancellation, [ErrRejected] when it is a rejection, and an [Error] when it is one of
+// the same code that crossed the wire.
 func (f *Failure) Is(target error) bool {
-	if e, ok := target.(*Error); ok {
-		return f.Application != nil && f.Application.Type == string(e.Code)
+	if e, ok := target.(*Error); ok && f.Application != nil && f.Application.Type == string(e.Code) {
+		return true
 	}
-	return target == ErrCanceled && f.Canceled != nil
+	return target == ErrCanceled && f.Canceled != nil || target == ErrRejected && f.Rejected != nil
 }
 
 // As hands out the details of this failure, so that errors.As(err, &app) works with app of type *[ApplicationFailure].
@@ -126,6 +137,8 @@ func (f *Failure) As(target any) bool {
 		return assign(t, f.Activity)
 	case **ChildWorkflowFailure:
 		return assign(t, f.ChildWorkflow)
+	case **RejectedFailure:
+		return assign(t, f.Rejected)
 	}
 	return false
 }
@@ -154,6 +167,9 @@ func (f *ActivityFailure) Error() string { return "activity " + f.ActivityType }
 
 // Error names the child.
 func (f *ChildWorkflowFailure) Error() string { return "child workflow " + f.WorkflowType }
+
+// Error names the update.
+func (f *RejectedFailure) Error() string { return "update " + f.Update + " rejected" }
 
 // Source of failures made by this SDK.
 const sourceGo = "go"

@@ -14,6 +14,7 @@ const (
 	KindSignal    InputKind = "signal"    // clients: [SignalInput]
 	KindCancel    InputKind = "cancel"    // clients: [CancelInput]
 	KindTerminate InputKind = "terminate" // clients: [TerminateInput]
+	KindUpdate    InputKind = "update"    // clients: [UpdateInput]
 	KindPause     InputKind = "pause"     // clients: [PauseInput]
 	KindReset     InputKind = "reset"     // clients: [ResetInput]
 	KindResult    InputKind = "result"    // workers: [ActivityResult]
@@ -39,7 +40,7 @@ type Input struct {
 	Body InputBody
 }
 
-// InputBody is one of StartInput, SignalInput, CancelInput, TerminateInput, ActivityResult, WorkerReady, AnswerInput,
+// InputBody is one of StartInput, SignalInput, CancelInput, TerminateInput, UpdateInput, ActivityResult, WorkerReady, AnswerInput,
 // ChildInput and TimerInput.
 type InputBody interface {
 	// InputKind names the kind of input that the body belongs to.
@@ -72,10 +73,12 @@ type StartInput struct {
 	// RetryPolicy says whether a run that fails or times out is followed by another try. Nil: it is not.
 	RetryPolicy *RetryPolicy `json:"retry_policy,omitempty"`
 	// Signal, when set, makes this a signal-with-start: the open run gets the signal, or a new one that begins with it.
-	Signal   *SignalInput       `json:"signal,omitempty"`
-	Memo     map[string]Payload `json:"memo,omitempty"`
-	Headers  map[string]string  `json:"headers,omitempty"`
-	Identity string             `json:"identity,omitempty"`
+	Signal *SignalInput `json:"signal,omitempty"`
+	// PinnedVersion has the run stay with one version of the workers' code from its first step on.
+	PinnedVersion string             `json:"pinned_version,omitempty"`
+	Memo          map[string]Payload `json:"memo,omitempty"`
+	Headers       map[string]string  `json:"headers,omitempty"`
+	Identity      string             `json:"identity,omitempty"`
 	// From is the workflow that asks, if it is one, and Parent the one whose child the run is. Root is the run that began it all.
 	// Only orchestrators say so.
 	From   *Origin    `json:"from,omitempty"`
@@ -182,6 +185,8 @@ func DecodeInput(kind InputKind, data []byte) (InputBody, error) {
 		return decodeBody[CancelInput](data)
 	case KindTerminate:
 		return decodeBody[TerminateInput](data)
+	case KindUpdate:
+		return decodeBody[UpdateInput](data)
 	case KindPause:
 		return decodeBody[PauseInput](data)
 	case KindReset:
@@ -223,6 +228,8 @@ type Verdict struct {
 	Outcome *Outcome `json:"outcome,omitempty"`
 	// Error is why the input was refused; nothing of it was recorded then.
 	Error *Error `json:"error,omitempty"`
+	// Update is what became of an update so far.
+	Update *UpdateOutcome `json:"update,omitempty"`
 }
 
 // Outcome is how a run ended.

@@ -18,12 +18,13 @@ import (
 // spoken is every type of which PROTOCOL.md must show an example.
 var spoken = types(
 	protocol.NamespaceConfig{}, protocol.Payload{}, protocol.Failure{}, protocol.Error{}, protocol.Verdict{}, protocol.Outcome{},
-	protocol.StartInput{}, protocol.SignalInput{}, protocol.CancelInput{}, protocol.TerminateInput{}, protocol.PauseInput{}, protocol.ResetInput{},
+	protocol.StartInput{}, protocol.SignalInput{}, protocol.CancelInput{}, protocol.TerminateInput{}, protocol.UpdateInput{}, protocol.PauseInput{}, protocol.ResetInput{},
 	protocol.Worker{}, protocol.AnswerInput{}, protocol.ChildInput{},
 	protocol.WorkflowTask{}, protocol.WorkflowTaskAnswer{}, protocol.QueuedWorkflowTask{}, protocol.WorkerReady{},
 	protocol.RetryPolicy{}, protocol.Event{}, protocol.ActivityTask{}, protocol.ActivityResult{}, protocol.CancelActivity{},
 	protocol.Heartbeat{}, protocol.ErrorAnswer{}, protocol.StartRequest{}, protocol.SignalRequest{}, protocol.CancelRequest{},
-	protocol.TerminateRequest{}, protocol.PauseRequest{}, protocol.ResetRequest{}, protocol.RunRequest{}, protocol.Description{}, protocol.HistoryRequest{},
+	protocol.TerminateRequest{}, protocol.PauseRequest{}, protocol.VersionsRequest{}, protocol.VersionsAnswer{}, protocol.ResetRequest{}, protocol.RunRequest{}, protocol.Description{}, protocol.HistoryRequest{},
+	protocol.UpdateRequest{}, protocol.UpdateResultRequest{},
 	protocol.HistoryPage{}, protocol.ListRequest{}, protocol.ListPage{}, protocol.WorkersRequest{}, protocol.WorkersAnswer{},
 	protocol.Record{}, protocol.Row{},
 )
@@ -120,6 +121,8 @@ func TestPaperNames(t *testing.T) {
 	text := paper(t)
 	for _, name := range []string{
 		protocol.EndpointStart, protocol.EndpointSignal, protocol.EndpointCancel, protocol.EndpointTerminate,
+		protocol.EndpointUpdate, protocol.EndpointUpdateResult, string(protocol.UpdateAdmitted), string(protocol.UpdateAccepted),
+		string(protocol.UpdateCompleted), string(protocol.UpdateRejected),
 		protocol.EndpointDescribe, protocol.EndpointResult, protocol.EndpointHistory, protocol.EndpointList, protocol.EndpointWorkers,
 		string(protocol.CodeBadRequest), string(protocol.CodeBadPayload), string(protocol.CodeTooLarge), string(protocol.CodeNotFound),
 		string(protocol.CodeAlreadyStarted), string(protocol.CodeClosed), string(protocol.CodeUnknownType),

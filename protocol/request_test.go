@@ -18,10 +18,14 @@ func TestRequestInput(t *testing.T) {
 	} {
 		var start protocol.StartRequest
 		var signal protocol.SignalRequest
+		var update protocol.UpdateRequest
 		if err := json.Unmarshal([]byte(request), &start); err != nil {
 			t.Fatal(err)
 		}
 		if err := json.Unmarshal([]byte(request), &signal); err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal([]byte(request), &update); err != nil {
 			t.Fatal(err)
 		}
 		in, err := start.Start()
@@ -31,6 +35,10 @@ func TestRequestInput(t *testing.T) {
 		sig, err := signal.Signal()
 		if got, _ := protocol.Marshal(sig.Input); err != nil || string(got) != want {
 			t.Errorf("signal %s carries %s, %v, want %s", request, got, err, want)
+		}
+		u, err := update.Update()
+		if got, _ := protocol.Marshal(u.Input); err != nil || string(got) != want {
+			t.Errorf("update %s carries %s, %v, want %s", request, got, err, want)
 		}
 	}
 	both := protocol.StartRequest{Input: json.RawMessage(`1`), Payload: &raw}

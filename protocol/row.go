@@ -9,6 +9,7 @@ type Row struct {
 	Type          string             `json:"type"`
 	Queue         string             `json:"queue"`
 	Status        Status             `json:"status"`
+	Version       string             `json:"version,omitempty"` // of the code that took its last step
 	Started       time.Time          `json:"started"`
 	Closed        time.Time          `json:"closed,omitzero"`
 	HistoryLength int64              `json:"history_length"`
@@ -28,6 +29,8 @@ type Description struct {
 	Externals []PendingExternal `json:"pending_externals,omitempty"`
 	// Parent is the run whose child this is; nil when it is nobody's.
 	Parent *Origin `json:"parent,omitempty"`
+	// Updates are the ones that have been admitted or accepted and have not ended.
+	Updates []PendingUpdate `json:"pending_updates,omitempty"`
 	// Task is the workflow task that waits or fails; nil when the run waits for something else.
 	Task *PendingTask `json:"pending_task,omitempty"`
 	// CancelRequested says that the run was asked to stop.

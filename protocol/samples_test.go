@@ -44,13 +44,15 @@ const (
 	who    = "shop-1@host"
 )
 
+var approval = protocol.UpdateCall{UpdateID: "u-1", Name: "approve", Input: receipt, Identity: who, Headers: headers}
+
 var events = []sample{
 	of(protocol.WorkflowExecutionStarted{
 		WorkflowID: "order-42", WorkflowType: "shop.Checkout", Queue: "orders", Input: ada, RunID: runID,
 		RequestID: "req-1", RunTimeout: 3600 * second, TaskTimeout: 10 * second, Memo: memo, Headers: headers, Identity: who,
 		RetryPolicy: &policy, FirstTaskDelay: second, ExecutionTimeout: 7200 * second, ExecutionDeadline: noon.Add(2 * time.Hour),
 		FirstRunID: "first", PreviousRunID: "previous", Initiator: protocol.InitiatorRetry, Attempt: 2, LastFailure: declined,
-		OriginalRunID: "original", Reset: &protocol.ResetPoint{Run: "previous", Event: 7, RequestID: "req-4"},
+		OriginalRunID: "original", PinnedVersion: "build-7", Reset: &protocol.ResetPoint{Run: "previous", Event: 7, RequestID: "req-4"},
 		CarriedSignals: carried, Parent: origin, Root: &protocol.Execution{Workflow: "day-7", Run: "root"},
 	}),
 	of(protocol.WorkflowExecutionCompleted{Result: receipt, TaskCompletedID: 4}),
@@ -70,7 +72,7 @@ var events = []sample{
 	of(protocol.WorkflowExecutionSignaled{Name: "paid", Input: receipt, RequestID: "req-3", Identity: who, From: origin}),
 	of(protocol.WorkflowTaskScheduled{Queue: "orders", Timeout: 10 * second, Attempt: 1}),
 	of(protocol.WorkflowTaskStarted{ScheduledID: 2, Identity: who}),
-	of(protocol.WorkflowTaskCompleted{ScheduledID: 2, StartedID: 3, Identity: who, SDK: "go/0.1.0"}),
+	of(protocol.WorkflowTaskCompleted{ScheduledID: 2, StartedID: 3, Identity: who, SDK: "go/0.1.0", Version: "build-7", Pinned: true}),
 	of(protocol.WorkflowTaskFailed{
 		ScheduledID: 2, StartedID: 3, Cause: protocol.CauseNonDeterministic,
 		Failure: &protocol.Failure{Message: "the code asks for a timer, the history has an activity"}, NewRunID: runID, Identity: who,
@@ -130,6 +132,12 @@ var events = []sample{
 	}),
 	of(protocol.RequestCancelExternalWorkflowExecutionFailed{WorkflowID: "mail-42", InitiatedID: 10, Cause: refused}),
 	of(protocol.ExternalWorkflowExecutionCancelRequested{WorkflowID: "mail-42", RunID: runID, InitiatedID: 10}),
+	of(protocol.WorkflowExecutionUpdateAdmitted{Request: approval}),
+	of(protocol.WorkflowExecutionUpdateAccepted{Request: approval, TaskCompletedID: 4}),
+	of(protocol.WorkflowExecutionUpdateCompleted{
+		UpdateID: "u-1", AcceptedID: 5, Result: receipt, Failure: declined, TaskCompletedID: 4,
+	}),
+	of(protocol.WorkflowExecutionUpdateRejected{UpdateID: "u-1", AdmittedID: 3, Failure: declined, TaskCompletedID: 7}),
 }
 
 var commands = []sample{
@@ -151,6 +159,9 @@ var commands = []sample{
 	of(protocol.RequestCancelActivityTask{ActivityID: "1"}),
 	of(protocol.StartTimer{TimerID: "1", StartToFire: 3600 * second}),
 	of(protocol.CancelTimer{TimerID: "1"}),
+	of(protocol.AcceptUpdate{UpdateID: "u-1"}),
+	of(protocol.CompleteUpdate{UpdateID: "u-1", Result: receipt, Failure: declined}),
+	of(protocol.RejectUpdate{UpdateID: "u-1", Failure: declined}),
 	of(protocol.CompleteWorkflowExecution{Result: receipt}),
 	of(protocol.FailWorkflowExecution{Failure: declined}),
 	of(protocol.CancelWorkflowExecution{Details: receipt}),

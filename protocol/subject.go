@@ -182,6 +182,12 @@ func (n Namespace) Cancels(queue string) string { return n.subject("cancel", Tok
 // Closed is the subject on which the end of a run is announced, with its [Outcome].
 func (n Namespace) Closed(run string) string { return n.subject("closed", Token(run)) }
 
+// Updated is the subject on which it is announced how far an update has come, with a [Verdict]. It names the workflow, and not
+// the run, so that one can listen before it is known which run takes the update.
+func (n Namespace) Updated(workflow, update string) string {
+	return n.subject("updated", Token(workflow), Token(update))
+}
+
 // API is the subject of an endpoint of the control API.
 func (n Namespace) API(endpoint string) string { return n.subject("api", endpoint) }
 
@@ -199,6 +205,12 @@ func (n Namespace) DeadLetters() string { return n.subject("dead", ">") }
 
 // RowKey is the key of a run in the runs bucket.
 func RowKey(workflow, run string) string { return Token(workflow) + "." + Token(run) }
+
+// QueueConfigKey is the key of a queue's [QueueConfig] in the config bucket.
+func QueueConfigKey(queue string) string { return "queue." + Token(queue) }
+
+// VersionQueue names the workers of a queue that run one version of the code. They serve it beside the queue itself.
+func VersionQueue(queue, version string) string { return queue + "@" + version }
 
 // LeaseKey is the key of a shard in the leases bucket.
 func LeaseKey(shard int) string { return "shard." + strconv.Itoa(shard) }
@@ -270,6 +282,14 @@ func ParseToken(token string) (string, error) {
 
 func plain(c rune) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_'
+}
+
+// ValidateQueue reports whether s can be the name of a task queue.
+func ValidateQueue(s string) error {
+	if strings.Contains(s, "@") {
+		return Errorf(CodeBadRequest, "the queue %q holds an @, which tells the versions of a queue apart", s).WithHint("use another character")
+	}
+	return ValidateID("queue", s)
 }
 
 // ValidateID reports whether s can be a workflow ID or a queue name; what names it in the error.

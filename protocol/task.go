@@ -8,7 +8,8 @@ type WorkflowTask struct {
 	Workflow string `json:"workflow_id"`
 	Run      string `json:"run_id"`
 	Type     string `json:"workflow_type"`
-	Queue    string `json:"queue"`
+	// Queue is where the task was offered: the run's task queue, or a version of it; see [VersionQueue].
+	Queue string `json:"queue"`
 	// Attempt counts from 1 and grows while the step fails.
 	Attempt int `json:"attempt"`
 	// Nonce is what the step's record will carry if it is recorded. A worker remembers it next to its cached run.
@@ -24,6 +25,9 @@ type WorkflowTask struct {
 	Omitted int64 `json:"omitted,omitzero"`
 	// Events end with the WorkflowTaskStarted of this step. The last of them are not recorded yet.
 	Events []Event `json:"events"`
+	// Updates are the ones to hand to the code once it has seen the events, in order. Each wants an answer: AcceptUpdate, or
+	// a rejection.
+	Updates []UpdateCall `json:"updates,omitempty"`
 	// Timeout is how long the worker may take to answer.
 	Timeout Duration `json:"timeout"`
 }
@@ -44,12 +48,18 @@ type WorkflowTaskAnswer struct {
 	Worker string `json:"worker"`
 	// SDK is the worker's SDK name and version.
 	SDK string `json:"sdk,omitempty"`
+	// Version is that of the worker's code, and Pinned says that the run must stay with it.
+	Version string `json:"version,omitempty"`
+	Pinned  bool   `json:"pinned,omitzero"`
 	// Progress, when true, says only that the worker is alive and still at it; the answer follows.
 	Progress bool `json:"progress,omitzero"`
 	// Refusal is set when the task was not taken.
 	Refusal Refusal `json:"refusal,omitempty"`
 	// Commands are what the workflow's code asked for, in order. None means that it waits.
 	Commands []Command `json:"commands,omitempty"`
+	// Rejections are the updates that the code refused. They leave no event, except for updates that had been admitted, which a
+	// command rejects.
+	Rejections []UpdateRejection `json:"rejections,omitempty"`
 	// Failure and Cause are set when the step could not be taken; the run stays as it was and the step is tried again.
 	Failure *Failure        `json:"failure,omitempty"`
 	Cause   TaskFailedCause `json:"cause,omitempty"`

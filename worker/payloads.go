@@ -39,6 +39,9 @@ func (w *Worker) fetchEvents(ctx context.Context, events []protocol.Event) error
 		case protocol.WorkflowExecutionSignaled:
 			err = w.fetch(ctx, &a.Input)
 			events[i].Attributes = a
+		case protocol.WorkflowExecutionUpdateAccepted:
+			err = w.fetch(ctx, &a.Request.Input)
+			events[i].Attributes = a
 		case protocol.ActivityTaskCompleted:
 			err = w.fetch(ctx, &a.Result)
 			events[i].Attributes = a
@@ -80,6 +83,9 @@ func (w *Worker) offload(ctx context.Context, task *protocol.WorkflowTask, comma
 			commands[i].Attributes = a
 		case protocol.SignalExternalWorkflowExecution:
 			err = w.stow(ctx, task.Run, &a.Input)
+			commands[i].Attributes = a
+		case protocol.CompleteUpdate:
+			err = w.stow(ctx, task.Run, &a.Result)
 			commands[i].Attributes = a
 		case protocol.CompleteWorkflowExecution:
 			err = w.stow(ctx, task.Run, &a.Result)

@@ -40,7 +40,7 @@ func (w *Worker) takeWorkflowTask(ctx context.Context, task *protocol.WorkflowTa
 }
 
 func (w *Worker) respond(task *protocol.WorkflowTask, respond Responder, a *protocol.WorkflowTaskAnswer) {
-	a.Worker, a.SDK = w.identity, SDK
+	a.Worker, a.SDK, a.Version, a.Pinned = w.identity, SDK, w.version, w.registry.pinned[task.Type]
 	if err := respond(a); err != nil {
 		w.log.Warn("a workflow task could not be answered; it will come again", "workflow_id", task.Workflow, "error", err)
 	}
@@ -92,7 +92,7 @@ func (w *Worker) step(ctx context.Context, task *protocol.WorkflowTask) *protoco
 		run.Close()
 		return failedTask(protocol.CauseWorkflowPanic, protocol.NewFailure(fmt.Errorf("read the run's history: %w", err)))
 	}
-	answer := run.Step(events)
+	answer := run.Step(unseen(events, run.LastEvent()), task.Updates...)
 	if answer.Failure != nil {
 		run.Close()
 		return failedTask(answer.Cause, answer.Failure)
@@ -101,19 +101,23 @@ func (w *Worker) step(ctx context.Context, task *protocol.WorkflowTask) *protoco
 		run.Close()
 		return failedTask(protocol.CauseWorkflowPanic, protocol.NewFailure(fmt.Errorf("store a large payload: %w", err)))
 	}
-	if run.Closed() {
+	nonce := task.Nonce
+	if answer.Unchanged {
+		nonce = task.Base // the step will not be recorded: the run is where the last one that was left it
+	}
+	if run.Closed() || nonce == "" {
 		run.Close()
 	} else {
-		w.cache.put(&cached{id: task.Run, run: run, nonce: task.Nonce})
+		w.cache.put(&cached{id: task.Run, run: run, nonce: nonce})
 	}
-	return &protocol.WorkflowTaskAnswer{Commands: answer.Commands}
+	return &protocol.WorkflowTaskAnswer{Commands: answer.Commands, Rejections: answer.Rejections}
 }
 
 // runFor finds the run that a task continues. A cached run counts only if the last step that it took here is the last one that
 // was recorded: the nonces tell. Any other must be forgotten, because what it saw may never have happened.
 func (w *Worker) runFor(task *protocol.WorkflowTask, p program) (*replay.Run, protocol.Refusal) {
 	c := w.cache.take(task.Run)
-	if task.Base != "" && c != nil && c.nonce == task.Base && c.run.LastEvent() == task.After {
+	if task.Base != "" && c != nil && c.nonce == task.Base && c.run.LastEvent() >= task.After {
 		return c.run, ""
 	}
 	if c != nil {
@@ -123,6 +127,15 @@ func (w *Worker) runFor(task *protocol.WorkflowTask, p program) (*replay.Run, pr
 		return nil, protocol.RefusalCacheMiss
 	}
 	return replay.New(p), ""
+}
+
+// unseen leaves out the events up to one that the run has seen: a step that was not recorded, because every update in it was
+// refused, has shown it how the step before was recorded.
+func unseen(events []protocol.Event, last int64) []protocol.Event {
+	for len(events) > 0 && events[0].ID <= last {
+		events = events[1:]
+	}
+	return events
 }
 
 // eventsOf returns the task's events with what the code will read at hand: the part of the history that was too large for the
@@ -146,6 +159,11 @@ func (w *Worker) eventsOf(ctx context.Context, task *protocol.WorkflowTask) ([]p
 		}
 	}
 	events = append(events, task.Events...)
+	for i := range task.Updates {
+		if err := w.fetch(ctx, &task.Updates[i].Input); err != nil {
+			return nil, err
+		}
+	}
 	return events, w.fetchEvents(ctx, events)
 }
 

@@ -32,6 +32,7 @@ type cli struct {
 	Bench      benchCmd      `cmd:"" help:"Measure the engine against the floor of its broker." group:"run"`
 	Start      startCmd      `cmd:"" help:"Start a workflow." group:"work"`
 	Signal     signalCmd     `cmd:"" help:"Send a signal to a workflow." group:"work"`
+	Update     updateCmd     `cmd:"" help:"Ask a workflow to change something, and for its answer." group:"work"`
 	Cancel     cancelCmd     `cmd:"" help:"Ask a workflow to stop." group:"work"`
 	Terminate  terminateCmd  `cmd:"" help:"End a workflow at once." group:"work"`
 	Pause      pauseCmd      `cmd:"" help:"Stop a workflow before its next step." group:"work"`
@@ -41,6 +42,8 @@ type cli struct {
 	Show       showCmd       `cmd:"" help:"Show a workflow's history and timeline." group:"look"`
 	List       listCmd       `cmd:"" help:"List runs, newest first." group:"look" aliases:"ls"`
 	Workers    workersCmd    `cmd:"" help:"List the workers that are there right now." group:"look"`
+	Versions   versionsCmd   `cmd:"" help:"List the versions of the code that a queue's workers run." group:"look"`
+	Promote    promoteCmd    `cmd:"" help:"Make a version of the code current on a queue." group:"work"`
 	Version    versionCmd    `cmd:"" help:"Print the version." group:"look"`
 	Completion completionCmd `cmd:"" help:"Print a completion script for a shell." group:"look"`
 
@@ -112,6 +115,9 @@ func fail(c *cli, s std, err error) {
 func describeError(err error) *protocol.Error {
 	if known, ok := errors.AsType[*protocol.Error](err); ok {
 		return known
+	}
+	if f, ok := errors.AsType[*protocol.Failure](err); ok && errors.Is(f, protocol.ErrRejected) {
+		return &protocol.Error{Code: "update_rejected", Message: f.Error()}
 	}
 	if f, ok := errors.AsType[*protocol.Failure](err); ok {
 		return &protocol.Error{Code: "workflow_failed", Message: f.Error()}

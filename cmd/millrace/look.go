@@ -62,6 +62,9 @@ func (a *app) describe(d protocol.Description) error {
 	for _, t := range d.Timers {
 		fmt.Fprintf(w, "timer     %s fires at %s\n", t.TimerID, t.FireAt.Local().Format(time.DateTime))
 	}
+	for _, u := range d.Updates {
+		fmt.Fprintf(w, "update    %s %s, %s\n", u.ID, u.Name, u.Stage)
+	}
 	a.describeOthers(d)
 	for _, p := range d.Activities {
 		fmt.Fprintf(w, "activity  %s %s, attempt %d%s, scheduled %s ago\n",

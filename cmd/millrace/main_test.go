@@ -71,6 +71,29 @@ func family(ctx workflow.Context, in struct{}) (string, error) {
 	return baby.Get(ctx)
 }
 
+// counter is a workflow that adds up what its updates carry.
+func counter(ctx workflow.Context, _ struct{}) (int, error) {
+	sum := 0
+	workflow.HandleUpdate(ctx, workflow.NewUpdate[int, int]("add"), func(_ workflow.Context, n int) (int, error) {
+		if n > 100 {
+			return 0, workflow.NewError("TooMuch", "that is too much")
+		}
+		sum += n
+		return sum, nil
+	}, workflow.Validate(func(_ workflow.Context, n int) error {
+		if n < 0 {
+			return workflow.NewError("Negative", "less than nothing")
+		}
+		return nil
+	}))
+	workflow.HandleUpdate(ctx, workflow.NewUpdate[struct{}, int]("wait"), func(ctx workflow.Context, _ struct{}) (int, error) {
+		_, err := workflow.Receive(ctx, workflow.NewSignal[string]("go"))
+		return sum, err
+	})
+	_, err := workflow.Receive(ctx, workflow.NewSignal[string]("end"))
+	return sum, err
+}
+
 func serve(e *testscript.Env) (url string, err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	srv, err := orchestrator.Start(ctx, orchestrator.Options{Dir: e.Cd + "/.data", Listen: "127.0.0.1:0", Sync: "1m", Shards: 1})
@@ -82,6 +105,7 @@ func serve(e *testscript.Env) (url string, err error) {
 	w := worker.New(srv.Conn(), greetings.Queue, worker.Identity("worker-1"), worker.OnReady(func() { close(ready) }),
 		worker.Workflow(greetings.Greet), worker.Activity(greetings.Hello),
 		worker.Workflow(wait, worker.Named("Wait")), worker.Workflow(broken, worker.Named("Broken")),
+		worker.Workflow(counter, worker.Named("Counter")),
 		worker.Workflow(family, worker.Named("Family")))
 	go func() { ended <- w.Run(ctx) }()
 	e.Defer(func() {

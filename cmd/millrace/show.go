@@ -65,6 +65,17 @@ func details(e protocol.Event) string {
 		return v.Reason
 	case protocol.WorkflowExecutionSignaled:
 		return words(v.Name, payloadText(v.Input))
+	case protocol.WorkflowExecutionUpdateAdmitted:
+		return words(v.Request.UpdateID, v.Request.Name, payloadText(v.Request.Input))
+	case protocol.WorkflowExecutionUpdateAccepted:
+		return words(v.Request.UpdateID, v.Request.Name, payloadText(v.Request.Input))
+	case protocol.WorkflowExecutionUpdateCompleted:
+		if v.Failure != nil {
+			return words(v.UpdateID, v.Failure.Error())
+		}
+		return words(v.UpdateID, payloadText(v.Result))
+	case protocol.WorkflowExecutionUpdateRejected:
+		return words(v.UpdateID, v.Failure.Error())
 	case protocol.WorkflowTaskStarted:
 		return v.Identity
 	case protocol.WorkflowTaskFailed:

@@ -10,7 +10,7 @@ import (
 	"github.com/millrace-dev/millrace/protocol"
 )
 
-// bar is a stretch of a run's time: an activity, a child or a timer.
+// bar is a stretch of a run's time: an activity, a child, a timer or an update.
 type bar struct {
 	name     string
 	from, to time.Time
@@ -20,7 +20,7 @@ type bar struct {
 // timelineWidth is how many characters the run's whole time takes.
 const timelineWidth = 60
 
-// printTimeline draws when the run's activities, children and timers were pending.
+// printTimeline draws when the run's activities, children, timers and updates were pending.
 func printTimeline(w io.Writer, events []protocol.Event) error {
 	if len(events) == 0 {
 		return nil
@@ -85,6 +85,13 @@ func barsOf(events []protocol.Event) []bar {
 			end(v.ScheduledID, e.Time, "timed out")
 		case protocol.ActivityTaskCanceled:
 			end(v.ScheduledID, e.Time, "canceled")
+		case protocol.WorkflowExecutionUpdateAccepted:
+			begin(e, "update "+v.Request.Name+" "+v.Request.UpdateID)
+		case protocol.WorkflowExecutionUpdateCompleted:
+			note(v.AcceptedID, "")
+			if end(v.AcceptedID, e.Time, ""); v.Failure != nil {
+				note(v.AcceptedID, "failed")
+			}
 		case protocol.TimerStarted:
 			begin(e, "timer "+v.TimerID)
 		case protocol.TimerFired:

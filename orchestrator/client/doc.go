@@ -11,6 +11,8 @@
 // code timeout leaves open whether they will be; asking again with the same [RequestID] is safe, for as
 // long as the workflow ID has had no other run since.
 //
-// Every call takes a deadline from its context, or 15 s; only [Run.Wait] waits for as long as its context allows. A [Client] is
+// An [Update] is done once, whatever happens to whoever asked for it, and its answer can be asked for again.
+//
+// Every call takes a deadline from its context, or 15 s; only [Run.Wait] and updates wait for as long as its context allows. A [Client] is
 // safe for concurrent use.
 package client

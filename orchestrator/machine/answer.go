@@ -36,6 +36,10 @@ func (w *Workflow) Again(in protocol.Input) (Reply, bool) {
 	if reply.Subject == "" && reply.Origin == nil || w.Run == nil {
 		return Reply{}, false
 	}
+	if b, ok := in.Body.(protocol.UpdateInput); ok {
+		v, known := w.Run.UpdateVerdict(b.UpdateID)
+		return Reply{Subject: in.Reply, Verdict: v}, known
+	}
 	known := w.Run.knows(in.Body)
 	if known {
 		reply.Verdict.Run = w.Run.ID()

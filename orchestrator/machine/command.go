@@ -31,6 +31,12 @@ func (t *Turn) command(c protocol.Command, task int64) error {
 		return t.signalExternal(c, task)
 	case protocol.RequestCancelExternalWorkflowExecution:
 		return t.cancelExternal(c, task)
+	case protocol.AcceptUpdate:
+		return t.acceptUpdate(c, task)
+	case protocol.CompleteUpdate:
+		return t.completeUpdate(c, task)
+	case protocol.RejectUpdate:
+		return t.rejectUpdate(c, task)
 	case protocol.CompleteWorkflowExecution:
 		t.event(protocol.WorkflowExecutionCompleted{Result: c.Result, TaskCompletedID: task})
 	case protocol.FailWorkflowExecution:

@@ -41,7 +41,7 @@ func (t *Turn) Decide(now time.Time) Ready {
 	}
 	if t.run.TaskScheduled == 0 {
 		t.event(protocol.WorkflowTaskScheduled{
-			Queue: t.run.Start.Queue, Timeout: t.run.taskTimeout(), Attempt: t.w.attemptOf(t.run),
+			Queue: t.run.callQueue(), Timeout: t.run.taskTimeout(), Attempt: t.w.attemptOf(t.run),
 		})
 		return t.finish(nil)
 	}
@@ -131,9 +131,14 @@ func (t *Turn) start(worker string) {
 }
 
 func (t *Turn) complete(a *protocol.WorkflowTaskAnswer) error {
+	if t.onlyRejects(a) {
+		t.settleUpdates(a, 0)
+		return nil
+	}
 	t.start(a.Worker)
 	id := t.event(protocol.WorkflowTaskCompleted{
-		ScheduledID: t.scheduled, StartedID: t.started, Identity: a.Worker, SDK: a.SDK,
+		ScheduledID: t.scheduled, StartedID: t.started, Identity: a.Worker, SDK: a.SDK, Version: a.Version,
+		Pinned: a.Pinned,
 	})
 	for i, c := range a.Commands {
 		if !t.run.Open() {
@@ -143,6 +148,7 @@ func (t *Turn) complete(a *protocol.WorkflowTaskAnswer) error {
 			return fmt.Errorf("command %d, a %s: %w", i+1, c.Type(), err)
 		}
 	}
+	t.settleUpdates(a, id)
 	return nil
 }
 
@@ -159,6 +165,8 @@ func (t *Turn) tellOutcome() {
 }
 
 func (t *Turn) finish(retry *TaskRetry) Ready {
+	t.admit()
+	t.answerAskers()
 	r := Ready{Verdicts: t.verdicts, Retries: t.retries, Resumed: t.resumed, Tells: t.tells, TaskRetry: retry, Left: t.left}
 	t.tellOutcome()
 	if len(t.events) == 0 {

@@ -21,6 +21,11 @@ func (w *Workflow) Describe() protocol.Description {
 	r.timers.each(func(_ int64, t Timer) {
 		d.Timers = append(d.Timers, protocol.PendingTimer{TimerID: t.TimerID, FireAt: t.FireAt})
 	})
+	for _, u := range r.unfinished() {
+		if r.Open() {
+			d.Updates = append(d.Updates, protocol.PendingUpdate{ID: u.Outcome.ID, Name: u.Call.Name, Stage: u.Outcome.Stage, Event: u.since()})
+		}
+	}
 	slices.SortFunc(d.Activities, func(a, b protocol.PendingActivity) int { return cmp.Compare(a.ScheduledID, b.ScheduledID) })
 	slices.SortFunc(d.Timers, func(a, b protocol.PendingTimer) int {
 		return cmp.Or(a.FireAt.Compare(b.FireAt), cmp.Compare(a.TimerID, b.TimerID))

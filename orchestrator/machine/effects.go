@@ -15,6 +15,8 @@ type Effects struct {
 	Tells []Tell
 	// Call asks for a worker on a queue; nil when none is needed.
 	Call *Call
+	// Updated are the updates that came further and that somebody may wait for.
+	Updated []protocol.Verdict
 	// Row is the run's row, when it changed.
 	Row *protocol.Row
 	// Closed is how the run ended, when it did.
@@ -55,9 +57,14 @@ func (w *Workflow) Effects(record *protocol.Record) Effects {
 			}
 		case protocol.WorkflowExecutionStarted:
 			fx.Row = w.row()
+		case protocol.WorkflowTaskCompleted:
+			if e.ID == r.versioned {
+				fx.Row = w.row()
+			}
 		}
 	}
 	fx.Tells = r.tells(record)
+	fx.Updated = r.updated(record)
 	if finishesCopy(record) {
 		fx.Activities, fx.Row, fx.Tells = r.pending(), w.row(), r.askAgain()
 	}
@@ -77,7 +84,7 @@ func (w *Workflow) row() *protocol.Row {
 
 func (w *Workflow) call() *Call {
 	r := w.Run
-	return &Call{Queue: r.Start.Queue, Task: protocol.QueuedWorkflowTask{
+	return &Call{Queue: r.callQueue(), Task: protocol.QueuedWorkflowTask{
 		Workflow: w.ID, Run: r.ID(), Type: r.Start.WorkflowType, ScheduledID: r.TaskScheduled,
 	}}
 }

@@ -51,7 +51,7 @@ func arriveAny(t *rapid.T, w *world) {
 		w.start(fmt.Sprintf("start-%d", w.seq), 0)
 		return
 	}
-	switch rapid.IntRange(0, 12).Draw(t, "kind") {
+	switch rapid.IntRange(0, 15).Draw(t, "kind") {
 	case 0:
 		w.start(request, time.Duration(rapid.IntRange(0, 1).Draw(t, "timeout"))*time.Minute)
 	case 1:
@@ -68,6 +68,8 @@ func arriveAny(t *rapid.T, w *world) {
 		w.arrive(protocol.WorkerReady{Run: run, Worker: "late"}, request)
 	case 6:
 		w.arrive(protocol.TimerInput{}, "")
+	case 13, 14, 15:
+		w.arrive(protocol.UpdateInput{UpdateCall: protocol.UpdateCall{UpdateID: request, Name: "approve"}}, request)
 	default:
 		w.arrive(anyResult(t, w, run, event), request)
 	}
@@ -132,6 +134,7 @@ func stepAny(t *rapid.T, w *world) {
 	default:
 		r = answerAny(t, w)
 	}
+	must(t, w.tellsAskers(r))
 	if rapid.IntRange(0, 4).Draw(t, "dies") == 0 {
 		must(t, w.store(r))
 		before := text(w.last)
@@ -159,6 +162,7 @@ func answerAny(t *rapid.T, w *world) Ready {
 		}, w.now)
 	}
 	a := &protocol.WorkflowTaskAnswer{Worker: "w"}
+	answerUpdates(t, w, a)
 	for range rapid.IntRange(0, 4).Draw(t, "commands") {
 		a.Commands = append(a.Commands, anyCommand(t, w))
 	}
@@ -271,7 +275,7 @@ func (w *world) alive() error {
 			lost = fmt.Errorf("activity %d is on no queue, with no worker, and waits for nothing", event)
 		}
 	})
-	if lost != nil || !r.dirty || r.TaskScheduled != 0 || !w.w.Wakeup().IsZero() {
+	if lost != nil || !r.wants() || r.TaskScheduled != 0 || !w.w.Wakeup().IsZero() {
 		return lost
 	}
 	return fmt.Errorf("run %s has something to do after event %d, and nobody will ever do it", r.ID(), r.LastEvent)

@@ -98,7 +98,7 @@ func (t *Turn) copy(in protocol.Input, b Reset, started int64) bool {
 		t.repeat(b.Events[started:])
 	}
 	// The step itself is another record's: a worker gets the history of a run from its records, and this copy is none yet.
-	t.event(protocol.WorkflowTaskScheduled{Queue: t.run.Start.Queue, Timeout: t.run.taskTimeout(), Attempt: 1})
+	t.event(protocol.WorkflowTaskScheduled{Queue: t.run.callQueue(), Timeout: t.run.taskTimeout(), Attempt: 1})
 	t.copied = true
 	t.accept(in)
 	return true

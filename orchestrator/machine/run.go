@@ -38,6 +38,11 @@ type Run struct {
 	taskFailed  time.Time
 	// notBefore is when the run may take its first step, until it does; zero: at once.
 	notBefore time.Time
+	// Version is that of the code that took the last step, versioned the event that first said so, and pinned the version that the
+	// run stays with; empty: none.
+	Version   string
+	versioned int64
+	pinned    string
 	// paused says since when and why the run takes no step; nil when it does.
 	paused *protocol.Pause
 	// copied says of a run that was reset that it is whole.
@@ -54,7 +59,12 @@ type Run struct {
 	activityID table[string, int64]
 	timerID    table[string, int64]
 	requests   table[string, struct{}] // request IDs of signals and cancellations; kept after the end, for repeated requests
-	deadlines  deadlines
+	// updates are those that history knows, by ID, and openUpdates those among them that have not ended; both are kept after
+	// the end. admitted counts the ones that wait for the run's code.
+	updates     table[string, Update]
+	openUpdates table[string, struct{}]
+	admitted    int
+	deadlines   deadlines
 }
 
 // Activity is an activity that has been scheduled and has not ended.
@@ -101,6 +111,8 @@ func (r *Run) fork() *Run {
 	d.activityID = r.activityID.fork()
 	d.timerID = r.timerID.fork()
 	d.requests = r.requests.fork()
+	d.updates = r.updates.fork()
+	d.openUpdates = r.openUpdates.fork()
 	// Clipped: an append or a push in the draft must not write into the original's spare capacity. The heap is copied
 	// only when the draft adds to it.
 	d.Tail = slices.Clip(r.Tail)
@@ -135,6 +147,6 @@ const DefaultTaskTimeout = protocol.Duration(10 * time.Second)
 func (r *Run) Row() protocol.Row {
 	return protocol.Row{
 		ID: r.Start.WorkflowID, Run: r.ID(), Type: r.Start.WorkflowType, Queue: r.Start.Queue,
-		Status: r.Status, Started: r.Started, Closed: r.Closed, HistoryLength: r.LastEvent, Memo: r.Start.Memo,
+		Status: r.Status, Version: r.Version, Started: r.Started, Closed: r.Closed, HistoryLength: r.LastEvent, Memo: r.Start.Memo,
 	}
 }

@@ -56,14 +56,15 @@ func (s *story) say(format string, args ...any) { //nolint:goprintffuncname // i
 // happen plays one thing. Inputs wait in the inbox until a step takes them:
 //
 //	start [REQUEST [TIMEOUT]] [OPTION=VALUE...]  signal [REQUEST]  cancel  terminate [RUN]  ready WORKER
-//	pause  unpause  reset EVENT REQUEST
+//	pause  unpause  reset EVENT REQUEST  update ID [RUN]
 //	complete EVENT [ATTEMPT]   fail EVENT ATTEMPT [TYPE]   canceled EVENT
 //	childstart  told  childend  asked ...: see scenario_child_test.go
 //	after DURATION        time passes; retries and wake-ups that become due arrive
 //	step                  a step begins with what waits, and ends at once if no worker is needed
 //	join                  what arrived meanwhile is taken into the step
 //	answer COMMAND...     a worker answers: do ID, do3 ID (three attempts), soon ID (within 30 s), stop ID, timer ID,
-//	                      untimer ID, end, giveup, fail, next (continue as new)
+//	                      untimer ID, end, giveup, fail, next (continue as new), accept ID, done ID,
+//	                      broken ID (an update's handler fails), reject ID (without an event), refuse ID (with one)
 //	panic  silent  nobody a worker fails, falls silent, or is not there
 //	dies                  the node will die before it can act on the next record; another one begins
 //	crash                 the node dies
@@ -99,7 +100,7 @@ func (s *story) happen(f []string) {
 			s.offered()
 		}
 	case "answer":
-		a := &protocol.WorkflowTaskAnswer{Worker: cmp.Or(w.turn.Worker(), "ada"), Commands: commands(f[1:])}
+		a := &protocol.WorkflowTaskAnswer{Worker: cmp.Or(w.turn.Worker(), "ada"), Commands: commands(f[1:]), Rejections: rejections(f[1:])}
 		if Closes(a) && len(w.waiting) > 0 {
 			s.say("not yet: %d inputs wait, and the run must hear them first", len(w.waiting))
 			return
@@ -151,6 +152,8 @@ func (s *story) arrives(f []string) bool {
 		s.start(f[1:])
 	case "signal":
 		s.w.arrive(protocol.SignalInput{Name: "go", RequestID: arg(1)}, arg(1))
+	case "update":
+		s.w.arrive(protocol.UpdateInput{Run: arg(2), UpdateCall: protocol.UpdateCall{UpdateID: arg(1), Name: "approve"}}, "")
 	case "cancel":
 		s.w.arrive(protocol.CancelInput{Reason: "no time"}, "")
 	case "terminate":
@@ -244,6 +247,9 @@ func (s *story) offered() {
 		who = "anyone"
 	}
 	s.say("asks %s with events %d to %d, attempt %d", who, t.Events[0].ID, t.Events[len(t.Events)-1].ID, t.Attempt)
+	for _, u := range t.Updates {
+		s.say("  and the update %s", u.UpdateID)
+	}
 }
 
 // decided tells what a step came to, and lets the node act on it.
@@ -273,7 +279,7 @@ func (s *story) decided(r Ready) {
 		if v.Verdict.Existing {
 			how = "there is already"
 		}
-		s.say("%s: %s %s", v.Subject, how, v.Verdict.Run)
+		s.say("%s: %s %s%s", v.Subject, how, v.Verdict.Run, updateText(v.Verdict.Update))
 		if o := v.Verdict.Outcome; o != nil {
 			s.say("  which has %s", strings.ToLower(string(o.Status)))
 		}
@@ -311,12 +317,12 @@ func (s *story) succeed(r Ready) {
 	s.check(s.w.store(r))
 	s.check(s.w.crash())
 	for _, in := range s.w.waiting {
-		s.say("input %d comes again, consumed: %t", in.Seq, s.w.w.Consumed(in.Seq))
+		s.say("input %d comes again, consumed: %t", in.Seq, s.w.w.Consumed(in.Seq) && !s.w.w.Forgot(in))
 		v, ok := s.w.w.Again(in)
 		if t, asked := v.Tell(); asked && s.w.w.Consumed(in.Seq) {
 			s.say("tells %s", told(t))
 		} else if ok && s.w.w.Consumed(in.Seq) {
-			s.say("%s: accepted by %s", v.Subject, v.Verdict.Run)
+			s.say("%s: accepted by %s%s", v.Subject, v.Verdict.Run, updateText(v.Verdict.Update))
 		}
 	}
 	s.effects()
@@ -336,6 +342,13 @@ func (s *story) effects() {
 	if fx.Call != nil {
 		s.say("calls for a worker on %s", fx.Call.Queue)
 	}
+	for _, v := range fx.Updated {
+		if v.Error != nil {
+			s.say("announces to those who wait for %s: %s", v.Update.ID, v.Error.Message)
+			continue
+		}
+		s.say("announces to those who wait for%s", strings.TrimPrefix(updateText(v.Update), ","))
+	}
 	if fx.Closed != nil {
 		s.say("announces that %s has %s", fx.Closed.Run, strings.ToLower(string(fx.Closed.Status)))
 	}
@@ -352,6 +365,9 @@ func (s *story) show() {
 	}
 	for _, t := range d.Timers {
 		s.say("timer %s: fires at %s", t.TimerID, clock(t.FireAt))
+	}
+	for _, u := range d.Updates {
+		s.say("update %s: %s by event %d", u.ID, u.Stage, u.Event)
 	}
 	s.showOthers(d)
 	if d.Task != nil {
@@ -381,6 +397,33 @@ func attributes(a protocol.EventAttributes) string {
 		}
 	}
 	return text(fields)
+}
+
+// updateText tells how far an update has come.
+func updateText(u *protocol.UpdateOutcome) string {
+	if u == nil {
+		return ""
+	}
+	s := fmt.Sprintf(", %s is %s", u.ID, u.Stage)
+	if u.Failure != nil {
+		s += ": " + u.Failure.Error()
+	}
+	return s
+}
+
+// rejections reads which updates a worker refuses.
+func rejections(words []string) []protocol.UpdateRejection {
+	var out []protocol.UpdateRejection
+	for i, word := range words {
+		if word == "reject" {
+			out = append(out, protocol.UpdateRejection{UpdateID: words[i+1], Failure: refused(words[i+1])})
+		}
+	}
+	return out
+}
+
+func refused(id string) *protocol.Failure {
+	return protocol.RejectedError(protocol.UpdateCall{UpdateID: id, Name: "approve"}, &protocol.Failure{Message: "too early"})
 }
 
 // commands reads what a worker answers.
@@ -414,6 +457,14 @@ func commands(words []string) []protocol.Command {
 			add(protocol.StartTimer{TimerID: id, StartToFire: protocol.Duration(time.Hour)})
 		case "untimer":
 			add(protocol.CancelTimer{TimerID: id})
+		case "accept":
+			add(protocol.AcceptUpdate{UpdateID: id})
+		case "done":
+			add(protocol.CompleteUpdate{UpdateID: id, Result: protocol.Payload{Data: []byte(`"yes"`)}})
+		case "broken":
+			add(protocol.CompleteUpdate{UpdateID: id, Failure: &protocol.Failure{Message: "no"}})
+		case "refuse":
+			add(protocol.RejectUpdate{UpdateID: id, Failure: refused(id)})
 		case "end":
 			add(protocol.CompleteWorkflowExecution{Result: protocol.Payload{Data: []byte(`"done"`)}})
 			continue

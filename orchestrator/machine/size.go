@@ -12,6 +12,12 @@ func Size(e protocol.Event) int {
 		return rest + len(a.Input.Data)
 	case protocol.WorkflowExecutionContinuedAsNew:
 		return rest + len(a.Input.Data) + len(a.CarriedSignals.Data)
+	case protocol.WorkflowExecutionUpdateAdmitted:
+		return rest + len(a.Request.Input.Data)
+	case protocol.WorkflowExecutionUpdateAccepted:
+		return rest + len(a.Request.Input.Data)
+	case protocol.WorkflowExecutionUpdateCompleted:
+		return rest + len(a.Result.Data)
 	case protocol.ActivityTaskScheduled:
 		return rest + len(a.Input.Data)
 	case protocol.ActivityTaskCompleted:

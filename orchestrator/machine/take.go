@@ -13,7 +13,7 @@ func (t *Turn) take(inputs []protocol.Input) {
 			t.left = len(inputs) - i
 			return
 		}
-		if in.Seq != 0 {
+		if in.Seq != 0 && !t.w.Consumed(in.Seq) {
 			t.consumed = append(slices.Clip(t.consumed), in.Seq)
 		}
 	}
@@ -32,6 +32,8 @@ func (t *Turn) takeOne(in protocol.Input) bool {
 		t.takeCancel(in, b)
 	case protocol.TerminateInput:
 		t.takeTerminate(in, b)
+	case protocol.UpdateInput:
+		t.takeUpdate(in, b)
 	case protocol.PauseInput:
 		t.takePause(in, b)
 	case Reset:
@@ -140,7 +142,7 @@ func (t *Turn) takeTerminate(in protocol.Input, b protocol.TerminateInput) {
 
 // takeReady notes a worker that can take the step which waits in the task stream.
 func (t *Turn) takeReady(b protocol.WorkerReady) {
-	if t.run.Open() && t.run.ID() == b.Run && t.run.dirty {
+	if t.run.Open() && t.run.ID() == b.Run && t.run.wants() {
 		t.ready, t.wanted = b.Worker, true
 	}
 }

@@ -23,12 +23,18 @@ type Turn struct {
 	resumed  []protocol.ActivityTask
 	tells    []Tell
 	wanted   bool   // something happened that makes a workflow task worth a try now
+	current  string // the version of the code that is current on the run's queue
 	ready    string // the worker that said it is ready
 	copied   bool   // the turn finished a copy
 	woken    bool   // a wake-up came: if a task waits for a worker, the call for one may have been lost
 
 	scheduled, started int64 // the events of the workflow task on offer
 	offered            []protocol.Event
+
+	fresh     []protocol.UpdateCall        // updates that no record knows yet
+	askers    []asker                      // who wants to know what becomes of which update
+	delivered []protocol.UpdateCall        // updates that go with the workflow task on offer
+	rejected  map[string]*protocol.Failure // new updates that the run's code refused
 }
 
 // Retry is the next attempt of an activity and when it is due.
@@ -59,9 +65,9 @@ func (w *Workflow) Begin(inputs []protocol.Input, nonce string, now time.Time) *
 // something to the run. If it does, an answer that a worker gave before no longer counts: offer the task again, under a
 // new nonce, because the worker's cache has seen a step that never happened.
 func (t *Turn) Add(inputs []protocol.Input, nonce string) bool {
-	before := len(t.events)
+	before := len(t.events) + len(t.fresh)
 	t.take(inputs)
-	if len(t.events) == before {
+	if len(t.events)+len(t.fresh) == before {
 		return false
 	}
 	t.nonce, t.offered, t.scheduled, t.started = nonce, nil, 0, 0
@@ -101,7 +107,7 @@ func (t *Turn) event(a protocol.EventAttributes) int64 {
 	e := t.next(a)
 	t.run.apply(e)
 	t.events = append(t.events, e)
-	t.wanted = t.wanted || t.run.dirty
+	t.wanted = t.wanted || t.run.wants()
 	return e.ID
 }
 
@@ -117,7 +123,7 @@ func (t *Turn) next(a protocol.EventAttributes) protocol.Event {
 // Wants reports whether a worker should be asked to take the step.
 func (t *Turn) Wants() bool {
 	r := t.run
-	return r.Open() && r.dirty && t.wanted && !t.copied && r.paused == nil && !r.copying() && !t.now.Before(r.notBefore)
+	return r.Open() && (r.wants() || len(t.fresh) > 0) && t.wanted && !t.copied && r.paused == nil && !r.copying() && !t.now.Before(r.notBefore)
 }
 
 // timeOut drafts the end of a run that took too long. The execution timeout is not tried again: it is over for every attempt.
@@ -154,9 +160,9 @@ func (t *Turn) Task(now time.Time) *protocol.WorkflowTask {
 	}
 	events := append(slices.Clip(r.Tail), t.offered...)
 	return &protocol.WorkflowTask{
-		Workflow: r.Start.WorkflowID, Run: r.ID(), Type: r.Start.WorkflowType, Queue: r.Start.Queue,
+		Workflow: r.Start.WorkflowID, Run: r.ID(), Type: r.Start.WorkflowType, Queue: t.taskQueue(),
 		Attempt: t.w.attemptOf(r), Nonce: t.nonce, Base: r.Base, After: events[0].ID - 1, Events: events,
-		Timeout: r.taskTimeout(),
+		Updates: t.delivered, Timeout: r.taskTimeout(),
 	}
 }
 
@@ -172,9 +178,9 @@ func (w *Workflow) attemptOf(r *Run) int {
 // into the draft: whether they happened depends on the answer.
 func (t *Turn) offer() {
 	r := t.run
-	t.scheduled = r.TaskScheduled
+	t.scheduled, t.delivered = r.TaskScheduled, t.updates()
 	if t.scheduled == 0 {
-		e := t.next(protocol.WorkflowTaskScheduled{Queue: r.Start.Queue, Timeout: r.taskTimeout(), Attempt: t.w.attemptOf(r)})
+		e := t.next(protocol.WorkflowTaskScheduled{Queue: r.callQueue(), Timeout: r.taskTimeout(), Attempt: t.w.attemptOf(r)})
 		t.scheduled = e.ID
 		t.offered = append(t.offered, e)
 	}

@@ -95,6 +95,16 @@ func (w *Workflow) check(r *protocol.Record) error {
 // only its effects need a look.
 func (w *Workflow) Consumed(seq uint64) bool { return seq != 0 && seq <= w.LastInput }
 
+// Forgot reports whether a recorded step consumed the input and nothing in history tells what became of it, although somebody
+// waits for an answer: an update that was rejected leaves no trace. It can be taken once more.
+func (w *Workflow) Forgot(in protocol.Input) bool {
+	if _, ok := in.Body.(protocol.UpdateInput); !ok || in.Reply == "" {
+		return false
+	}
+	_, known := w.Again(in)
+	return !known
+}
+
 // Wakeup is when the run must look at itself again even if nothing arrives, or the zero time.
 func (w *Workflow) Wakeup() time.Time {
 	if !w.Run.Open() || w.Run.copying() {
@@ -115,7 +125,7 @@ func (w *Workflow) Wakeup() time.Time {
 // TaskDue is when a failed workflow task is tried again, or the zero time.
 func (w *Workflow) TaskDue() time.Time {
 	switch {
-	case !w.Run.Open() || !w.Run.dirty || w.Run.paused != nil:
+	case !w.Run.Open() || !w.Run.wants() || w.Run.paused != nil:
 		return time.Time{}
 	case !w.taskDue.IsZero():
 		return w.taskDue

@@ -104,7 +104,7 @@ func (w *world) take(first bool) []protocol.Input {
 	}
 	var fresh, again []protocol.Input
 	for _, in := range w.waiting[:n] {
-		if w.w.Consumed(in.Seq) {
+		if w.w.Consumed(in.Seq) && !w.w.Forgot(in) {
 			again = append(again, in)
 		} else {
 			fresh = append(fresh, in)
@@ -284,14 +284,17 @@ func snapshot(r *Run) map[string]any {
 	children, externals := map[int64]Child{}, map[int64]External{}
 	r.children.each(func(id int64, c Child) { children[id] = c })
 	r.externals.each(func(id int64, x External) { externals[id] = x })
+	updates, openUpdates := map[string]Update{}, map[string]bool{}
+	r.updates.each(func(id string, u Update) { updates[id] = u })
+	r.openUpdates.each(func(id string, _ struct{}) { openUpdates[id] = true })
 	requests := map[string]bool{}
 	r.requests.each(func(id string, _ struct{}) { requests[id] = true })
 	return map[string]any{
 		"row": text(r.Row()), "outcome": text(r.Outcome), "last": r.LastEvent, "time": r.LastTime.String(),
-		"cancel": r.CancelRequested, "worker": r.Worker, "waits": r.TaskScheduled, "dirty": r.dirty,
+		"cancel": r.CancelRequested, "worker": r.Worker, "waits": r.TaskScheduled, "dirty": r.dirty, "admitted": r.admitted,
 		"failure": text(r.TaskFailure), "tail": text(r.Tail), "activities": text(activities), "timers": text(timers),
 		"children": text(children), "externals": text(externals),
-		"paused": text(r.paused), "copied": r.copied, "requests": requests, "not before": r.notBefore.String(), "next": text(r.next),
+		"paused": text(r.paused), "copied": r.copied, "requests": requests, "updates": text(updates), "open": openUpdates, "not before": r.notBefore.String(), "next": text(r.next),
 	}
 }
 

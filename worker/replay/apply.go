@@ -15,6 +15,8 @@ func (r *Run) apply(e protocol.Event) {
 		r.begin(e.Time, a)
 	case protocol.WorkflowExecutionSignaled:
 		r.deliver(a.Name, a.Input)
+	case protocol.WorkflowExecutionUpdateAdmitted:
+		r.admitted[a.Request.UpdateID] = true
 	case protocol.WorkflowExecutionCancelRequested:
 		r.cancelRequested = true
 		r.env.AfterInputs(r.requestCancel)

@@ -27,6 +27,7 @@ func (e *Env) StartChild(
 	c protocol.StartChildWorkflowExecution, wait bool, began func(protocol.Execution, error), done func(protocol.Payload, error),
 ) *Child {
 	r := e.run
+	r.mayChange("start a child workflow")
 	r.nextChild++
 	if c.WorkflowID == "" {
 		c.WorkflowID = r.seed + "_" + strconv.Itoa(r.nextChild)

@@ -21,6 +21,7 @@ const maxCallers = 12
 
 // emit adds a command to the step. What code asks for while it is unwound never happened.
 func (r *Run) emit(attributes protocol.CommandAttributes, op *Operation) *command {
+	r.mayChange("ask for anything")
 	c := &command{attributes: attributes, op: op}
 	if r.sched.unwinding || r.closed {
 		c.sent = true

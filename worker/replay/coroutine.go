@@ -37,6 +37,7 @@ func (r *Run) spawn(f func()) {
 	if r.sched.unwinding {
 		return
 	}
+	r.mayChange("start a coroutine")
 	c := &coroutine{slot: len(r.sched.live)}
 	r.sched.live = append(r.sched.live, c)
 	c.resume, _ = iter.Pull(func(yield func(struct{}) bool) {

@@ -22,6 +22,7 @@ func (e *Env) CancelExternal(c protocol.RequestCancelExternalWorkflowExecution, 
 }
 
 func (r *Run) tell(attributes protocol.CommandAttributes, done func(error)) *External {
+	r.mayChange("speak to another workflow")
 	x := &External{run: r, done: done}
 	x.command = r.emit(attributes, nil)
 	x.command.recorded = func(event int64) {

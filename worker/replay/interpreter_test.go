@@ -68,6 +68,7 @@ func sayf(ctx workflow.Context, format string, args ...any) {
 //	receive SIGNAL        wait for a signal and say its value
 //	poll SIGNAL           the same without waiting
 //	send CHANNEL JSON     and take CHANNEL, close CHANNEL
+//	finished              wait for the handlers of all updates
 //	set FLAG              and await FLAG: wait for a condition
 //	say TEXT              and now: say the run's time
 //	return JSON           and fail TYPE MESSAGE, panic MESSAGE
@@ -98,6 +99,8 @@ func (in *interpreter) run(ctx workflow.Context, s statement) error {
 		sayf(ctx, "%s: %v %v", first, v, ok)
 	case "await":
 		return workflow.Await(ctx, func() bool { return in.flags[first] })
+	case "finished":
+		return workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) })
 	case "set":
 		in.flags[first] = true
 	case "cancel":
@@ -143,6 +146,8 @@ func (in *interpreter) leaf(ctx workflow.Context, s statement, first, rest strin
 //	within D     with a context that ends after a while
 //	detached     with a context that is never cancelled
 //	repeat N
+//	handle NAME  with the block, whose return is the update's result; arg says what the update carries
+//	refuse NAME  the same, and the validator refuses every update that carries null
 //	select       the block has the cases: receive, get and default, each with a block
 func (in *interpreter) nested(ctx workflow.Context, s statement, first string) error {
 	switch s.verb {
@@ -160,6 +165,8 @@ func (in *interpreter) nested(ctx workflow.Context, s statement, first string) e
 		child, cancel := workflow.WithCancel(ctx)
 		in.cancels[first] = cancel
 		return in.block(child, s.body)
+	case "handle", "refuse":
+		in.handle(ctx, s, first)
 	case "within":
 		child, cancel := workflow.WithTimeout(ctx, duration(first))
 		defer cancel()
@@ -179,6 +186,33 @@ func (in *interpreter) nested(ctx workflow.Context, s statement, first string) e
 		panic("unknown statement " + s.verb)
 	}
 	return nil
+}
+
+// handle sets an update's handler. What its block returns, or fails with, is the update's.
+func (in *interpreter) handle(ctx workflow.Context, s statement, name string) {
+	var opts []workflow.UpdateOption[any]
+	if s.verb == "refuse" {
+		opts = append(opts, workflow.Validate(func(ctx workflow.Context, v any) error {
+			sayf(ctx, "%s is asked: %v", name, v)
+			switch v {
+			case nil:
+				return errors.New("null is nothing")
+			case "sleep":
+				return workflow.Sleep(ctx, time.Hour)
+			}
+			return nil
+		}))
+	}
+	workflow.HandleUpdate(ctx, workflow.NewUpdate[any, any](name), func(ctx workflow.Context, v any) (any, error) {
+		sayf(ctx, "%s %s: %v", name, workflow.UpdateInfo(ctx).ID, v)
+		inner := *in
+		inner.result = nil
+		err := inner.block(ctx, s.body)
+		if errors.Is(err, errReturn) {
+			err = nil
+		}
+		return inner.result, err
+	}, opts...)
 }
 
 func (in *interpreter) choose(ctx workflow.Context, p program) error {

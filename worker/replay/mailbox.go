@@ -13,6 +13,7 @@ import (
 type Mailbox struct {
 	Waitlist
 
+	run     *Run
 	letters []letter
 	head    int
 }
@@ -31,6 +32,7 @@ func (m *Mailbox) Len() int { return len(m.letters) - m.head }
 
 // Pop takes the oldest signal out of a mailbox that is not empty.
 func (m *Mailbox) Pop() protocol.Payload {
+	m.run.mayChange("receive a signal")
 	v := m.letters[m.head].value
 	m.letters[m.head] = letter{}
 	if m.head++; m.head == len(m.letters) {
@@ -50,7 +52,7 @@ func (r *Run) deliver(name string, v protocol.Payload) {
 func (r *Run) mailbox(name string) *Mailbox {
 	m := r.mailboxes[name]
 	if m == nil {
-		m = &Mailbox{}
+		m = &Mailbox{run: r}
 		r.mailboxes[name] = m
 	}
 	return m

@@ -60,6 +60,7 @@ func isCommandEvent(e protocol.Event) bool {
 		protocol.TimerStarted, protocol.TimerCanceled,
 		protocol.StartChildWorkflowExecutionInitiated, protocol.SignalExternalWorkflowExecutionInitiated,
 		protocol.RequestCancelExternalWorkflowExecutionInitiated,
+		protocol.WorkflowExecutionUpdateAccepted, protocol.WorkflowExecutionUpdateCompleted, protocol.WorkflowExecutionUpdateRejected,
 		protocol.WorkflowExecutionCompleted, protocol.WorkflowExecutionFailed, protocol.WorkflowExecutionCanceled,
 		protocol.WorkflowExecutionContinuedAsNew:
 		return true
@@ -99,6 +100,15 @@ func (r *Run) matches(e protocol.Event, c *command) bool {
 			return ok && a.ChildInitiatedID == b.ChildInitiatedID
 		}
 		return ok && a.WorkflowID == b.WorkflowID && a.RunID == b.RunID && a.FirstRunID == b.FirstRunID
+	case protocol.WorkflowExecutionUpdateAccepted:
+		b, ok := c.attributes.(protocol.AcceptUpdate)
+		return ok && a.Request.UpdateID == b.UpdateID
+	case protocol.WorkflowExecutionUpdateCompleted:
+		b, ok := c.attributes.(protocol.CompleteUpdate)
+		return ok && a.UpdateID == b.UpdateID && (a.Failure == nil) == (b.Failure == nil) && a.Result.Equal(b.Result)
+	case protocol.WorkflowExecutionUpdateRejected:
+		b, ok := c.attributes.(protocol.RejectUpdate)
+		return ok && a.UpdateID == b.UpdateID
 	case protocol.WorkflowExecutionCompleted:
 		b, ok := c.attributes.(protocol.CompleteWorkflowExecution)
 		return ok && a.Result.Equal(b.Result)

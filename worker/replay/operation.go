@@ -22,6 +22,7 @@ type Operation struct {
 // activity ID.
 func (e *Env) ScheduleActivity(c protocol.ScheduleActivityTask, done func(protocol.Payload, error)) *Operation {
 	r := e.run
+	r.mayChange("run an activity")
 	r.nextActivity++
 	c.ActivityID = strconv.Itoa(r.nextActivity)
 	op := &Operation{run: r, id: c.ActivityID, activity: c.ActivityType, done: done}
@@ -32,6 +33,7 @@ func (e *Env) ScheduleActivity(c protocol.ScheduleActivityTask, done func(protoc
 // StartTimer asks for a timer and calls done once, when it fires or is cancelled; done must not block.
 func (e *Env) StartTimer(d time.Duration, done func(error)) *Operation {
 	r := e.run
+	r.mayChange("start a timer")
 	r.nextTimer++
 	op := &Operation{run: r, id: strconv.Itoa(r.nextTimer)}
 	op.done = func(_ protocol.Payload, err error) { done(err) }

@@ -27,13 +27,15 @@ func TestEveryStepReplays(t *testing.T) {
 		play(t, w, func() {
 			spoken.Reset()
 			w.Call()
-			before := len(w.History)
+			before, now, updates := slices.Clone(w.History), w.Now, w.Offered()
 			got := w.Step()
 			assertNoFailure(t, p, w, got)
 			var again bytes.Buffer
 			fresh := replay.New(p.workflow(slog.New(&teller{w: &again})))
 			defer fresh.Close()
-			want := fresh.Step(w.History[:before+1])
+			want := fresh.Step(append(before, protocol.Event{
+				ID: int64(len(before)) + 1, Time: now, Attributes: protocol.WorkflowTaskStarted{ScheduledID: int64(len(before))},
+			}), updates...)
 			assertNoFailure(t, p, w, want)
 			if show, other := commands(got), commands(want); show != other {
 				t.Fatalf("program:\n%s\nstep by step:\n%s\nreplayed at once:\n%s", p, show, other)
@@ -105,7 +107,7 @@ func assertNoFailure(t *rapid.T, p program, w *replaytest.World, a replay.Answer
 }
 
 func commands(a replay.Answer) string {
-	b, err := protocol.Marshal(a.Commands)
+	b, err := protocol.Marshal(protocol.WorkflowTaskAnswer{Commands: a.Commands, Rejections: a.Rejections})
 	if err != nil {
 		panic(err)
 	}
@@ -116,6 +118,7 @@ func commands(a replay.Answer) string {
 func play(t *rapid.T, w *replaytest.World, step func()) {
 	w.Start(nil)
 	step()
+	updates := 0
 	for range rapid.IntRange(1, 30).Draw(t, "length") {
 		if w.Closed() {
 			return
@@ -133,6 +136,11 @@ func play(t *rapid.T, w *replaytest.World, step func()) {
 			w.Signal(rapid.SampledFrom(signalNames).Draw(t, "signal"), rapid.IntRange(0, 9).Draw(t, "value"))
 		case "cancel":
 			w.Cancel()
+		case "update":
+			updates++
+			w.Update(fmt.Sprint("u", updates), rapid.SampledFrom(updateNames).Draw(t, "update"), rapid.SampledFrom([]any{nil, 1, "sleep"}).Draw(t, "value"))
+		case "admit":
+			w.Admit()
 		case "fire":
 			timers := w.Timers()
 			w.Fire(timers[rapid.IntRange(0, len(timers)-1).Draw(t, "timer")].ID)
@@ -148,7 +156,10 @@ func play(t *rapid.T, w *replaytest.World, step func()) {
 
 // actions lists what can happen now, the likely ones more than once.
 func actions(w *replaytest.World) []string {
-	can := []string{"crash", "signal", "signal", "cancel"}
+	can := []string{"crash", "signal", "signal", "cancel", "update", "update"}
+	if len(w.Offered()) > 0 {
+		can = append(can, "admit")
+	}
 	if w.Waiting() {
 		can = append(can, "step", "step", "step", "step", "lose", "call")
 	}
@@ -178,6 +189,7 @@ func end(t *rapid.T, w *replaytest.World, a replaytest.Activity) {
 var (
 	signalNames   = []string{"s", "t"}
 	futureNames   = []string{"x", "y", "z"}
+	updateNames   = []string{"u", "v"}
 	channelNames  = []string{"a", "bb"}
 	activityTypes = []string{"A", "BB", "CCC"}
 )
@@ -198,10 +210,11 @@ func drawStatement(t *rapid.T, depth int) statement {
 	pick := func(from []string) string { return rapid.SampledFrom(from).Draw(t, "name") }
 	verbs := []string{
 		"do", "do", "start", "start", "timer", "get", "get", "sleep", "receive", "poll", "send", "take", "set", "await",
-		"say", "now", "cancel",
+		"say", "now", "cancel", "finished",
 	}
 	if depth > 0 {
-		verbs = append(verbs, "go", "go", "go", "try", "try", "scope", "scope", "within", "detached", "repeat", "select", "select", "defer")
+		verbs = append(verbs, "go", "go", "go", "try", "try", "scope", "scope", "within", "detached", "repeat", "select", "select", "defer",
+			"handle", "handle", "refuse", "refuse")
 	}
 	s := statement{verb: rapid.SampledFrom(verbs).Draw(t, "verb")}
 	switch s.verb {
@@ -215,6 +228,8 @@ func drawStatement(t *rapid.T, depth int) statement {
 		s.args = rapid.SampledFrom([]string{"0s", "1s", "1h"}).Draw(t, "duration")
 	case "get", "cancel", "set", "await", "say", "scope":
 		s.args = pick(futureNames)
+	case "handle", "refuse":
+		s.args = pick(updateNames)
 	case "receive", "poll":
 		s.args = pick(signalNames)
 	case "take":
@@ -228,7 +243,7 @@ func drawStatement(t *rapid.T, depth int) statement {
 		return s
 	}
 	switch s.verb {
-	case "go", "try", "scope", "within", "detached", "repeat", "defer":
+	case "go", "try", "scope", "within", "detached", "repeat", "defer", "handle", "refuse":
 		s.body = drawBlock(t, depth-1)
 	}
 	return s

@@ -76,6 +76,12 @@ func (r *Run) showEvent(attributes protocol.EventAttributes) string {
 		return showSignal(a.WorkflowID, a.SignalName, a.Input)
 	case protocol.RequestCancelExternalWorkflowExecutionInitiated:
 		return showCancel(a.WorkflowID, a.ChildInitiatedID)
+	case protocol.WorkflowExecutionUpdateAccepted:
+		return "accept update " + a.Request.UpdateID + " " + a.Request.Name
+	case protocol.WorkflowExecutionUpdateCompleted:
+		return showUpdateEnd(a.UpdateID, a.Result, a.Failure)
+	case protocol.WorkflowExecutionUpdateRejected:
+		return "reject update " + a.UpdateID
 	case protocol.WorkflowExecutionCompleted:
 		return "complete " + showPayload(a.Result)
 	case protocol.WorkflowExecutionFailed:
@@ -105,6 +111,12 @@ func (r *Run) showCommand(c *command) string {
 		s = showSignal(a.WorkflowID, a.SignalName, a.Input)
 	case protocol.RequestCancelExternalWorkflowExecution:
 		s = showCancel(a.WorkflowID, a.ChildInitiatedID)
+	case protocol.AcceptUpdate:
+		s = "accept update " + a.UpdateID
+	case protocol.CompleteUpdate:
+		s = showUpdateEnd(a.UpdateID, a.Result, a.Failure)
+	case protocol.RejectUpdate:
+		s = "reject update " + a.UpdateID
 	case protocol.CompleteWorkflowExecution:
 		s = "complete " + showPayload(a.Result)
 	case protocol.FailWorkflowExecution:
@@ -144,6 +156,13 @@ func showCancel(id string, child int64) string {
 }
 
 func showTimer(id string, d protocol.Duration) string { return fmt.Sprintf("timer %s of %s", id, d) }
+
+func showUpdateEnd(id string, result protocol.Payload, f *protocol.Failure) string {
+	if f != nil {
+		return "fail update " + id + ": " + showFailure(f)
+	}
+	return "complete update " + id + " " + showPayload(result)
+}
 
 // showPayload is short but tells two values apart: the beginning and the digest.
 func showPayload(p protocol.Payload) string {

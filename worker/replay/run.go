@@ -13,6 +13,11 @@ type Program func(env *Env, input protocol.Payload) (protocol.Payload, error)
 // Answer is what a step gives: the commands of the code, in order, or why the step could not be taken.
 type Answer struct {
 	Commands []protocol.Command
+	// Rejections are the updates that the code refused and that history does not know.
+	Rejections []protocol.UpdateRejection
+	// Unchanged says that the step had nothing but updates, and that all of them were refused: it will not be recorded, and the
+	// run stands where it stood before.
+	Unchanged bool
 	// Failure, when set, says that the step failed; Cause classifies it. The run is then unusable: close it, and
 	// replay the history with a new one.
 	Failure *protocol.Failure
@@ -26,10 +31,11 @@ type Run struct {
 	info    Info
 	seed    string
 
-	last   int64            // ID of the last event seen
-	inputs []protocol.Event // seen by the run, not yet by the code
-	turn   turn
-	broken *Answer // the step that failed
+	last      int64            // ID of the last event seen
+	scheduled int64            // ID of the last WorkflowTaskScheduled
+	inputs    []protocol.Event // seen by the run, not yet by the code
+	turn      turn
+	broken    *Answer // the step that failed
 
 	sched           scheduler
 	activities      map[int64]*Operation // by the ID of their scheduling event, until they end
@@ -40,7 +46,11 @@ type Run struct {
 	nextTimer       int
 	nextChild       int
 	mailboxes       map[string]*Mailbox
-	arrivals        int // of signals
+	handlers        map[string]UpdateHandler
+	admitted        map[string]bool // updates that wait in history, by ID
+	openUpdates     int             // accepted, and their handlers have not returned
+	readOnly        bool            // a validator runs
+	arrivals        int             // of signals
 	cancelRequested bool
 	onCancel        []func()
 	afterInputs     []func()
@@ -55,6 +65,11 @@ type turn struct {
 	now       time.Time
 	replaying bool
 	commands  []*command
+	// rejections are the updates that the code refused without a trace.
+	rejections []protocol.UpdateRejection
+	// before is the last event before the step, and unchanged says that the run stands there still.
+	before    int64
+	unchanged bool
 	// open says that the code has taken the step and its WorkflowTaskCompleted has not been seen yet.
 	open bool
 }
@@ -68,6 +83,8 @@ func New(p Program) *Run {
 		children:   map[int64]*Child{},
 		externals:  map[int64]*External{},
 		mailboxes:  map[string]*Mailbox{},
+		handlers:   map[string]UpdateHandler{},
+		admitted:   map[string]bool{},
 	}
 	r.env.run = r
 	return r
@@ -89,34 +106,42 @@ func (r *Run) Close() {
 // Step feeds the events that follow the last one seen and takes the steps they ask for. A step that was recorded as
 // completed is replayed and compared; a WorkflowTaskStarted at the very end is the step to take now, and the answer
 // carries its commands. A WorkflowTaskStarted that was followed by anything else never reached the code: its inputs wait
-// for the next one. Panics of workflow code come back as the answer's failure.
-func (r *Run) Step(events []protocol.Event) Answer {
+// for the next one. Panics of workflow code come back as the answer's failure. The updates belong to the step to take now.
+func (r *Run) Step(events []protocol.Event, updates ...protocol.UpdateCall) Answer {
 	if r.broken == nil && r.over {
 		r.fail(protocol.CauseWorkflowPanic, &protocol.Failure{Message: "the run was closed: replay its history with a new one"})
 	}
 	for r.broken == nil && len(events) > 0 {
-		events = r.feed(events)
+		events = r.feed(events, updates)
 	}
 	switch {
 	case r.broken != nil:
 		return *r.broken
 	case r.turn.open:
-		return Answer{Commands: r.turn.wire()}
+		answer := Answer{Commands: r.turn.wire(), Rejections: r.turn.rejections, Unchanged: r.turn.unchanged}
+		if answer.Unchanged {
+			r.last, r.turn = r.turn.before, turn{}
+		}
+		return answer
 	}
 	return Answer{}
 }
 
 // feed handles the first event, and those after it that belong to it, and returns the rest.
-func (r *Run) feed(events []protocol.Event) []protocol.Event {
+func (r *Run) feed(events []protocol.Event, updates []protocol.UpdateCall) []protocol.Event {
 	e, rest := events[0], events[1:]
 	if !r.follows(e) {
 		return nil
 	}
 	switch e.Attributes.(type) {
 	case protocol.WorkflowTaskScheduled:
+		r.scheduled = e.ID
 	case protocol.WorkflowTaskStarted:
-		if len(rest) == 0 || rest[0].Type() == completedType {
-			r.take(e, len(rest) > 0)
+		switch {
+		case len(rest) == 0:
+			r.take(e, false, newUpdates(updates))
+		case rest[0].Type() == completedType:
+			r.take(e, true, recordedUpdates(rest[1:]))
 		}
 	case protocol.WorkflowTaskCompleted:
 		return r.compare(e, rest)
@@ -146,13 +171,13 @@ func (r *Run) follows(e protocol.Event) bool {
 	return true
 }
 
-// take applies the waiting inputs and runs the code until it blocks.
-func (r *Run) take(started protocol.Event, replaying bool) {
+// take applies the waiting inputs, runs the code until it blocks, and then once more with the updates.
+func (r *Run) take(started protocol.Event, replaying bool, updates []delivery) {
 	if r.turn.open {
 		r.failf("event %d starts a step before the one of event %d was completed", started.ID, r.turn.started)
 		return
 	}
-	r.turn = turn{started: started.ID, now: started.Time, replaying: replaying, open: true}
+	r.turn = turn{started: started.ID, now: started.Time, replaying: replaying, open: true, before: r.scheduled - 1}
 	inputs := r.inputs
 	r.inputs = nil
 	for _, e := range inputs {
@@ -161,8 +186,14 @@ func (r *Run) take(started protocol.Event, replaying bool) {
 		}
 	}
 	r.applied()
+	r.drain()
+	for _, d := range updates {
+		r.deliverUpdate(d)
+	}
 	if r.drain(); r.closed {
 		r.unwind()
 	}
 	r.turn.settle()
+	r.turn.unchanged = !replaying && len(inputs) == 0 && len(r.turn.commands) == 0 && len(updates) > 0 &&
+		len(r.turn.rejections) == len(updates) && r.scheduled == started.ID-1
 }

@@ -65,6 +65,7 @@ func (s *story) play(script []byte) []byte {
 //	complete ID JSON      activity ID ends; also fail ID TYPE MESSAGE, timeout ID, accept ID (a cancellation)
 //	fire ID               timer ID fires
 //	signal NAME JSON      also cancel and terminate
+//	update ID NAME JSON   an update is asked for; admit makes those that wait durable
 //	history               the history is shown
 //
 // What other workflows do is in othersHappen.
@@ -100,6 +101,11 @@ func (s *story) happen(verb, args string) {
 		w.Fire(first)
 	case "signal":
 		w.Signal(first, value(rest))
+	case "update":
+		name, arg := word(rest)
+		w.Update(first, name, value(arg))
+	case "admit":
+		w.Admit()
 	case "cancel":
 		w.Cancel()
 	case "terminate":
@@ -142,7 +148,12 @@ func (s *story) answer(a replay.Answer) {
 		}
 		fmt.Fprintf(&s.out, "\t%s %s\n", c.Type(), b)
 	}
-	if len(a.Commands) == 0 {
+	for _, r := range a.Rejections {
+		fmt.Fprintf(&s.out, "\trejects %s: %s\n", r.UpdateID, r.Failure)
+	}
+	if a.Unchanged {
+		fmt.Fprintln(&s.out, "\tnothing to record")
+	} else if len(a.Commands) == 0 {
 		fmt.Fprintln(&s.out, "\tno commands")
 	}
 }

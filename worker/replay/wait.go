@@ -20,6 +20,7 @@ func (e *Env) Await(ready func() bool, on ...*Waitlist) {
 		return
 	}
 	r := e.run
+	r.mayChange("wait")
 	c := r.running()
 	places := make([]waiter, len(on))
 	r.sched.arrivals++

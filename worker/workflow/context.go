@@ -16,6 +16,7 @@ type Context struct {
 	run      *run
 	scope    *scope
 	defaults []ActivityOption
+	update   UpdateCall // that is being handled; zero elsewhere
 }
 
 // run is what all contexts of a run share.

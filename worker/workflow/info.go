@@ -17,6 +17,7 @@ func GetInfo(ctx Context) Info { return ctx.env().Info() }
 // same ones when its code runs again. A run that was reset repeats those of the run before it up to the reset, and then has its own.
 // They can be predicted, so they must not protect anything.
 func Rand(ctx Context) *rand.Rand {
+	ctx.env().MayChange("draw a random number")
 	if seed := ctx.env().Seed(); ctx.run.rand == nil || ctx.run.seed != seed {
 		h := fnv.New64a()
 		_, _ = h.Write([]byte(seed))

@@ -19,7 +19,9 @@ func Program[I, O any](f func(Context, I) (O, error), log *slog.Logger) replay.P
 		if err := input.Decode(&in); err != nil {
 			return protocol.Payload{}, payloadError(fmt.Sprintf("the input of workflow %s cannot be decoded", env.Info().Type), err)
 		}
-		out, err := f(newContext(env, log), in)
+		ctx := newContext(env, log)
+		out, err := f(ctx, in)
+		warnUnfinished(ctx)
 		if err != nil {
 			return protocol.Payload{}, err
 		}

@@ -40,8 +40,11 @@ type World struct {
 	run        *replay.Run
 	activities []Activity
 	timers     []Timer
-	waiting    bool  // a step is due: something happened
-	called     int64 // the WorkflowTaskScheduled that nobody took yet
+	fresh      []protocol.UpdateCall // asked for, and not in history
+	admitted   []admitted
+	accepted   map[string]int64 // updates whose handlers have not returned, by ID
+	waiting    bool             // a step is due: something happened
+	called     int64            // the WorkflowTaskScheduled that nobody took yet
 }
 
 // Activity is one that has not ended.
@@ -60,7 +63,7 @@ type Timer struct {
 
 // New returns a world in which nothing has happened yet.
 func New(p replay.Program) *World {
-	return &World{Program: p, Now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	return &World{Program: p, accepted: map[string]int64{}, Now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 }
 
 // Close gives the run up.
@@ -84,17 +87,25 @@ func (w *World) Step() replay.Answer {
 	if w.run == nil {
 		w.run = replay.New(w.Program)
 	}
-	answer := w.run.Step(w.History[w.run.LastEvent():])
+	offered := w.Offered()
+	answer := w.run.Step(w.History[w.run.LastEvent():], offered...)
 	if answer.Failure != nil {
 		w.add(protocol.WorkflowTaskFailed{ScheduledID: scheduled, StartedID: started, Cause: answer.Cause, Failure: answer.Failure})
+		w.Admit()
 		w.Crash()
+		return answer
+	}
+	if answer.Unchanged {
+		w.undo()
 		return answer
 	}
 	w.waiting = false
 	completed := w.add(protocol.WorkflowTaskCompleted{ScheduledID: scheduled, StartedID: started})
 	for _, c := range answer.Commands {
+		w.recordUpdate(c.Attributes, offered, completed)
 		w.record(c, completed)
 	}
+	w.checkUpdates(offered, answer)
 	return answer
 }
 
@@ -102,6 +113,7 @@ func (w *World) Step() replay.Answer {
 func (w *World) Lose() {
 	scheduled, started := w.begin()
 	w.add(protocol.WorkflowTaskTimedOut{ScheduledID: scheduled, StartedID: started, Type: protocol.TimeoutStartToClose})
+	w.Admit()
 	w.Crash()
 }
 
@@ -172,6 +184,7 @@ func (w *World) record(c protocol.Command, task int64) {
 		w.add(protocol.TimerCanceled{TimerID: t.ID, StartedID: t.Started, TaskCompletedID: task})
 	case protocol.StartChildWorkflowExecution, protocol.SignalExternalWorkflowExecution, protocol.RequestCancelExternalWorkflowExecution:
 		w.recordOthers(c, task)
+	case protocol.AcceptUpdate, protocol.CompleteUpdate, protocol.RejectUpdate: // see recordUpdate
 	case protocol.CompleteWorkflowExecution:
 		w.add(protocol.WorkflowExecutionCompleted{Result: c.Result, TaskCompletedID: task})
 	case protocol.FailWorkflowExecution:
