@@ -109,12 +109,16 @@ func (r *Run) tellStart(c Child) Tell {
 	if root == nil {
 		root = &protocol.Execution{Workflow: r.Start.WorkflowID, Run: r.ID()}
 	}
+	pinned := ""
+	if c.Queue == r.Start.Queue {
+		pinned = r.pinned // a child on its parent's queue stays with the same version of the code
+	}
 	return Tell{
 		Workflow: c.WorkflowID, ID: protocol.MessageID(protocol.KindStart, r.ID(), c.Event),
 		Body: protocol.StartInput{
 			Type: c.WorkflowType, ID: c.WorkflowID, Queue: c.Queue, Input: c.Input, Run: c.RunID, RequestID: c.RunID, Reuse: c.Reuse,
 			ExecutionTimeout: c.ExecutionTimeout, RunTimeout: c.RunTimeout, TaskTimeout: c.TaskTimeout,
-			RetryPolicy: c.RetryPolicy, Memo: c.Memo, Headers: c.Headers, Identity: r.identity(),
+			RetryPolicy: c.RetryPolicy, PinnedVersion: pinned, Memo: c.Memo, Headers: c.Headers, Identity: r.identity(),
 			From: origin, Parent: origin, Root: root,
 		},
 	}
