@@ -115,7 +115,7 @@ func (c *childCall) validate() error {
 		return protocol.Errorf(protocol.CodeBadRequest, "child workflow %s has a negative timeout", s.WorkflowType)
 	}
 	if s.Queue != "" {
-		if err := protocol.ValidateID("queue", s.Queue); err != nil {
+		if err := protocol.ValidateQueue(s.Queue); err != nil {
 			return err
 		}
 	}
