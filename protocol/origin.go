@@ -49,5 +49,12 @@ func originOf(b InputBody) *Origin {
 	return nil
 }
 
-// From is the workflow that wants to be told what became of the input; nil when no workflow does.
-func (in Input) From() *Origin { return originOf(in.Body) }
+// From is the workflow that wants to be told what became of the input; nil when no workflow does. One whose name cannot be a workflow ID
+// is none: an answer to it could never be stored, and would be tried for ever.
+func (in Input) From() *Origin {
+	o := originOf(in.Body)
+	if o == nil || ValidateID("workflow ID", o.Workflow) != nil {
+		return nil
+	}
+	return o
+}

@@ -120,6 +120,11 @@ func ValidateStart(b protocol.StartInput) error {
 			return err
 		}
 	}
+	if b.Parent != nil {
+		if err := protocol.ValidateID("parent's workflow ID", b.Parent.Workflow); err != nil {
+			return err
+		}
+	}
 	if b.RetryPolicy != nil {
 		return b.RetryPolicy.Validate()
 	}

@@ -1,8 +1,11 @@
 package engine
 
 import (
+	"errors"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/millrace-dev/millrace/orchestrator/client"
 	"github.com/millrace-dev/millrace/protocol"
@@ -110,5 +113,73 @@ func TestResetOfAParent(t *testing.T) {
 		if want := "new dream"; got != want {
 			t.Errorf("the reset run ended with %q, want %q", got, want)
 		}
+	}
+}
+
+// Hop is a chain of n runs, each of which waits for a word.
+func Hop(ctx workflow.Context, n int) (string, error) {
+	w, err := workflow.Receive(ctx, word)
+	if err == nil && n > 1 {
+		return "", workflow.ContinueAsNew(ctx, Hop, n-1)
+	}
+	return w, err
+}
+
+// Poke signals every run of a child's chain.
+func Poke(ctx workflow.Context, n int) (string, error) {
+	child := workflow.StartChild(ctx, Hop, n)
+	for i := range n {
+		if err := workflow.SignalChild(ctx, child, word, strconv.Itoa(i)); err != nil {
+			return "", err
+		}
+	}
+	return child.Get(ctx)
+}
+
+// A child is reached through its chain of runs, and no signal is lost between two of them.
+func TestSignalToAChildsChain(t *testing.T) {
+	t.Parallel()
+	e := rig.Start(t, fourShards)
+	e.Work(t, worker.Workflow(Poke), worker.Workflow(Hop))
+	if got, want := rig.Result(t, rig.Run(t, e, Poke, 20)), "19"; got != want {
+		t.Errorf("the last run got %q, want %q", got, want)
+	}
+}
+
+// Stubborn fails in its first run.
+func Stubborn(ctx workflow.Context, _ struct{}) (int, error) {
+	if n := workflow.GetInfo(ctx).Attempt; n > 1 {
+		return n, nil
+	}
+	return 0, workflow.NewError("NotYet", "not yet")
+}
+
+// Insist has a child that is tried again, and one that takes too long.
+func Insist(ctx workflow.Context, in struct{}) (int, error) {
+	_, err := workflow.DoChild(ctx, Nap, in, workflow.ChildRunTimeout(10*time.Millisecond))
+	var late *protocol.TimeoutFailure
+	if f, ok := errors.AsType[*protocol.Failure](err); !ok || f.Cause == nil || !errors.As(f.Cause, &late) {
+		return 0, err
+	}
+	return workflow.DoChild(ctx, Stubborn, in, workflow.ChildRetry(workflow.RetryPolicy{
+		InitialInterval: workflow.Duration(time.Millisecond),
+	}), workflow.ChildMemo(map[string]any{"mood": "stubborn"}))
+}
+
+func TestChildRetriedAndTimedOut(t *testing.T) {
+	t.Parallel()
+	e := rig.Start(t, fourShards)
+	e.Work(t, worker.Workflow(Insist), worker.Workflow(Stubborn), worker.Workflow(Nap))
+	if got, want := rig.Result(t, rig.Run(t, e, Insist, struct{}{}, client.ID("insist"))), 2; got != want {
+		t.Errorf("the child ended in attempt %d, want %d", got, want)
+	}
+	events := e.History(t, "insist")
+	if n := len(rig.Find[protocol.ChildWorkflowExecutionTimedOut](events)); n != 1 {
+		t.Errorf("%d children timed out", n)
+	}
+	asked := rig.Find[protocol.StartChildWorkflowExecutionInitiated](events)[1]
+	d, err := e.Client().Describe(t.Context(), asked.WorkflowID)
+	if err != nil || d.Memo["mood"].String() != `"stubborn"` {
+		t.Errorf("the child's memo is %v, %v", d.Memo, err)
 	}
 }
