@@ -49,8 +49,9 @@ type Run struct {
 	handlers        map[string]UpdateHandler
 	admitted        map[string]bool // updates that wait in history, by ID
 	openUpdates     int             // accepted, and their handlers have not returned
-	readOnly        bool            // a validator runs
-	arrivals        int             // of signals
+	reader          string          // what runs that may only read: a validator or a query's handler; empty: nothing
+	queries         map[string]QueryHandler
+	arrivals        int // of signals
 	cancelRequested bool
 	onCancel        []func()
 	afterInputs     []func()
@@ -83,6 +84,7 @@ func New(p Program) *Run {
 		children:   map[int64]*Child{},
 		externals:  map[int64]*External{},
 		mailboxes:  map[string]*Mailbox{},
+		queries:    map[string]QueryHandler{},
 		handlers:   map[string]UpdateHandler{},
 		admitted:   map[string]bool{},
 	}
