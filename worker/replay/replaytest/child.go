@@ -92,22 +92,19 @@ func (w *World) CancelChild(id string) {
 	})
 }
 
-// AnswerExternal records what became of the last signal or cancellation that was sent to another workflow; refused is why it was
-// refused, nil that it was not.
+// AnswerExternal records what became of the last signal or cancellation that was sent to another workflow and has no answer; refused is
+// why it was refused, nil that it was not.
 func (w *World) AnswerExternal(id string, refused *protocol.Error) {
-	for _, e := range slices.Backward(w.History) {
-		switch a := e.Attributes.(type) {
-		case protocol.SignalExternalWorkflowExecutionInitiated:
-			if a.WorkflowID == id {
-				w.answerSignal(id, e.ID, refused)
-				return
-			}
-		case protocol.RequestCancelExternalWorkflowExecutionInitiated:
-			if a.WorkflowID == id {
-				w.answerCancel(id, e.ID, refused)
-				return
-			}
+	for _, x := range slices.Backward(w.Externals()) {
+		switch {
+		case x.ID != id:
+			continue
+		case x.Signal:
+			w.answerSignal(id, x.Event, refused)
+		default:
+			w.answerCancel(id, x.Event, refused)
 		}
+		return
 	}
 	panic(fmt.Sprintf("replaytest: nothing was sent to %q", id))
 }
@@ -126,4 +123,65 @@ func (w *World) answerCancel(id string, at int64, refused *protocol.Error) {
 		return
 	}
 	w.input(protocol.ExternalWorkflowExecutionCancelRequested{WorkflowID: id, RunID: "other", InitiatedID: at})
+}
+
+// OpenChild is a child that has not ended.
+type OpenChild struct {
+	ID    string
+	Event int64
+	Began bool
+}
+
+// Children lists the children that have not ended, oldest first.
+func (w *World) Children() []OpenChild {
+	var open []OpenChild
+	at := func(event int64) int {
+		return slices.IndexFunc(open, func(c OpenChild) bool { return c.Event == event })
+	}
+	for _, e := range w.History {
+		if end, ok := protocol.ChildEnded(e.Attributes); ok {
+			open = slices.Delete(open, at(end.InitiatedID), at(end.InitiatedID)+1)
+		}
+		switch a := e.Attributes.(type) {
+		case asked:
+			open = append(open, OpenChild{ID: a.WorkflowID, Event: e.ID})
+		case protocol.ChildWorkflowExecutionStarted:
+			open[at(a.InitiatedID)].Began = true
+		case protocol.StartChildWorkflowExecutionFailed:
+			open = slices.Delete(open, at(a.InitiatedID), at(a.InitiatedID)+1)
+		}
+	}
+	return open
+}
+
+// External is a signal, or a cancellation, that has no answer.
+type External struct {
+	ID     string
+	Event  int64
+	Signal bool
+}
+
+// Externals lists what was sent to other workflows and has no answer, oldest first.
+func (w *World) Externals() []External {
+	var open []External
+	answered := func(event int64) {
+		open = slices.DeleteFunc(open, func(x External) bool { return x.Event == event })
+	}
+	for _, e := range w.History {
+		switch a := e.Attributes.(type) {
+		case protocol.SignalExternalWorkflowExecutionInitiated:
+			open = append(open, External{ID: a.WorkflowID, Event: e.ID, Signal: true})
+		case protocol.RequestCancelExternalWorkflowExecutionInitiated:
+			open = append(open, External{ID: a.WorkflowID, Event: e.ID})
+		case protocol.ExternalWorkflowExecutionSignaled:
+			answered(a.InitiatedID)
+		case protocol.SignalExternalWorkflowExecutionFailed:
+			answered(a.InitiatedID)
+		case protocol.ExternalWorkflowExecutionCancelRequested:
+			answered(a.InitiatedID)
+		case protocol.RequestCancelExternalWorkflowExecutionFailed:
+			answered(a.InitiatedID)
+		}
+	}
+	return open
 }
