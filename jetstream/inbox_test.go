@@ -151,7 +151,7 @@ func TestSentInputsKeepTheirOrder(t *testing.T) {
 	for range 2 {
 		var acks []func(context.Context) error
 		for i := range n {
-			acks = append(acks, w.Store.Send("wf", protocol.SignalInput{Name: strconv.Itoa(i)}, strconv.Itoa(i)))
+			acks = append(acks, w.Send("wf", protocol.SignalInput{Name: strconv.Itoa(i)}, strconv.Itoa(i)))
 		}
 		for _, ack := range acks {
 			must(t, ack(t.Context()))

@@ -28,7 +28,9 @@ func TestChildRunID(t *testing.T) {
 func TestFrom(t *testing.T) {
 	t.Parallel()
 	for _, body := range []protocol.InputBody{
-		protocol.StartInput{From: origin}, protocol.SignalInput{From: origin}, protocol.CancelInput{From: origin},
+		protocol.StartInput{From: origin},
+		protocol.SignalInput{From: origin},
+		protocol.CancelInput{From: origin},
 		protocol.TerminateInput{From: origin},
 	} {
 		if got := (protocol.Input{Body: body}).From(); got != origin {
