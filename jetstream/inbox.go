@@ -37,6 +37,15 @@ func (s *Store) Tell(ctx context.Context, workflow string, body protocol.InputBo
 	return wrap(err)
 }
 
+// Send starts to store an input in the workflow's inbox. The same id is stored once.
+func (s *Store) Send(workflow string, body protocol.InputBody, id string) func(context.Context) error {
+	m, err := s.inputMsg(workflow, body, id, "")
+	if err != nil {
+		return func(context.Context) error { return err }
+	}
+	return s.publish(m)
+}
+
 // Inputs delivers a shard's inbox in order, from the first message that is left.
 func (s *Store) Inputs(ctx context.Context, shard int, handle func(protocol.Delivery)) (stop func(), err error) {
 	return s.read(ctx, s.ns.InboxStream(shard), s.ns.Inputs(shard), handle)

@@ -1,6 +1,7 @@
 package jetstream_test
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 	"testing"
@@ -140,4 +141,30 @@ func TestBurstBeyondTheReadAheadIsDeliveredWhole(t *testing.T) {
 		}
 	}
 	stop()
+}
+
+// What is sent together and waited for together is stored in the order of the calls, and what is sent again is stored once.
+func TestSentInputsKeepTheirOrder(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	const n = 200
+	for range 2 {
+		var acks []func(context.Context) error
+		for i := range n {
+			acks = append(acks, w.Send("wf", protocol.SignalInput{Name: strconv.Itoa(i)}, strconv.Itoa(i)))
+		}
+		for _, ack := range acks {
+			must(t, ack(t.Context()))
+		}
+	}
+	tell(t, w.Store, "wf", "last", "last")
+	ch, _ := inputs(t, w.Store)
+	for i := range n {
+		if _, name := signal(t, next(t, ch, "an input")); name != strconv.Itoa(i) {
+			t.Fatalf("input %d is %s", i, name)
+		}
+	}
+	if _, name := signal(t, next(t, ch, "the last input")); name != "last" {
+		t.Errorf("%s is stored twice", name)
+	}
 }

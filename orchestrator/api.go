@@ -78,6 +78,7 @@ func (c control) start(ctx context.Context, r protocol.StartRequest) (protocol.V
 	}
 	in.ID, in.RequestID = cmp.Or(in.ID, uuid.NewString()), cmp.Or(in.RequestID, uuid.NewString())
 	in.Run = cmp.Or(in.Run, newRunID())
+	in.From, in.Parent, in.Root = nil, nil, nil // only orchestrators speak for workflows
 	if err := machine.ValidateStart(in); err != nil {
 		return protocol.Verdict{}, err
 	}
@@ -92,16 +93,17 @@ func (c control) signal(ctx context.Context, r protocol.SignalRequest) (protocol
 	if err != nil {
 		return protocol.Verdict{}, err
 	}
-	in.RequestID = cmp.Or(in.RequestID, uuid.NewString())
+	in.RequestID, in.From = cmp.Or(in.RequestID, uuid.NewString()), nil
 	return c.ask(ctx, r.ID, in, in.RequestID)
 }
 
 func (c control) cancel(ctx context.Context, r protocol.CancelRequest) (protocol.Verdict, error) {
-	r.RequestID = cmp.Or(r.RequestID, uuid.NewString())
+	r.RequestID, r.From = cmp.Or(r.RequestID, uuid.NewString()), nil
 	return c.ask(ctx, r.ID, r.CancelInput, r.RequestID)
 }
 
 func (c control) terminate(ctx context.Context, r protocol.TerminateRequest) (protocol.Verdict, error) {
+	r.From = nil
 	return c.ask(ctx, r.ID, r.TerminateInput, uuid.NewString())
 }
 

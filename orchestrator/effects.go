@@ -13,7 +13,7 @@ import (
 // perform does what follows from a decided step, in an order that a crash at any point leaves repairable:
 //
 //  1. those who wait hear the verdict: the step is recorded;
-//  2. retries are armed, tasks dispatched, workers called: all at once, then waited for;
+//  2. retries are armed, tasks dispatched, other workflows told, workers called: all at once, then waited for;
 //  3. the workflow's wake-up is set anew. Until then the old one is in the timers stream, and if this node dies now the
 //     old one is what brings the next node here;
 //  4. the inputs are released.
@@ -21,10 +21,7 @@ import (
 // A node that dies in between leaves inputs that are delivered again; their record tells that they were consumed, and the
 // next node performs the effects of that record once more.
 func (a *actor) perform(ready machine.Ready, batch []item) error {
-	s := a.shard
-	for _, v := range ready.Verdicts {
-		s.reply(v.Subject, v.Verdict)
-	}
+	tells := a.answer(ready.Verdicts)
 	a.w.Note(ready)
 	var fx machine.Effects
 	if ready.Record != nil {
@@ -32,10 +29,23 @@ func (a *actor) perform(ready machine.Ready, batch []item) error {
 		a.announce(fx)
 	}
 	fx.Activities = append(fx.Activities, ready.Resumed...)
+	fx.Tells = slices.Concat(tells, ready.Tells, fx.Tells)
 	if fx.Call == nil {
 		fx.Call = ready.Call
 	}
 	return a.follow(fx, ready.Retries, batch)
+}
+
+// answer sends the verdicts to the clients that wait, and returns those that other workflows must be told.
+func (a *actor) answer(replies []machine.Reply) (tells []machine.Tell) {
+	for _, r := range replies {
+		if t, ok := r.Tell(); ok {
+			tells = append(tells, t)
+		} else {
+			a.shard.reply(r.Subject, r.Verdict)
+		}
+	}
+	return tells
 }
 
 // follow is steps 2 to 4.
@@ -81,7 +91,7 @@ func (a *actor) announce(fx machine.Effects) {
 // each may happen twice.
 func (a *actor) send(fx machine.Effects, retries []machine.Retry) error {
 	s := a.shard
-	if len(fx.Activities) == 0 && fx.Call == nil && len(retries) == 0 {
+	if len(fx.Activities) == 0 && len(fx.Tells) == 0 && fx.Call == nil && len(retries) == 0 {
 		return nil
 	}
 	err := s.persist("dispatch the effects of a step", func(ctx context.Context) error {
@@ -91,6 +101,9 @@ func (a *actor) send(fx machine.Effects, retries []machine.Retry) error {
 		}
 		for _, task := range fx.Activities {
 			acks = append(acks, s.store.DispatchActivity(task))
+		}
+		for _, t := range fx.Tells {
+			acks = append(acks, s.store.Send(t.Workflow, t.Body, t.ID))
 		}
 		if fx.Call != nil {
 			acks = append(acks, s.store.DispatchWorkflow(fx.Call.Queue, fx.Call.Task))
@@ -165,16 +178,18 @@ func (a *actor) finish(row *protocol.Row, batch []item) {
 //
 // A retry is not in the record: it follows from the failed attempt that comes again.
 func (a *actor) recover(again, fresh []item) error {
+	var replies []machine.Reply
 	for _, it := range again {
-		if v, ok := a.w.Again(it.input); ok {
-			a.shard.reply(v.Subject, v.Verdict)
+		if r, ok := a.w.Again(it.input); ok {
+			replies = append(replies, r)
 		}
 	}
+	tells := a.answer(replies)
 	retries, last := a.w.Retries(inputs(again), now()), a.last
 	// Nothing comes twice to the node that wrote a record, so what does was consumed by somebody else's.
 	unfinished := last != nil && (a.foreign || len(again) > 0)
 	a.last, a.foreign = nil, false
-	if !unfinished && len(retries) == 0 {
+	if !unfinished && len(retries) == 0 && len(tells) == 0 {
 		a.finish(nil, again)
 		return nil
 	}
@@ -186,6 +201,7 @@ func (a *actor) recover(again, fresh []item) error {
 			return err
 		}
 	}
+	fx.Tells = append(tells, fx.Tells...)
 	return a.follow(fx, retries, again)
 }
 

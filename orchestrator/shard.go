@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/millrace-dev/millrace/orchestrator/machine"
 	"github.com/millrace-dev/millrace/protocol"
 )
 
@@ -163,10 +164,19 @@ func (s *shard) receive(d protocol.Delivery, from *releases, decode func(protoco
 // bury stores a message among the dead letters, tells its sender, and only then lets it go.
 func (s *shard) bury(d protocol.Delivery, in protocol.Input, why error, done func()) {
 	s.log.Error("a message was moved to the dead letters", "subject", d.Subject, "seq", d.Seq, "error", why)
+	verdict := protocol.Verdict{ID: in.Workflow, Error: protocol.AsError(why)}
 	if in.Reply != "" {
-		s.reply(in.Reply, protocol.Verdict{ID: in.Workflow, Error: protocol.AsError(why)})
+		s.reply(in.Reply, verdict)
 	}
-	err := s.persist("store a dead letter", func(ctx context.Context) error { return s.store.DeadLetter(ctx, d, why) })
+	asked, waits := machine.Reply{Origin: in.From(), Verdict: verdict}.Tell()
+	err := s.persist("store a dead letter", func(ctx context.Context) error {
+		if waits {
+			if err := await(ctx, []Ack{s.store.Send(asked.Workflow, asked.Body, asked.ID)}); err != nil {
+				return err
+			}
+		}
+		return s.store.DeadLetter(ctx, d, why)
+	})
 	if err == nil {
 		done()
 	}

@@ -32,6 +32,8 @@ type Log interface {
 type Inbox interface {
 	// Tell publishes an input. id deduplicates; reply, when not empty, is the subject that wants the verdict.
 	Tell(ctx context.Context, workflow string, body protocol.InputBody, id, reply string) error
+	// Send is Tell for an input that nobody waits for: it starts the write. Those to one workflow are stored in the order of the calls.
+	Send(workflow string, body protocol.InputBody, id string) Ack
 	// Inputs delivers every message of the shard's inbox from the first that is left, one after the other, until stop
 	// is called. A handler that blocks holds the delivery up. stop returns once no handler runs.
 	Inputs(ctx context.Context, shard int, handle func(protocol.Delivery)) (stop func(), err error)

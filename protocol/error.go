@@ -75,6 +75,11 @@ func (e *Error) Is(target error) bool {
 	return errors.As(target, &t) && t.Code == e.Code
 }
 
+// ApplicationFailure implements [Applicable]: an error that a workflow or an activity returns keeps its code, as the failure's type.
+func (e *Error) ApplicationFailure() *ApplicationFailure {
+	return &ApplicationFailure{Type: string(e.Code)}
+}
+
 // AsError finds the [Error] in err's chain, or wraps err as one with code internal. It returns nil for nil.
 func AsError(err error) *Error {
 	if err == nil {

@@ -43,6 +43,10 @@ type WorkflowExecutionStarted struct {
 	Reset *ResetPoint `json:"reset,omitempty"`
 	// CarriedSignals are signals that the run before this one got and did not receive: a JSON list of [CarriedSignal].
 	CarriedSignals Payload `json:"carried_signals,omitzero"`
+
+	// Parent is the run whose child this is and the event that asked for it, Root the first of a line of parents. Nil: there is none.
+	Parent *Origin    `json:"parent,omitempty"`
+	Root   *Execution `json:"root,omitempty"`
 }
 
 // ResetPoint is where a run branches off another one. The events before Event are the other run's own; at Event the step that was
@@ -130,13 +134,16 @@ type WorkflowExecutionTerminated struct {
 	Details  Payload `json:"details,omitzero"`
 	Identity string  `json:"identity,omitempty"`
 	NewRunID string  `json:"new_run_id,omitempty"` // the run that was reset from this one; empty: none was
+	// ResetID says how far the new run repeats this one; zero: not at all.
+	ResetID int64 `json:"reset_event_id,omitzero"`
 }
 
 // WorkflowExecutionCancelRequested asks the run's code to stop.
 type WorkflowExecutionCancelRequested struct {
-	Reason    string `json:"reason,omitempty"`
-	RequestID string `json:"request_id,omitempty"`
-	Identity  string `json:"identity,omitempty"`
+	Reason    string  `json:"reason,omitempty"`
+	RequestID string  `json:"request_id,omitempty"`
+	Identity  string  `json:"identity,omitempty"`
+	From      *Origin `json:"from,omitempty"` // the workflow that asked; nil: a client
 }
 
 // WorkflowExecutionSignaled hands the run a value.
@@ -145,6 +152,7 @@ type WorkflowExecutionSignaled struct {
 	Input     Payload `json:"input,omitzero"`
 	RequestID string  `json:"request_id,omitempty"`
 	Identity  string  `json:"identity,omitempty"`
+	From      *Origin `json:"from,omitempty"` // the workflow that asked; nil: a client
 }
 
 // EventType implements [EventAttributes].

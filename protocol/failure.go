@@ -32,6 +32,8 @@ type Failure struct {
 	Terminated  *TerminatedFailure  `json:"terminated,omitempty"`
 	Activity    *ActivityFailure    `json:"activity,omitempty"`
 	Rejected    *RejectedFailure    `json:"rejected,omitempty"`
+
+	ChildWorkflow *ChildWorkflowFailure `json:"child_workflow,omitempty"`
 }
 
 // ApplicationFailure is an error that user code returned.
@@ -73,6 +75,15 @@ type ActivityFailure struct {
 	RetryState   RetryState `json:"retry_state,omitempty"`
 }
 
+// ChildWorkflowFailure wraps what went wrong in a child workflow, for the workflow that started it.
+type ChildWorkflowFailure struct {
+	WorkflowID   string `json:"workflow_id"`
+	RunID        string `json:"run_id,omitempty"` // empty: it was never started
+	WorkflowType string `json:"workflow_type"`
+	InitiatedID  int64  `json:"initiated_event_id,omitzero"`
+	StartedID    int64  `json:"started_event_id,omitzero"`
+}
+
 // RejectedFailure says that an update was refused by the run's code. The failure's cause says why.
 type RejectedFailure struct {
 	UpdateID string `json:"update_id"`
@@ -102,8 +113,12 @@ func (f *Failure) Unwrap() error {
 	return f.Cause
 }
 
-// Is matches [ErrCanceled] when this failure is a cancellation, and [ErrRejected] when it is a rejection.
+// Is matches [ErrCanceled] when this failure is a cancellation, [ErrRejected] when it is a rejection, and an [Error] when it is one of
+// the same code that crossed the wire.
 func (f *Failure) Is(target error) bool {
+	if e, ok := target.(*Error); ok && f.Application != nil && f.Application.Type == string(e.Code) {
+		return true
+	}
 	return target == ErrCanceled && f.Canceled != nil || target == ErrRejected && f.Rejected != nil
 }
 
@@ -120,6 +135,8 @@ func (f *Failure) As(target any) bool {
 		return assign(t, f.Terminated)
 	case **ActivityFailure:
 		return assign(t, f.Activity)
+	case **ChildWorkflowFailure:
+		return assign(t, f.ChildWorkflow)
 	case **RejectedFailure:
 		return assign(t, f.Rejected)
 	}
@@ -147,6 +164,9 @@ func (f *TerminatedFailure) Error() string { return "terminated" }
 
 // Error names the activity.
 func (f *ActivityFailure) Error() string { return "activity " + f.ActivityType }
+
+// Error names the child.
+func (f *ChildWorkflowFailure) Error() string { return "child workflow " + f.WorkflowType }
 
 // Error names the update.
 func (f *RejectedFailure) Error() string { return "update " + f.Update + " rejected" }

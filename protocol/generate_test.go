@@ -90,7 +90,7 @@ func anyFailure(depth int) *rapid.Generator[*protocol.Failure] {
 		}
 		f := &protocol.Failure{Message: rapid.String().Draw(t, "message"), Cause: anyFailure(depth-1).Draw(t, "cause")}
 		details := anyPayload().Draw(t, "details")
-		switch rapid.IntRange(0, 6).Draw(t, "kind") {
+		switch rapid.IntRange(0, 7).Draw(t, "kind") {
 		case 0:
 			f.Application = &protocol.ApplicationFailure{Type: rapid.String().Draw(t, "type"), Details: &details}
 		case 1:
@@ -103,6 +103,8 @@ func anyFailure(depth int) *rapid.Generator[*protocol.Failure] {
 			f.Rejected = &protocol.RejectedFailure{UpdateID: rapid.String().Draw(t, "update"), Update: "approve"}
 		case 4:
 			f.Activity = &protocol.ActivityFailure{ActivityType: rapid.String().Draw(t, "activity"), RetryState: protocol.RetryTimeout}
+		case 6:
+			f.ChildWorkflow = &protocol.ChildWorkflowFailure{WorkflowType: rapid.String().Draw(t, "child"), InitiatedID: 5}
 		}
 		return f
 	})

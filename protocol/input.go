@@ -19,6 +19,8 @@ const (
 	KindReset     InputKind = "reset"     // clients: [ResetInput]
 	KindResult    InputKind = "result"    // workers: [ActivityResult]
 	KindReady     InputKind = "ready"     // workers: [WorkerReady]
+	KindAnswer    InputKind = "answer"    // orchestrators: [AnswerInput]
+	KindChild     InputKind = "child"     // orchestrators: [ChildInput]
 	KindTimer     InputKind = "timer"     // the timers stream or the owner's clock: [TimerInput]; never in an inbox
 )
 
@@ -38,7 +40,8 @@ type Input struct {
 	Body InputBody
 }
 
-// InputBody is one of StartInput, SignalInput, CancelInput, TerminateInput, UpdateInput, ActivityResult, WorkerReady and TimerInput.
+// InputBody is one of StartInput, SignalInput, CancelInput, TerminateInput, UpdateInput, ActivityResult, WorkerReady, AnswerInput,
+// ChildInput and TimerInput.
 type InputBody interface {
 	// InputKind names the kind of input that the body belongs to.
 	InputKind() InputKind
@@ -78,31 +81,42 @@ type StartInput struct {
 	SearchAttributes map[string]Payload `json:"search_attributes,omitempty"`
 	Headers          map[string]string  `json:"headers,omitempty"`
 	Identity         string             `json:"identity,omitempty"`
+	// From is the workflow that asks, if it is one, and Parent the one whose child the run is. Root is the run that began it all.
+	// Only orchestrators say so.
+	From   *Origin    `json:"from,omitempty"`
+	Parent *Origin    `json:"parent,omitempty"`
+	Root   *Execution `json:"root,omitempty"`
 }
 
 // SignalInput hands a value to the open run.
 type SignalInput struct {
-	Run       string  `json:"run_id,omitempty"` // only this run, when set
+	Run       string  `json:"run_id,omitempty"`       // only this run, when set
+	FirstRun  string  `json:"first_run_id,omitempty"` // only a run of the chain that began with this one, when set
 	Name      string  `json:"signal"`
 	Input     Payload `json:"input,omitzero"`
 	RequestID string  `json:"request_id,omitempty"`
 	Identity  string  `json:"identity,omitempty"`
+	From      *Origin `json:"from,omitempty"` // the workflow that sends it; only orchestrators say so
 }
 
 // CancelInput asks the open run to stop.
 type CancelInput struct {
-	Run       string `json:"run_id,omitempty"`
-	Reason    string `json:"reason,omitempty"`
-	RequestID string `json:"request_id,omitempty"`
-	Identity  string `json:"identity,omitempty"`
+	Run       string  `json:"run_id,omitempty"`
+	FirstRun  string  `json:"first_run_id,omitempty"`
+	Reason    string  `json:"reason,omitempty"`
+	RequestID string  `json:"request_id,omitempty"`
+	Identity  string  `json:"identity,omitempty"`
+	From      *Origin `json:"from,omitempty"`
 }
 
 // TerminateInput ends the open run without asking it.
 type TerminateInput struct {
 	Run      string  `json:"run_id,omitempty"`
+	FirstRun string  `json:"first_run_id,omitempty"`
 	Reason   string  `json:"reason,omitempty"`
 	Details  Payload `json:"details,omitzero"`
 	Identity string  `json:"identity,omitempty"`
+	From     *Origin `json:"from,omitempty"`
 }
 
 // PauseInput stops the open run before its next step, or lets it go on.
@@ -183,6 +197,10 @@ func DecodeInput(kind InputKind, data []byte) (InputBody, error) {
 		return decodeBody[ActivityResult](data)
 	case KindReady:
 		return decodeBody[WorkerReady](data)
+	case KindAnswer:
+		return decodeBody[AnswerInput](data)
+	case KindChild:
+		return decodeBody[ChildInput](data)
 	case KindTimer:
 		return decodeBody[TimerInput](data)
 	}

@@ -18,6 +18,8 @@ var inputs = []protocol.InputBody{
 	protocol.ResetInput{Event: 7, DropSignals: true},
 	protocol.ActivityResult{Run: runID, ScheduledID: 5, Attempt: 1, Failure: declined},
 	protocol.WorkerReady{Run: runID, ScheduledID: 2, Worker: "w1"},
+	protocol.AnswerInput{Run: runID, Event: 5, Verdict: protocol.Verdict{Error: refused}},
+	protocol.ChildInput{Run: runID, InitiatedID: 5, Outcome: protocol.Outcome{Status: protocol.StatusCompleted, Result: receipt}},
 	protocol.TimerInput{Task: &protocol.ActivityTask{Run: runID, Attempt: 2}},
 }
 

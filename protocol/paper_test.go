@@ -19,7 +19,7 @@ import (
 var spoken = types(
 	protocol.NamespaceConfig{}, protocol.Payload{}, protocol.Failure{}, protocol.Error{}, protocol.Verdict{}, protocol.Outcome{},
 	protocol.StartInput{}, protocol.SignalInput{}, protocol.CancelInput{}, protocol.TerminateInput{}, protocol.UpdateInput{}, protocol.PauseInput{}, protocol.ResetInput{},
-	protocol.Worker{},
+	protocol.Worker{}, protocol.AnswerInput{}, protocol.ChildInput{},
 	protocol.WorkflowTask{}, protocol.WorkflowTaskAnswer{}, protocol.QueuedWorkflowTask{}, protocol.WorkerReady{},
 	protocol.RetryPolicy{}, protocol.Event{}, protocol.ActivityTask{}, protocol.ActivityResult{}, protocol.CancelActivity{},
 	protocol.Heartbeat{}, protocol.ErrorAnswer{}, protocol.StartRequest{}, protocol.SignalRequest{}, protocol.CancelRequest{},

@@ -24,6 +24,12 @@ type Description struct {
 	Activities []PendingActivity `json:"pending_activities,omitempty"`
 	// Timers are the ones that have not fired.
 	Timers []PendingTimer `json:"pending_timers,omitempty"`
+	// Children are the ones that were asked for and have not ended.
+	Children []PendingChild `json:"pending_children,omitempty"`
+	// Externals are the signals and cancellations that were sent to other workflows and have no answer.
+	Externals []PendingExternal `json:"pending_externals,omitempty"`
+	// Parent is the run whose child this is; nil when it is nobody's.
+	Parent *Origin `json:"parent,omitempty"`
 	// Updates are the ones that have been admitted or accepted and have not ended.
 	Updates []PendingUpdate `json:"pending_updates,omitempty"`
 	// Task is the workflow task that waits or fails; nil when the run waits for something else.
@@ -57,6 +63,27 @@ type PendingActivity struct {
 type PendingTimer struct {
 	TimerID string    `json:"timer_id"`
 	FireAt  time.Time `json:"fire_at"`
+}
+
+// PendingChild is a child that has not ended.
+type PendingChild struct {
+	InitiatedID int64  `json:"initiated_event_id"`
+	ID          string `json:"workflow_id"`
+	// Run is the child's first run; empty until it is known to have begun.
+	Run               string            `json:"run_id,omitempty"`
+	Type              string            `json:"workflow_type"`
+	Queue             string            `json:"queue"`
+	Initiated         time.Time         `json:"initiated"`
+	ParentClosePolicy ParentClosePolicy `json:"parent_close_policy"`
+}
+
+// PendingExternal is a signal or a cancellation on its way to another workflow.
+type PendingExternal struct {
+	InitiatedID int64 `json:"initiated_event_id"`
+	// Kind is signal or cancel.
+	Kind   InputKind `json:"kind"`
+	ID     string    `json:"workflow_id"`
+	Signal string    `json:"signal_name,omitempty"`
 }
 
 // PendingTask is a workflow task that waits for a worker, or whose last attempt failed.

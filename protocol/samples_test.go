@@ -32,6 +32,12 @@ var (
 	memo    = map[string]protocol.Payload{"customer": {Data: []byte(`"Ada"`)}}
 )
 
+var (
+	origin  = &protocol.Origin{Workflow: "order-42", Run: "parent", Event: 5}
+	refused = protocol.Errorf(protocol.CodeAlreadyStarted, "workflow %q is running already", "mail-42")
+	ended   = &protocol.Failure{Message: "the workflow was terminated", Terminated: &protocol.TerminatedFailure{Identity: who}}
+)
+
 const (
 	second = protocol.Duration(time.Second)
 	runID  = "01936f2e-7b60-7c4a-9d3b-0f6a1c2d3e4f"
@@ -47,7 +53,7 @@ var events = []sample{
 		RetryPolicy: &policy, FirstTaskDelay: second, ExecutionTimeout: 7200 * second, ExecutionDeadline: noon.Add(2 * time.Hour),
 		FirstRunID: "first", PreviousRunID: "previous", Initiator: protocol.InitiatorRetry, Attempt: 2, LastFailure: declined,
 		OriginalRunID: "original", PinnedVersion: "build-7", SearchAttributes: memo, Reset: &protocol.ResetPoint{Run: "previous", Event: 7, RequestID: "req-4"},
-		CarriedSignals: carried,
+		CarriedSignals: carried, Parent: origin, Root: &protocol.Execution{Workflow: "day-7", Run: "root"},
 	}),
 	of(protocol.WorkflowExecutionCompleted{Result: receipt, TaskCompletedID: 4}),
 	of(protocol.WorkflowExecutionFailed{
@@ -59,11 +65,11 @@ var events = []sample{
 		TaskTimeout: 10 * second, RetryPolicy: &policy, Memo: memo, Headers: headers, CarriedSignals: carried, TaskCompletedID: 4,
 	}),
 	of(protocol.WorkflowExecutionCanceled{Details: receipt, TaskCompletedID: 4}),
-	of(protocol.WorkflowExecutionTerminated{Reason: "a mistake", Details: raw, Identity: who, NewRunID: runID}),
-	of(protocol.WorkflowExecutionCancelRequested{Reason: "sold out", RequestID: "req-2", Identity: who}),
+	of(protocol.WorkflowExecutionTerminated{Reason: "a mistake", Details: raw, Identity: who, NewRunID: runID, ResetID: 7}),
+	of(protocol.WorkflowExecutionCancelRequested{Reason: "sold out", RequestID: "req-2", Identity: who, From: origin}),
 	of(protocol.WorkflowExecutionPaused{Reason: "maintenance", RequestID: "req-5", Identity: who}),
 	of(protocol.WorkflowExecutionUnpaused{Reason: "done", RequestID: "req-6", Identity: who}),
-	of(protocol.WorkflowExecutionSignaled{Name: "paid", Input: receipt, RequestID: "req-3", Identity: who}),
+	of(protocol.WorkflowExecutionSignaled{Name: "paid", Input: receipt, RequestID: "req-3", Identity: who, From: origin}),
 	of(protocol.WorkflowTaskScheduled{Queue: "orders", Timeout: 10 * second, Attempt: 1}),
 	of(protocol.WorkflowTaskStarted{ScheduledID: 2, Identity: who}),
 	of(protocol.WorkflowTaskCompleted{ScheduledID: 2, StartedID: 3, Identity: who, SDK: "go/0.1.0", Version: "build-7", Pinned: true}),
@@ -93,6 +99,42 @@ var events = []sample{
 	}),
 	of(protocol.ActivityTaskCancelRequested{ScheduledID: 5, TaskCompletedID: 9}),
 	of(protocol.ActivityTaskCanceled{ScheduledID: 5, StartedID: 6, Details: receipt}),
+	of(protocol.StartChildWorkflowExecutionInitiated{
+		WorkflowID: "mail-42", RunID: runID, WorkflowType: "shop.Mail", Queue: "mail", Input: ada, ExecutionTimeout: 7200 * second,
+		RunTimeout: 3600 * second, TaskTimeout: 10 * second, RetryPolicy: &policy, Reuse: protocol.ReuseReject,
+		ParentClosePolicy: protocol.ParentCloseTerminate, Memo: memo, Headers: headers, TaskCompletedID: 4,
+	}),
+	of(protocol.StartChildWorkflowExecutionFailed{WorkflowID: "mail-42", WorkflowType: "shop.Mail", InitiatedID: 5, Cause: refused}),
+	of(protocol.ChildWorkflowExecutionStarted{WorkflowID: "mail-42", RunID: runID, WorkflowType: "shop.Mail", InitiatedID: 5}),
+	of(protocol.ChildWorkflowExecutionCompleted{
+		WorkflowID: "mail-42", RunID: runID, WorkflowType: "shop.Mail", InitiatedID: 5, StartedID: 6, Result: receipt,
+	}),
+	of(protocol.ChildWorkflowExecutionFailed{
+		WorkflowID: "mail-42", RunID: runID, WorkflowType: "shop.Mail", InitiatedID: 5, StartedID: 6, Failure: declined,
+	}),
+	of(protocol.ChildWorkflowExecutionCanceled{
+		WorkflowID: "mail-42", RunID: runID, WorkflowType: "shop.Mail", InitiatedID: 5, StartedID: 6,
+		Failure: protocol.CanceledError("the workflow was canceled"),
+	}),
+	of(protocol.ChildWorkflowExecutionTimedOut{
+		WorkflowID: "mail-42", RunID: runID, WorkflowType: "shop.Mail", InitiatedID: 5, StartedID: 6,
+		Failure: protocol.TimeoutError(protocol.TimeoutStartToClose, "the workflow did not end in time", nil),
+	}),
+	of(protocol.ChildWorkflowExecutionTerminated{
+		WorkflowID: "mail-42", RunID: runID, WorkflowType: "shop.Mail", InitiatedID: 5, StartedID: 6, Failure: ended,
+	}),
+	of(protocol.SignalExternalWorkflowExecutionInitiated{
+		WorkflowID: "stock", RunID: runID, FirstRunID: "first", SignalName: "sold", Input: ada, RequestID: "signal-parent-5",
+		TaskCompletedID: 4,
+	}),
+	of(protocol.SignalExternalWorkflowExecutionFailed{WorkflowID: "stock", InitiatedID: 5, Cause: refused}),
+	of(protocol.ExternalWorkflowExecutionSignaled{WorkflowID: "stock", RunID: runID, InitiatedID: 5}),
+	of(protocol.RequestCancelExternalWorkflowExecutionInitiated{
+		WorkflowID: "mail-42", RunID: runID, FirstRunID: "first", ChildInitiatedID: 5, Reason: "sold out", RequestID: "cancel-parent-10",
+		TaskCompletedID: 9,
+	}),
+	of(protocol.RequestCancelExternalWorkflowExecutionFailed{WorkflowID: "mail-42", InitiatedID: 10, Cause: refused}),
+	of(protocol.ExternalWorkflowExecutionCancelRequested{WorkflowID: "mail-42", RunID: runID, InitiatedID: 10}),
 	of(protocol.WorkflowExecutionUpdateAdmitted{Request: approval}),
 	of(protocol.WorkflowExecutionUpdateAccepted{Request: approval, TaskCompletedID: 4}),
 	of(protocol.WorkflowExecutionUpdateCompleted{
@@ -102,6 +144,17 @@ var events = []sample{
 }
 
 var commands = []sample{
+	of(protocol.StartChildWorkflowExecution{
+		WorkflowID: "mail-42", WorkflowType: "shop.Mail", Queue: "mail", Input: ada, ExecutionTimeout: 7200 * second,
+		RunTimeout: 3600 * second, TaskTimeout: 10 * second, RetryPolicy: &policy, Reuse: protocol.ReuseReject,
+		ParentClosePolicy: protocol.ParentCloseAbandon, Memo: memo, Headers: headers,
+	}),
+	of(protocol.SignalExternalWorkflowExecution{
+		WorkflowID: "stock", RunID: runID, FirstRunID: "first", SignalName: "sold", Input: ada,
+	}),
+	of(protocol.RequestCancelExternalWorkflowExecution{
+		WorkflowID: "mail-42", RunID: runID, FirstRunID: "first", ChildInitiatedID: 5, Reason: "sold out",
+	}),
 	of(protocol.ScheduleActivityTask{
 		ActivityID: "1", ActivityType: "shop.Charge", Queue: "payments", Input: ada, ScheduleToClose: 600 * second,
 		StartToClose: 60 * second, Heartbeat: 5 * second, RetryPolicy: policy, Headers: headers,

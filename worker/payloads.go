@@ -48,6 +48,9 @@ func (w *Worker) fetchEvents(ctx context.Context, events []protocol.Event) error
 		case protocol.ActivityTaskCompleted:
 			err = w.fetch(ctx, &a.Result)
 			events[i].Attributes = a
+		case protocol.ChildWorkflowExecutionCompleted:
+			err = w.fetch(ctx, &a.Result)
+			events[i].Attributes = a
 		}
 		if err != nil {
 			return err
@@ -76,6 +79,12 @@ func (w *Worker) offload(ctx context.Context, task *protocol.WorkflowTask, comma
 		var err error
 		switch a := c.Attributes.(type) {
 		case protocol.ScheduleActivityTask:
+			err = w.stow(ctx, task.Run, &a.Input)
+			commands[i].Attributes = a
+		case protocol.StartChildWorkflowExecution:
+			err = w.stow(ctx, task.Run, &a.Input)
+			commands[i].Attributes = a
+		case protocol.SignalExternalWorkflowExecution:
 			err = w.stow(ctx, task.Run, &a.Input)
 			commands[i].Attributes = a
 		case protocol.CompleteUpdate:

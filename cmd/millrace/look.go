@@ -65,6 +65,7 @@ func (a *app) describe(d protocol.Description) error {
 	for _, u := range d.Updates {
 		fmt.Fprintf(w, "update    %s %s, %s\n", u.ID, u.Name, u.Stage)
 	}
+	a.describeOthers(d)
 	for _, p := range d.Activities {
 		fmt.Fprintf(w, "activity  %s %s, attempt %d%s, scheduled %s ago\n",
 			p.ActivityID, p.Type, p.Attempt, limit(p.MaximumAttempts), ago(p.Scheduled))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
@@ -56,6 +57,21 @@ func broken(workflow.Context, struct{}) (string, error) {
 	return "", workflow.NewError("Broken", "it was broken from the start")
 }
 
+// family is a workflow with a child, which signals somebody who is not there, and then, for as long as it takes, "other".
+func family(ctx workflow.Context, in struct{}) (string, error) {
+	baby := workflow.NewWorkflow[struct{}, string]("Wait").Start(ctx, in, workflow.ChildID("baby"))
+	if _, err := baby.Started(ctx); err != nil {
+		return "", err
+	}
+	_ = workflow.SignalExternal(ctx, "nobody", workflow.NewSignal[string]("go"), "on")
+	for workflow.SignalExternal(ctx, "other", workflow.NewSignal[string]("go"), "on") != nil {
+		if err := workflow.Sleep(ctx, 10*time.Millisecond); err != nil {
+			return "", err
+		}
+	}
+	return baby.Get(ctx)
+}
+
 // counter is a workflow that adds up what its updates carry.
 func counter(ctx workflow.Context, _ struct{}) (int, error) {
 	sum := 0
@@ -90,7 +106,8 @@ func serve(e *testscript.Env) (url string, err error) {
 	w := worker.New(srv.Conn(), greetings.Queue, worker.Identity("worker-1"), worker.OnReady(func() { close(ready) }),
 		worker.Workflow(greetings.Greet), worker.Activity(greetings.Hello),
 		worker.Workflow(wait, worker.Named("Wait")), worker.Workflow(broken, worker.Named("Broken")),
-		worker.Workflow(counter, worker.Named("Counter")))
+		worker.Workflow(counter, worker.Named("Counter")),
+		worker.Workflow(family, worker.Named("Family")))
 	go func() { ended <- w.Run(ctx) }()
 	e.Defer(func() {
 		cancel()

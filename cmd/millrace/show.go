@@ -95,7 +95,7 @@ func details(e protocol.Event) string {
 	case protocol.TimerFired:
 		return v.TimerID
 	}
-	return ""
+	return detailsOfOthers(e.Attributes)
 }
 
 // words joins what is not empty, in one line.

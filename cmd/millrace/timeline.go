@@ -10,7 +10,7 @@ import (
 	"github.com/millrace-dev/millrace/protocol"
 )
 
-// bar is a stretch of a run's time: an activity, a timer or an update.
+// bar is a stretch of a run's time: an activity, a child, a timer or an update.
 type bar struct {
 	name     string
 	from, to time.Time
@@ -20,7 +20,7 @@ type bar struct {
 // timelineWidth is how many characters the run's whole time takes.
 const timelineWidth = 60
 
-// printTimeline draws when the run's activities, timers and updates were pending.
+// printTimeline draws when the run's activities, children, timers and updates were pending.
 func printTimeline(w io.Writer, events []protocol.Event) error {
 	if len(events) == 0 {
 		return nil
@@ -63,6 +63,12 @@ func barsOf(events []protocol.Event) []bar {
 		}
 	}
 	for _, e := range events {
+		if id, name, how := childBar(e.Attributes); name != "" {
+			begin(e, name)
+		} else if id != 0 {
+			note(id, "")
+			end(id, e.Time, how)
+		}
 		switch v := e.Attributes.(type) {
 		case protocol.ActivityTaskScheduled:
 			begin(e, v.ActivityType+" "+v.ActivityID)

@@ -32,6 +32,8 @@ func (r *Run) apply(e protocol.Event) {
 		r.applyTask(e)
 		r.applyTimer(e)
 		r.applyActivity(e)
+		r.applyChild(e)
+		r.applyExternal(e)
 		r.applyUpdate(e)
 	}
 	if r.Status.Closed() && r.Outcome == nil {
@@ -158,6 +160,7 @@ func (r *Run) close(e protocol.Event) {
 	r.follow(e)
 	r.activities, r.timers = table[int64, Activity]{}, table[int64, Timer]{}
 	r.activityID, r.timerID = table[string, int64]{}, table[string, int64]{}
+	r.externals = table[int64, External]{} // the children stay: what becomes of them is an effect of this event
 	r.deadlines, r.Tail = nil, nil
 }
 

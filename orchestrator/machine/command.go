@@ -25,6 +25,12 @@ func (t *Turn) command(c protocol.Command, task int64) error {
 			return fmt.Errorf("there is no timer %q", c.TimerID)
 		}
 		t.event(protocol.TimerCanceled{TimerID: c.TimerID, StartedID: event, TaskCompletedID: task})
+	case protocol.StartChildWorkflowExecution:
+		return t.startChild(c, task)
+	case protocol.SignalExternalWorkflowExecution:
+		return t.signalExternal(c, task)
+	case protocol.RequestCancelExternalWorkflowExecution:
+		return t.cancelExternal(c, task)
 	case protocol.AcceptUpdate:
 		return t.acceptUpdate(c, task)
 	case protocol.CompleteUpdate:

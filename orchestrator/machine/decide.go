@@ -20,6 +20,8 @@ type Ready struct {
 	Resumed []protocol.ActivityTask
 	// Left is how many of the inputs, from the end, the step did not take: they must wait for the next one.
 	Left int
+	// Tells are what other workflows must be told though no event says so. Each is told before the inputs of the step are released.
+	Tells []Tell
 	// Decided are the inbox sequences that the step decided without a record; see Note. Empty with a record.
 	Decided []uint64
 	// TaskRetry, when not nil, says that the workflow task failed again and when to try next; see Note.
@@ -156,7 +158,7 @@ func (t *Turn) tellOutcome() {
 		return
 	}
 	for i, v := range t.verdicts {
-		if v.Subject == t.starter {
+		if v.Subject != "" && v.Subject == t.starter {
 			t.verdicts[i].Verdict.Outcome = t.run.Outcome
 		}
 	}
@@ -165,7 +167,7 @@ func (t *Turn) tellOutcome() {
 func (t *Turn) finish(retry *TaskRetry) Ready {
 	t.admit()
 	t.answerAskers()
-	r := Ready{Verdicts: t.verdicts, Retries: t.retries, Resumed: t.resumed, TaskRetry: retry, Left: t.left}
+	r := Ready{Verdicts: t.verdicts, Retries: t.retries, Resumed: t.resumed, Tells: t.tells, TaskRetry: retry, Left: t.left}
 	t.tellOutcome()
 	if len(t.events) == 0 {
 		r.Decided = t.consumed[len(t.w.decided):]

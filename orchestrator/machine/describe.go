@@ -30,6 +30,10 @@ func (w *Workflow) Describe() protocol.Description {
 	slices.SortFunc(d.Timers, func(a, b protocol.PendingTimer) int {
 		return cmp.Or(a.FireAt.Compare(b.FireAt), cmp.Compare(a.TimerID, b.TimerID))
 	})
+	d.Parent = r.Start.Parent
+	if r.Open() {
+		r.describeChildren(&d)
+	}
 	d.Task = w.pendingTask()
 	return d
 }

@@ -11,6 +11,8 @@ type Effects struct {
 	Activities []protocol.ActivityTask
 	// Cancels are the activities to stop.
 	Cancels []Cancel
+	// Tells are what other workflows, or this one, must be told, in this order.
+	Tells []Tell
 	// Call asks for a worker on a queue; nil when none is needed.
 	Call *Call
 	// Updated are the updates that came further and that somebody may wait for.
@@ -61,9 +63,10 @@ func (w *Workflow) Effects(record *protocol.Record) Effects {
 			}
 		}
 	}
+	fx.Tells = r.tells(record)
 	fx.Updated = r.updated(record)
 	if finishesCopy(record) {
-		fx.Activities, fx.Row = r.pending(), w.row()
+		fx.Activities, fx.Row, fx.Tells = r.pending(), w.row(), r.askAgain()
 	}
 	if r.TaskScheduled != 0 {
 		fx.Call = w.call()

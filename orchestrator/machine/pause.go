@@ -13,7 +13,7 @@ const holdFor = 30 * time.Second
 // takePause drafts the pause of a run, or its end. A paused run takes no step and no attempt of its activities begins; what runs
 // already goes on, and what happens meanwhile waits in history.
 func (t *Turn) takePause(in protocol.Input, b protocol.PauseInput) {
-	if t.repeated(in, b.RequestID) || !t.target(in, b.Run) {
+	if t.repeated(in, b.RequestID) || !t.target(in, b.Run, "") {
 		return
 	}
 	switch paused := t.run.paused != nil; {

@@ -54,6 +54,8 @@ func arriveAny(t *rapid.T, w *world) {
 	switch rapid.IntRange(0, 15).Draw(t, "kind") {
 	case 0:
 		w.start(request, time.Duration(rapid.IntRange(0, 1).Draw(t, "timeout"))*time.Minute)
+	case 1:
+		w.asked(anyNews(t, w, run, event))
 	case 2:
 		w.arrive(protocol.SignalInput{Name: "go", RequestID: request}, request)
 	case 3:
@@ -91,6 +93,29 @@ func anyResult(t *rapid.T, w *world, run string, event int64) protocol.ActivityR
 		r.Failure = protocol.TimeoutError(protocol.TimeoutStartToClose, "late", nil)
 	}
 	return r
+}
+
+// anyNews is what other workflows may say, mostly about something that was asked of them.
+func anyNews(t *rapid.T, w *world, run string, event int64) protocol.InputBody {
+	if r := w.w.Run; r != nil {
+		asked := []int64{event}
+		r.children.each(func(id int64, _ Child) { asked = append(asked, id) })
+		r.externals.each(func(id int64, _ External) { asked = append(asked, id) })
+		slices.Sort(asked)
+		event = rapid.SampledFrom(asked).Draw(t, "asked")
+	}
+	status := rapid.SampledFrom([]protocol.Status{
+		protocol.StatusCompleted, protocol.StatusFailed, protocol.StatusCanceled, protocol.StatusTimedOut, protocol.StatusTerminated,
+	}).Draw(t, "status")
+	switch rapid.IntRange(0, 3).Draw(t, "news") {
+	case 0:
+		return protocol.AnswerInput{Run: run, Event: event, Verdict: protocol.Verdict{Error: protocol.ErrClosed}}
+	case 1:
+		return protocol.AnswerInput{Run: run, Event: event, Verdict: protocol.Verdict{Run: "other"}}
+	case 2:
+		return protocol.SignalInput{Name: "go", RequestID: fmt.Sprint("asked-", event), From: &parent}
+	}
+	return protocol.ChildInput{Run: run, InitiatedID: event, Outcome: protocol.Outcome{Run: "other", Status: status}}
 }
 
 // stepAny takes a step in one of the ways in which a step can go, and lets the node die after the record now and then.
@@ -150,7 +175,15 @@ func anyCommand(t *rapid.T, w *world) protocol.Command {
 	if rapid.IntRange(0, 4).Draw(t, "works on") > 0 {
 		return protocol.Command{Attributes: working(id)[rapid.IntRange(0, 2).Draw(t, "work")]}
 	}
+	event := rapid.Int64Range(1, 40).Draw(t, "child")
 	return protocol.Command{Attributes: rapid.SampledFrom([]protocol.CommandAttributes{
+		protocol.StartChildWorkflowExecution{WorkflowID: "child-" + id, WorkflowType: "shop.Mail"},
+		protocol.StartChildWorkflowExecution{
+			WorkflowID: "child-" + id, WorkflowType: "shop.Mail", ParentClosePolicy: protocol.ParentCloseAbandon,
+		},
+		protocol.SignalExternalWorkflowExecution{WorkflowID: "stock", SignalName: "go"},
+		protocol.RequestCancelExternalWorkflowExecution{WorkflowID: "stock"},
+		protocol.RequestCancelExternalWorkflowExecution{ChildInitiatedID: event},
 		protocol.RequestCancelActivityTask{ActivityID: id},
 		protocol.CancelTimer{TimerID: id},
 		protocol.ScheduleActivityTask{ActivityType: "shop.Charge"},
@@ -261,9 +294,22 @@ func (w *world) works(event int64) bool {
 	})
 }
 
-// ends is the event that an event ends: a scheduled activity or a started timer.
+// ends is the event that an event ends: a scheduled activity, a started timer, or what was asked of another workflow.
 func ends(e protocol.Event) int64 {
+	if end, ok := protocol.ChildEnded(e.Attributes); ok {
+		return end.InitiatedID
+	}
 	switch a := e.Attributes.(type) {
+	case protocol.StartChildWorkflowExecutionFailed:
+		return a.InitiatedID
+	case protocol.ExternalWorkflowExecutionSignaled:
+		return a.InitiatedID
+	case protocol.SignalExternalWorkflowExecutionFailed:
+		return a.InitiatedID
+	case protocol.ExternalWorkflowExecutionCancelRequested:
+		return a.InitiatedID
+	case protocol.RequestCancelExternalWorkflowExecutionFailed:
+		return a.InitiatedID
 	case protocol.ActivityTaskCompleted:
 		return a.ScheduledID
 	case protocol.ActivityTaskFailed:

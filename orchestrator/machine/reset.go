@@ -31,7 +31,9 @@ func (t *Turn) takeReset(in protocol.Input, b Reset) bool {
 	case err != nil:
 		t.refuse(in, err)
 	case t.run.Open() && !t.run.isReset(b.RequestID):
-		t.event(protocol.WorkflowExecutionTerminated{Reason: b.why(), Identity: b.Identity, NewRunID: b.NewRun})
+		t.event(protocol.WorkflowExecutionTerminated{
+			Reason: b.why(), Identity: b.Identity, NewRunID: b.NewRun, ResetID: b.repeats(t.run, started),
+		})
 		return false
 	default:
 		return t.copy(in, b, started)
@@ -100,6 +102,14 @@ func (t *Turn) copy(in protocol.Input, b Reset, started int64) bool {
 	t.copied = true
 	t.accept(in)
 	return true
+}
+
+// repeats is how far the new run repeats the one that is open: it may be a copy of an earlier run.
+func (b Reset) repeats(open *Run, started int64) int64 {
+	if first, ok := b.Events[0].Attributes.(protocol.WorkflowExecutionStarted); ok && first.RunID == open.ID() {
+		return started
+	}
+	return 0
 }
 
 // original is the run whose beginning a copy repeats, however often it was copied.

@@ -56,6 +56,8 @@ type Run struct {
 
 	activities table[int64, Activity]
 	timers     table[int64, Timer]
+	children   table[int64, Child]    // once the run has ended: those that were open then
+	externals  table[int64, External] // by the event that sent them
 	activityID table[string, int64]
 	timerID    table[string, int64]
 	requests   table[string, struct{}] // request IDs of signals and cancellations; kept after the end, for repeated requests
@@ -106,6 +108,8 @@ func (r *Run) fork() *Run {
 	d := *r
 	d.activities = r.activities.fork()
 	d.timers = r.timers.fork()
+	d.children = r.children.fork()
+	d.externals = r.externals.fork()
 	d.activityID = r.activityID.fork()
 	d.timerID = r.timerID.fork()
 	d.requests = r.requests.fork()

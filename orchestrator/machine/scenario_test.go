@@ -58,6 +58,7 @@ func (s *story) say(format string, args ...any) { //nolint:goprintffuncname // i
 //	start [REQUEST [TIMEOUT]] [OPTION=VALUE...]  signal [REQUEST]  cancel  terminate [RUN]  ready WORKER
 //	pause  unpause  reset EVENT REQUEST  update ID [RUN]
 //	complete EVENT [ATTEMPT]   fail EVENT ATTEMPT [TYPE]   canceled EVENT
+//	childstart  told  childend  asked ...: see scenario_child_test.go
 //	after DURATION        time passes; retries and wake-ups that become due arrive
 //	step                  a step begins with what waits, and ends at once if no worker is needed
 //	join                  what arrived meanwhile is taken into the step
@@ -181,7 +182,7 @@ func (s *story) arrives(f []string) bool {
 			Run: run, ScheduledID: number(1), Attempt: 1, Worker: "ada", Failure: protocol.CanceledError("stopped"),
 		}, "")
 	default:
-		return false
+		return s.othersArrive(f, run)
 	}
 	return true
 }
@@ -266,6 +267,10 @@ func (s *story) decided(r Ready) {
 		return
 	}
 	for _, v := range r.Verdicts {
+		if t, ok := v.Tell(); ok {
+			s.say("tells %s", told(t))
+			continue
+		}
 		if v.Verdict.Error != nil {
 			s.say("%s: refused, %s: %s", v.Subject, v.Verdict.Error.Code, v.Verdict.Error.Message)
 			continue
@@ -281,6 +286,9 @@ func (s *story) decided(r Ready) {
 	}
 	if r.Left > 0 {
 		s.say("%d inputs must wait for the next step", r.Left)
+	}
+	for _, t := range r.Tells {
+		s.say("tells %s", told(t))
 	}
 	for _, retry := range r.Retries {
 		s.say("attempt %d of event %d waits until %s", retry.Task.Attempt, retry.Task.ScheduledID, clock(retry.At))
@@ -310,7 +318,10 @@ func (s *story) succeed(r Ready) {
 	s.check(s.w.crash())
 	for _, in := range s.w.waiting {
 		s.say("input %d comes again, consumed: %t", in.Seq, s.w.w.Consumed(in.Seq) && !s.w.w.Forgot(in))
-		if v, ok := s.w.w.Again(in); ok && s.w.w.Consumed(in.Seq) {
+		v, ok := s.w.w.Again(in)
+		if t, asked := v.Tell(); asked && s.w.w.Consumed(in.Seq) {
+			s.say("tells %s", told(t))
+		} else if ok && s.w.w.Consumed(in.Seq) {
 			s.say("%s: accepted by %s%s", v.Subject, v.Verdict.Run, updateText(v.Verdict.Update))
 		}
 	}
@@ -324,6 +335,9 @@ func (s *story) effects() {
 	}
 	for _, c := range fx.Cancels {
 		s.say("tells the workers of %s to stop event %d", c.Queue, c.ScheduledID)
+	}
+	for _, t := range fx.Tells {
+		s.say("tells %s", told(t))
 	}
 	if fx.Call != nil {
 		s.say("calls for a worker on %s", fx.Call.Queue)
@@ -355,6 +369,7 @@ func (s *story) show() {
 	for _, u := range d.Updates {
 		s.say("update %s: %s by event %d", u.ID, u.Stage, u.Event)
 	}
+	s.showOthers(d)
 	if d.Task != nil {
 		s.say("step: attempt %d, %s", d.Task.Attempt, d.Task.Cause)
 	}
@@ -419,6 +434,11 @@ func commands(words []string) []protocol.Command {
 		id := ""
 		if i+1 < len(words) {
 			id = words[i+1]
+		}
+		if a := otherCommand(words[i], id); a != nil {
+			add(a)
+			i++
+			continue
 		}
 		switch words[i] {
 		case "do":

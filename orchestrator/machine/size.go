@@ -24,6 +24,12 @@ func Size(e protocol.Event) int {
 		return rest + len(a.Input.Data)
 	case protocol.ActivityTaskCompleted:
 		return rest + len(a.Result.Data)
+	case protocol.StartChildWorkflowExecutionInitiated:
+		return rest + len(a.Input.Data)
+	case protocol.ChildWorkflowExecutionCompleted:
+		return rest + len(a.Result.Data)
+	case protocol.SignalExternalWorkflowExecutionInitiated:
+		return rest + len(a.Input.Data)
 	}
 	return rest
 }

@@ -15,7 +15,7 @@ func (t *Turn) takeStart(in protocol.Input, b protocol.StartInput) bool {
 	}
 	switch {
 	case t.run != nil && b.RequestID != "" && (b.RequestID == t.run.Start.RequestID || t.run.requests.has(b.RequestID)):
-		t.accept(in) // the same request again
+		t.reply(in, protocol.Verdict{Run: t.run.ID(), Outcome: t.run.Outcome}) // the same request again
 	case t.run.Open() && b.Conflict == protocol.ConflictTerminate:
 		t.event(protocol.WorkflowExecutionTerminated{Reason: "another run was started in its place", Identity: b.Identity})
 		return false
@@ -58,8 +58,10 @@ func (t *Turn) begin(in protocol.Input, b protocol.StartInput) {
 	t.run = &Run{}
 	e := protocol.WorkflowExecutionStarted{
 		WorkflowID: t.w.ID, WorkflowType: b.Type, Queue: b.Queue, Input: b.Input, RunID: b.Run, RequestID: b.RequestID,
-		RunTimeout: b.RunTimeout, TaskTimeout: b.TaskTimeout, Memo: b.Memo, SearchAttributes: b.SearchAttributes, Headers: b.Headers, Identity: b.Identity,
-		PinnedVersion: b.PinnedVersion, FirstTaskDelay: b.Delay, ExecutionTimeout: b.ExecutionTimeout,
+		RunTimeout: b.RunTimeout, TaskTimeout: b.TaskTimeout, Memo: b.Memo, SearchAttributes: b.SearchAttributes,
+		Headers: b.Headers, Identity: b.Identity,
+		PinnedVersion: b.PinnedVersion, Parent: b.Parent, Root: b.Root,
+		FirstTaskDelay: b.Delay, ExecutionTimeout: b.ExecutionTimeout,
 	}
 	if b.ExecutionTimeout > 0 {
 		e.ExecutionDeadline = t.now.Add(time.Duration(b.Delay) + time.Duration(b.ExecutionTimeout))
@@ -116,6 +118,11 @@ func ValidateStart(b protocol.StartInput) error {
 	}
 	for _, err := range []error{b.Reuse.Validate(), b.Conflict.Validate(), protocol.ValidateQueue(b.Queue)} {
 		if err != nil {
+			return err
+		}
+	}
+	if b.Parent != nil {
+		if err := protocol.ValidateID("parent's workflow ID", b.Parent.Workflow); err != nil {
 			return err
 		}
 	}

@@ -40,6 +40,10 @@ func (t *Turn) takeOne(in protocol.Input) bool {
 		return t.takeReset(in, b)
 	case protocol.ActivityResult:
 		t.takeResult(b)
+	case protocol.AnswerInput:
+		t.takeAnswer(b)
+	case protocol.ChildInput:
+		t.takeChild(b)
 	case protocol.WorkerReady:
 		t.takeReady(b)
 	case protocol.TimerInput:
@@ -49,9 +53,9 @@ func (t *Turn) takeOne(in protocol.Input) bool {
 }
 
 func (t *Turn) reply(in protocol.Input, v protocol.Verdict) {
-	if in.Reply != "" {
+	if from := in.From(); in.Reply != "" || from != nil {
 		v.ID = t.w.ID
-		t.verdicts = append(t.verdicts, Reply{Subject: in.Reply, Verdict: v})
+		t.verdicts = append(t.verdicts, Reply{Subject: in.Reply, Origin: from, Verdict: v})
 	}
 }
 
@@ -62,21 +66,31 @@ func (t *Turn) refuse(in protocol.Input, err *protocol.Error) {
 }
 
 // target checks that the input speaks to the open run, and refuses it otherwise.
-func (t *Turn) target(in protocol.Input, run string) bool {
-	switch {
-	case t.run == nil:
-		t.refuse(in, protocol.Errorf(protocol.CodeNotFound, "there is no workflow %q", t.w.ID).
-			WithHint("check the ID: `millrace list` shows what there is"))
-	case run != "" && run != t.run.ID():
-		t.refuse(in, protocol.Errorf(protocol.CodeNotFound, "workflow %q has no open run %s", t.w.ID, run).
-			WithHint("leave the run ID out to speak to the latest run"))
-	case !t.run.Open():
-		t.refuse(in, protocol.Errorf(protocol.CodeClosed, "workflow %q has ended (%s)", t.w.ID, t.run.Status).
-			WithHint("`millrace show %s` tells how; a new run can be started under the same ID", t.w.ID))
-	default:
-		return true
+func (t *Turn) target(in protocol.Input, run, first string) bool {
+	if err := misses(t.w.ID, t.run, run, first); err != nil {
+		t.refuse(in, err)
+		return false
 	}
-	return false
+	return true
+}
+
+// misses says why an input does not reach an open run: it can name the run, or the first one of the run's chain.
+func misses(id string, r *Run, run, first string) *protocol.Error {
+	switch {
+	case r == nil:
+		return protocol.Errorf(protocol.CodeNotFound, "there is no workflow %q", id).
+			WithHint("check the ID: `millrace list` shows what there is")
+	case run != "" && run != r.ID():
+		return protocol.Errorf(protocol.CodeNotFound, "workflow %q has no open run %s", id, run).
+			WithHint("leave the run ID out to speak to the latest run")
+	case first != "" && first != r.FirstRun():
+		return protocol.Errorf(protocol.CodeNotFound, "workflow %q has no open run that followed from run %s", id, first).
+			WithHint("leave the first run's ID out to speak to the latest run")
+	case !r.Open():
+		return protocol.Errorf(protocol.CodeClosed, "workflow %q has ended (%s)", id, r.Status).
+			WithHint("`millrace show %s` tells how; a new run can be started under the same ID", id)
+	}
+	return nil
 }
 
 // repeated recognises a request that was recorded before, and accepts it again without an event.
@@ -89,7 +103,7 @@ func (t *Turn) repeated(in protocol.Input, requestID string) bool {
 }
 
 func (t *Turn) takeSignal(in protocol.Input, b protocol.SignalInput) {
-	if t.repeated(in, b.RequestID) || !t.target(in, b.Run) {
+	if t.repeated(in, b.RequestID) || !t.target(in, b.Run, b.FirstRun) {
 		return
 	}
 	if b.Name == "" {
@@ -101,21 +115,25 @@ func (t *Turn) takeSignal(in protocol.Input, b protocol.SignalInput) {
 }
 
 func (t *Turn) signal(b protocol.SignalInput) {
-	t.event(protocol.WorkflowExecutionSignaled{Name: b.Name, Input: b.Input, RequestID: b.RequestID, Identity: b.Identity})
+	t.event(protocol.WorkflowExecutionSignaled{
+		Name: b.Name, Input: b.Input, RequestID: b.RequestID, Identity: b.Identity, From: b.From,
+	})
 }
 
 func (t *Turn) takeCancel(in protocol.Input, b protocol.CancelInput) {
-	if t.repeated(in, b.RequestID) || !t.target(in, b.Run) {
+	if t.repeated(in, b.RequestID) || !t.target(in, b.Run, b.FirstRun) {
 		return
 	}
 	if !t.run.CancelRequested {
-		t.event(protocol.WorkflowExecutionCancelRequested{Reason: b.Reason, RequestID: b.RequestID, Identity: b.Identity})
+		t.event(protocol.WorkflowExecutionCancelRequested{
+			Reason: b.Reason, RequestID: b.RequestID, Identity: b.Identity, From: b.From,
+		})
 	}
 	t.accept(in)
 }
 
 func (t *Turn) takeTerminate(in protocol.Input, b protocol.TerminateInput) {
-	if !t.target(in, b.Run) {
+	if !t.target(in, b.Run, b.FirstRun) {
 		return
 	}
 	t.event(protocol.WorkflowExecutionTerminated{Reason: b.Reason, Details: b.Details, Identity: b.Identity})

@@ -21,6 +21,7 @@ type Turn struct {
 	starter  string // who asked for the run that the step began
 	retries  []Retry
 	resumed  []protocol.ActivityTask
+	tells    []Tell
 	wanted   bool   // something happened that makes a workflow task worth a try now
 	current  string // the version of the code that is current on the run's queue
 	ready    string // the worker that said it is ready
@@ -34,12 +35,6 @@ type Turn struct {
 	askers    []asker                      // who wants to know what becomes of which update
 	delivered []protocol.UpdateCall        // updates that go with the workflow task on offer
 	rejected  map[string]*protocol.Failure // new updates that the run's code refused
-}
-
-// Reply is a verdict and the subject that wants it.
-type Reply struct {
-	Subject string
-	Verdict protocol.Verdict
 }
 
 // Retry is the next attempt of an activity and when it is due.

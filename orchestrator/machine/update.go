@@ -18,7 +18,7 @@ const (
 // when the step must be recorded without a worker's answer. The verdict waits for the end of the step.
 func (t *Turn) takeUpdate(in protocol.Input, b protocol.UpdateInput) {
 	known := t.run != nil && (b.Run == "" || b.Run == t.run.ID()) && t.run.updates.has(b.UpdateID)
-	if !known && !t.target(in, b.Run) {
+	if !known && !t.target(in, b.Run, "") {
 		return
 	}
 	if b.UpdateID == "" || b.Name == "" {

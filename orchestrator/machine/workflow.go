@@ -59,33 +59,6 @@ func (w *Workflow) Apply(seq uint64, digest string, r *protocol.Record) error {
 
 func (w *Workflow) forgetTask() { w.taskAttempt, w.taskDue, w.taskFailure = 0, time.Time{}, nil }
 
-// Again answers an input that was decided before, if history still tells what became of it.
-func (w *Workflow) Again(in protocol.Input) (Reply, bool) {
-	if in.Reply == "" || w.Run == nil {
-		return Reply{}, false
-	}
-	if b, ok := in.Body.(protocol.UpdateInput); ok {
-		v, known := w.Run.UpdateVerdict(b.UpdateID)
-		return Reply{Subject: in.Reply, Verdict: v}, known
-	}
-	known := false
-	switch b := in.Body.(type) {
-	case protocol.StartInput:
-		known = b.RequestID != "" && (b.RequestID == w.Run.Start.RequestID || w.Run.requests.has(b.RequestID))
-	case protocol.SignalInput:
-		known = w.Run.requests.has(b.RequestID)
-	case protocol.CancelInput:
-		known = w.Run.requests.has(b.RequestID)
-	case protocol.PauseInput:
-		known = w.Run.requests.has(b.RequestID)
-	case protocol.ResetInput:
-		known = w.Run.isReset(b.RequestID) && w.Run.copied
-	case protocol.TerminateInput:
-		known = w.Run.Status == protocol.StatusTerminated
-	}
-	return Reply{Subject: in.Reply, Verdict: protocol.Verdict{ID: w.ID, Run: w.Run.ID()}}, known
-}
-
 // check reports a record that cannot follow what was applied so far.
 func (w *Workflow) check(r *protocol.Record) error {
 	corrupt := func(format string, args ...any) error {

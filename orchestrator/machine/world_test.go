@@ -281,6 +281,9 @@ func snapshot(r *Run) map[string]any {
 		activities[id] = a
 	})
 	r.timers.each(func(id int64, t Timer) { timers[id] = t })
+	children, externals := map[int64]Child{}, map[int64]External{}
+	r.children.each(func(id int64, c Child) { children[id] = c })
+	r.externals.each(func(id int64, x External) { externals[id] = x })
 	updates, openUpdates := map[string]Update{}, map[string]bool{}
 	r.updates.each(func(id string, u Update) { updates[id] = u })
 	r.openUpdates.each(func(id string, _ struct{}) { openUpdates[id] = true })
@@ -290,6 +293,7 @@ func snapshot(r *Run) map[string]any {
 		"row": text(r.Row()), "outcome": text(r.Outcome), "last": r.LastEvent, "time": r.LastTime.String(),
 		"cancel": r.CancelRequested, "worker": r.Worker, "waits": r.TaskScheduled, "dirty": r.dirty, "admitted": r.admitted,
 		"failure": text(r.TaskFailure), "tail": text(r.Tail), "activities": text(activities), "timers": text(timers),
+		"children": text(children), "externals": text(externals),
 		"paused": text(r.paused), "copied": r.copied, "requests": requests, "updates": text(updates), "open": openUpdates, "not before": r.notBefore.String(), "next": text(r.next),
 	}
 }

@@ -43,6 +43,13 @@ func (r *Run) apply(e protocol.Event) {
 		if op := r.timers[a.TimerID]; op != nil {
 			op.end(protocol.Payload{}, nil)
 		}
+	case protocol.StartChildWorkflowExecutionFailed, protocol.ChildWorkflowExecutionStarted,
+		protocol.ChildWorkflowExecutionCompleted, protocol.ChildWorkflowExecutionFailed, protocol.ChildWorkflowExecutionCanceled,
+		protocol.ChildWorkflowExecutionTimedOut, protocol.ChildWorkflowExecutionTerminated:
+		r.applyChild(e)
+	case protocol.ExternalWorkflowExecutionSignaled, protocol.SignalExternalWorkflowExecutionFailed,
+		protocol.ExternalWorkflowExecutionCancelRequested, protocol.RequestCancelExternalWorkflowExecutionFailed:
+		r.applyExternal(e)
 	default:
 		r.failf("event %d is of type %s, which this worker cannot replay", e.ID, e.Type())
 	}
@@ -55,6 +62,7 @@ func (r *Run) begin(at time.Time, a protocol.WorkflowExecutionStarted) {
 		FirstRun: cmp.Or(a.FirstRunID, a.RunID), Previous: a.PreviousRunID, LastFailure: a.LastFailure,
 		StartTime: at, RunTimeout: time.Duration(a.RunTimeout), Deadline: a.ExecutionDeadline, Headers: a.Headers, Memo: a.Memo,
 		SearchAttributes: a.SearchAttributes,
+		Parent:           a.Parent, Root: a.Root,
 	}
 	r.seed = cmp.Or(a.OriginalRunID, a.RunID)
 	r.takeCarried(a.CarriedSignals)

@@ -9,8 +9,9 @@ import (
 // command is something that the code asked for, and where it did.
 type command struct {
 	attributes protocol.CommandAttributes
-	op         *Operation // what it starts or cancels; nil when it closes the run
-	sent       bool       // the step is over: it can no longer be taken back
+	op         *Operation        // what it starts or cancels; nil when it closes the run
+	recorded   func(event int64) // called when the command is history; nil for an operation's
+	sent       bool              // the step is over: it can no longer be taken back
 	dropped    bool
 	callers    [maxCallers]uintptr
 }

@@ -28,6 +28,9 @@ type Info struct {
 	// Headers are what the starter attached; Memo and SearchAttributes, what it and the code said of the run. They must not be changed.
 	Headers                map[string]string
 	Memo, SearchAttributes map[string]protocol.Payload
+	// Parent is the run whose child this one is, Root the first of a line of parents; nil when there is none.
+	Parent *protocol.Origin
+	Root   *protocol.Execution
 	// HistoryLength is the ID of the event that began the present step.
 	HistoryLength int64
 }

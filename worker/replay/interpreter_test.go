@@ -16,6 +16,7 @@ type interpreter struct {
 	futures  map[string]workflow.Future[any]
 	cancels  map[string]workflow.CancelFunc
 	channels map[string]*workflow.Channel[any]
+	children map[string]workflow.Child[any]
 	flags    map[string]bool
 	result   any
 }
@@ -29,6 +30,7 @@ func (p program) workflow(log *slog.Logger) replay.Program {
 			futures:  map[string]workflow.Future[any]{},
 			cancels:  map[string]workflow.CancelFunc{},
 			channels: map[string]*workflow.Channel[any]{},
+			children: map[string]workflow.Child[any]{},
 			flags:    map[string]bool{},
 		}
 		err := in.block(ctx, p)
@@ -71,6 +73,8 @@ func sayf(ctx workflow.Context, format string, args ...any) {
 //	say TEXT              and now: say the run's time
 //	return JSON           and fail TYPE MESSAGE, panic MESSAGE
 //	cancel NAME           cancel a scope
+//
+// Those that concern other workflows are in others.
 func (in *interpreter) run(ctx workflow.Context, s statement) error {
 	first, rest := word(s.args)
 	switch s.verb {
@@ -108,6 +112,9 @@ func (in *interpreter) run(ctx workflow.Context, s statement) error {
 	case "send", "take", "close":
 		return in.channel(ctx, s.verb, first, rest)
 	default:
+		if known, err := in.others(ctx, s, first, rest); known {
+			return err
+		}
 		return in.nested(ctx, s, first)
 	}
 	return nil

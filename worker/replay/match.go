@@ -47,6 +47,9 @@ func (r *Run) bind(e protocol.Event, c *command) {
 		c.op.event = e.ID
 		r.activities[e.ID] = c.op
 	}
+	if c.recorded != nil {
+		c.recorded(e.ID)
+	}
 	if c.op != nil {
 		c.op.command = nil // for the collector: the command is history now
 	}
@@ -57,6 +60,8 @@ func isCommandEvent(e protocol.Event) bool {
 	switch e.Attributes.(type) {
 	case protocol.ActivityTaskScheduled, protocol.ActivityTaskCancelRequested,
 		protocol.TimerStarted, protocol.TimerCanceled,
+		protocol.StartChildWorkflowExecutionInitiated, protocol.SignalExternalWorkflowExecutionInitiated,
+		protocol.RequestCancelExternalWorkflowExecutionInitiated,
 		protocol.WorkflowExecutionUpdateAccepted, protocol.WorkflowExecutionUpdateCompleted, protocol.WorkflowExecutionUpdateRejected,
 		protocol.WorkflowExecutionCompleted, protocol.WorkflowExecutionFailed, protocol.WorkflowExecutionCanceled,
 		protocol.WorkflowExecutionContinuedAsNew,
@@ -84,6 +89,20 @@ func (r *Run) matches(e protocol.Event, c *command) bool {
 	case protocol.TimerCanceled:
 		b, ok := c.attributes.(protocol.CancelTimer)
 		return ok && a.TimerID == b.TimerID
+	case protocol.StartChildWorkflowExecutionInitiated:
+		b, ok := c.attributes.(protocol.StartChildWorkflowExecution)
+		return ok && a.WorkflowID == b.WorkflowID && a.WorkflowType == b.WorkflowType &&
+			a.Queue == r.queue(b.Queue) && a.Input.Equal(b.Input)
+	case protocol.SignalExternalWorkflowExecutionInitiated:
+		b, ok := c.attributes.(protocol.SignalExternalWorkflowExecution)
+		return ok && a.WorkflowID == b.WorkflowID && a.RunID == b.RunID && a.FirstRunID == b.FirstRunID &&
+			a.SignalName == b.SignalName && a.Input.Equal(b.Input)
+	case protocol.RequestCancelExternalWorkflowExecutionInitiated:
+		b, ok := c.attributes.(protocol.RequestCancelExternalWorkflowExecution)
+		if a.ChildInitiatedID != 0 {
+			return ok && a.ChildInitiatedID == b.ChildInitiatedID
+		}
+		return ok && a.WorkflowID == b.WorkflowID && a.RunID == b.RunID && a.FirstRunID == b.FirstRunID
 	case protocol.WorkflowExecutionUpdateAccepted:
 		b, ok := c.attributes.(protocol.AcceptUpdate)
 		return ok && a.Request.UpdateID == b.UpdateID

@@ -86,6 +86,15 @@ func mutate(attributes protocol.EventAttributes) protocol.EventAttributes {
 			a.Input = protocol.Payload{Data: []byte(`"other"`)}
 		}
 		return a
+	case protocol.StartChildWorkflowExecutionInitiated:
+		a.WorkflowType += "x"
+		return a
+	case protocol.SignalExternalWorkflowExecutionInitiated:
+		a.SignalName += "x"
+		return a
+	case protocol.RequestCancelExternalWorkflowExecutionInitiated:
+		a.WorkflowID, a.ChildInitiatedID = a.WorkflowID+"x", 0
+		return a
 	case protocol.TimerStarted:
 		a.StartToFire++
 		return a
@@ -147,6 +156,11 @@ func play(t *rapid.T, w *replaytest.World, step func()) {
 		case "activity":
 			open := w.Activities()
 			end(t, w, open[rapid.IntRange(0, len(open)-1).Draw(t, "activity")])
+		case "child":
+			endChild(t, w, rapid.SampledFrom(w.Children()).Draw(t, "child"))
+		case "answer":
+			w.AnswerExternal(rapid.SampledFrom(w.Externals()).Draw(t, "external").ID,
+				rapid.SampledFrom([]*protocol.Error{nil, protocol.ErrNotFound}).Draw(t, "refused"))
 		}
 	}
 	if w.Waiting() && !w.Closed() {
@@ -169,6 +183,12 @@ func actions(w *replaytest.World) []string {
 	if len(w.Activities()) > 0 {
 		can = append(can, "activity", "activity", "activity", "activity")
 	}
+	if len(w.Children()) > 0 {
+		can = append(can, "child", "child", "child")
+	}
+	if len(w.Externals()) > 0 {
+		can = append(can, "answer", "answer")
+	}
 	slices.Sort(can)
 	return can
 }
@@ -183,6 +203,22 @@ func end(t *rapid.T, w *replaytest.World, a replaytest.Activity) {
 		w.Fail(a.ID, &protocol.Failure{Message: "bad", Application: &protocol.ApplicationFailure{Type: "Bad"}})
 	default:
 		w.Complete(a.ID, fmt.Sprint("result of ", a.ID))
+	}
+}
+
+// endChild lets a child begin, or end.
+func endChild(t *rapid.T, w *replaytest.World, c replaytest.OpenChild) {
+	switch how := rapid.IntRange(0, 5).Draw(t, "outcome"); {
+	case !c.Began && how == 0:
+		w.RefuseChild(c.ID)
+	case !c.Began:
+		w.StartedChild(c.ID)
+	case how == 1:
+		w.FailChild(c.ID, &protocol.Failure{Message: "bad", Application: &protocol.ApplicationFailure{Type: "Bad"}})
+	case how < 4:
+		w.CancelChild(c.ID)
+	default:
+		w.CompleteChild(c.ID, "result of "+c.ID)
 	}
 }
 
@@ -211,6 +247,7 @@ func drawStatement(t *rapid.T, depth int) statement {
 	verbs := []string{
 		"do", "do", "start", "start", "timer", "get", "get", "sleep", "receive", "poll", "send", "take", "set", "await",
 		"say", "now", "cancel", "finished",
+		"child", "child", "patient", "signal", "halt",
 	}
 	if depth > 0 {
 		verbs = append(verbs, "go", "go", "go", "try", "try", "scope", "scope", "within", "detached", "repeat", "select", "select", "defer",
@@ -222,6 +259,12 @@ func drawStatement(t *rapid.T, depth int) statement {
 		s.args = pick(activityTypes) + " 1"
 	case "start":
 		s.args = pick(futureNames) + " " + pick(activityTypes) + ` "in"`
+	case "child", "patient":
+		s.args = pick(futureNames) + " " + pick(activityTypes) + ` "in"`
+	case "signal":
+		s.args = pick(futureNames) + ` s "out"`
+	case "halt":
+		s.args = pick(futureNames)
 	case "timer":
 		s.args = pick(futureNames) + " 1m"
 	case "sleep", "within":

@@ -70,6 +70,12 @@ func (r *Run) showEvent(attributes protocol.EventAttributes) string {
 		return showTimer(a.TimerID, a.StartToFire)
 	case protocol.TimerCanceled:
 		return "cancel timer " + a.TimerID
+	case protocol.StartChildWorkflowExecutionInitiated:
+		return showChild(a.WorkflowID, a.WorkflowType, a.Queue, a.Input)
+	case protocol.SignalExternalWorkflowExecutionInitiated:
+		return showSignal(a.WorkflowID, a.SignalName, a.Input)
+	case protocol.RequestCancelExternalWorkflowExecutionInitiated:
+		return showCancel(a.WorkflowID, a.ChildInitiatedID)
 	case protocol.WorkflowExecutionUpdateAccepted:
 		return "accept update " + a.Request.UpdateID + " " + a.Request.Name
 	case protocol.WorkflowExecutionUpdateCompleted:
@@ -105,6 +111,12 @@ func (r *Run) showCommand(c *command) string {
 		s = showTimer(a.TimerID, a.StartToFire)
 	case protocol.CancelTimer:
 		s = "cancel timer " + a.TimerID
+	case protocol.StartChildWorkflowExecution:
+		s = showChild(a.WorkflowID, a.WorkflowType, r.queue(a.Queue), a.Input)
+	case protocol.SignalExternalWorkflowExecution:
+		s = showSignal(a.WorkflowID, a.SignalName, a.Input)
+	case protocol.RequestCancelExternalWorkflowExecution:
+		s = showCancel(a.WorkflowID, a.ChildInitiatedID)
 	case protocol.AcceptUpdate:
 		s = "accept update " + a.UpdateID
 	case protocol.CompleteUpdate:
@@ -141,6 +153,20 @@ func showNext(typ, queue string, input protocol.Payload) string {
 }
 
 func showMarker(name, id string) string { return "marker " + name + " " + id }
+func showChild(id, typ, queue string, input protocol.Payload) string {
+	return fmt.Sprintf("child %s %s(%s) on %s", id, typ, showPayload(input), queue)
+}
+
+func showSignal(id, name string, input protocol.Payload) string {
+	return strings.TrimRight(fmt.Sprintf("signal %s to workflow %s %s", name, id, showPayload(input)), " ")
+}
+
+func showCancel(id string, child int64) string {
+	if child != 0 {
+		return fmt.Sprintf("cancel child of event %d", child)
+	}
+	return "cancel workflow " + id
+}
 
 func showTimer(id string, d protocol.Duration) string { return fmt.Sprintf("timer %s of %s", id, d) }
 

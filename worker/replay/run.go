@@ -43,6 +43,8 @@ type Run struct {
 	sched           scheduler
 	activities      map[int64]*Operation // by the ID of their scheduling event, until they end
 	timers          map[string]*Operation
+	children        map[int64]*Child    // by the ID of the event that asked for them, until they end
+	externals       map[int64]*External // likewise, until they are answered
 	nextActivity    int
 	nextTimer       int
 	nextSideEffect  int
@@ -50,6 +52,7 @@ type Run struct {
 	locals          []*local
 	mutables        map[string]*mutable
 	versions        map[string]int
+	nextChild       int
 	mailboxes       map[string]*Mailbox
 	handlers        map[string]UpdateHandler
 	admitted        map[string]bool // updates that wait in history, by ID
@@ -89,6 +92,8 @@ func New(p Program) *Run {
 		program:    p,
 		activities: map[int64]*Operation{},
 		timers:     map[string]*Operation{},
+		children:   map[int64]*Child{},
+		externals:  map[int64]*External{},
 		mailboxes:  map[string]*Mailbox{},
 		queries:    map[string]QueryHandler{},
 		mutables:   map[string]*mutable{},

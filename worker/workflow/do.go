@@ -59,7 +59,7 @@ func start[O any](ctx Context, name string, in any, opts []ActivityOption) Futur
 	forget := func() {}
 	op := env.ScheduleActivity(command, func(result protocol.Payload, err error) {
 		forget()
-		f.cell.settle(decodeResult[O](name, result, err))
+		f.cell.settle(decodeResult[O]("activity "+name, result, err))
 	})
 	forget = ctx.scope.onCancel(op.Cancel)
 	return f
@@ -84,14 +84,14 @@ func newCommand(ctx Context, name string, in any, opts []ActivityOption) (protoc
 	return c, nil
 }
 
-func decodeResult[O any](name string, result protocol.Payload, err error) (O, error) {
+func decodeResult[O any](of string, result protocol.Payload, err error) (O, error) {
 	var out O
 	if err != nil {
 		return out, err
 	}
 	if err := result.Decode(&out); err != nil {
 		var zero O
-		return zero, payloadError("the result of activity "+name+" cannot be decoded", err)
+		return zero, payloadError("the result of "+of+" cannot be decoded", err)
 	}
 	return out, nil
 }

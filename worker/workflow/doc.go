@@ -7,6 +7,7 @@
 //   - what talks to the world goes into an activity: [Do] runs one and waits, [Start] does not wait
 //   - time is [Now], [Sleep] and [NewTimer], not package time
 //   - concurrency is [Go], [Select], [NewChannel] and [NewGroup], not go, select, chan and sync
+//   - other workflows are children, with [DoChild] and [StartChild], or are reached by [SignalExternal] and [CancelExternal]
 //   - chance is [Rand], and nothing may depend on the order of a map
 //
 // A workflow whose code no longer takes the recorded path stops where it is, with a report of the difference, and goes on

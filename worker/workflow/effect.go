@@ -88,7 +88,9 @@ type SearchAttribute = protocol.SearchAttribute
 //	var Customer = workflow.NewSearchKey[string]("customer")
 //	...
 //	workflow.UpsertSearchAttributes(ctx, Customer.Is("Ada"))
-func NewSearchKey[T protocol.SearchValue](name string) SearchKey[T] { return protocol.NewSearchKey[T](name) }
+func NewSearchKey[T protocol.SearchValue](name string) SearchKey[T] {
+	return protocol.NewSearchKey[T](name)
+}
 
 // UpsertSearchAttributes sets attributes by which the run can be found; those that it does not name stay as they are.
 func UpsertSearchAttributes(ctx Context, attributes ...SearchAttribute) {

@@ -62,7 +62,7 @@ func validate(c protocol.ScheduleActivityTask) error {
 		return protocol.Errorf(protocol.CodeBadRequest, "activity %s has a negative timeout", c.ActivityType)
 	}
 	if c.Queue != "" {
-		if err := protocol.ValidateID("queue", c.Queue); err != nil {
+		if err := protocol.ValidateQueue(c.Queue); err != nil {
 			return err
 		}
 	}

@@ -182,6 +182,8 @@ func (w *World) record(c protocol.Command, task int64) {
 	case protocol.CancelTimer:
 		t := w.takeTimer(c.TimerID)
 		w.add(protocol.TimerCanceled{TimerID: t.ID, StartedID: t.Started, TaskCompletedID: task})
+	case protocol.StartChildWorkflowExecution, protocol.SignalExternalWorkflowExecution, protocol.RequestCancelExternalWorkflowExecution:
+		w.recordOthers(c, task)
 	case protocol.AcceptUpdate, protocol.CompleteUpdate, protocol.RejectUpdate: // see recordUpdate
 	case protocol.CompleteWorkflowExecution:
 		w.add(protocol.WorkflowExecutionCompleted{Result: c.Result, TaskCompletedID: task})

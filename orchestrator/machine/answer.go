@@ -1,0 +1,87 @@
+package machine
+
+import (
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// Reply is a verdict and who wants it: the subject of a client that waits, or the workflow that asked, which is told by an input of its
+// own because it may be asleep for months.
+type Reply struct {
+	Subject string
+	Origin  *protocol.Origin
+	Verdict protocol.Verdict
+}
+
+// Tell is the verdict as an input of the workflow that asked. A client is not told this way: ok is then false.
+func (r Reply) Tell() (t Tell, ok bool) {
+	o := r.Origin
+	if o == nil {
+		return Tell{}, false
+	}
+	kind := protocol.KindAnswer
+	if r.Verdict.Error != nil {
+		kind = "refusal" // so that an acceptance which contradicts it is heard; see disown
+	}
+	return Tell{
+		Workflow: o.Workflow, ID: protocol.MessageID(kind, o.Run, o.Event),
+		Body: protocol.AnswerInput{Run: o.Run, Event: o.Event, Verdict: r.Verdict},
+	}, true
+}
+
+// Again answers an input that was decided before, if history still tells what became of it. A workflow that asked is always answered:
+// it would wait for ever. What history does not know was refused, and the reason is found once more; should the answer have changed
+// since, the workflow has heard the first one, which counts.
+func (w *Workflow) Again(in protocol.Input) (Reply, bool) {
+	reply := Reply{Subject: in.Reply, Origin: in.From(), Verdict: protocol.Verdict{ID: w.ID}}
+	if reply.Subject == "" && reply.Origin == nil || w.Run == nil {
+		return Reply{}, false
+	}
+	if b, ok := in.Body.(protocol.UpdateInput); ok {
+		v, known := w.Run.UpdateVerdict(b.UpdateID)
+		return Reply{Subject: in.Reply, Verdict: v}, known
+	}
+	known := w.Run.knows(in.Body)
+	if known {
+		reply.Verdict.Run = w.Run.ID()
+	} else if reply.Origin != nil {
+		reply.Verdict.Error = w.refusal(in.Body)
+		known = true
+	}
+	return reply, known
+}
+
+// knows reports whether history tells that the run took the input.
+func (r *Run) knows(body protocol.InputBody) bool {
+	switch b := body.(type) {
+	case protocol.StartInput:
+		return b.RequestID != "" && (b.RequestID == r.Start.RequestID || r.requests.has(b.RequestID))
+	case protocol.SignalInput:
+		return r.requests.has(b.RequestID)
+	case protocol.CancelInput:
+		return r.requests.has(b.RequestID)
+	case protocol.PauseInput:
+		return r.requests.has(b.RequestID)
+	case protocol.ResetInput:
+		return r.isReset(b.RequestID) && r.copied
+	case protocol.TerminateInput:
+		return r.Status == protocol.StatusTerminated
+	}
+	return false
+}
+
+// refusal is why an input of which history knows nothing was refused.
+func (w *Workflow) refusal(body protocol.InputBody) *protocol.Error {
+	switch b := body.(type) {
+	case protocol.StartInput:
+		return taken(w.Run, "workflow %q was not free", w.ID)
+	case protocol.SignalInput:
+		if err := misses(w.ID, w.Run, b.Run, b.FirstRun); err != nil {
+			return err
+		}
+	case protocol.CancelInput:
+		if err := misses(w.ID, w.Run, b.Run, b.FirstRun); err != nil {
+			return err
+		}
+	}
+	return protocol.Errorf(protocol.CodeClosed, "workflow %q did not take it", w.ID).WithHint("its run had ended, or another one had begun")
+}
