@@ -11,7 +11,7 @@ import (
 // of updates makes a task that no message can carry.
 const (
 	maxOffered      = 1000
-	maxOfferedBytes = 1 << 20
+	maxOfferedBytes = 512 << 10
 )
 
 // takeUpdate drafts an update: it becomes part of the workflow task, and history hears of it when its handler has accepted it, or
