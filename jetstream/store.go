@@ -36,6 +36,8 @@ type Store struct {
 	ns     protocol.Namespace
 	config protocol.NamespaceConfig
 	mux    mux
+
+	versions versions
 }
 
 func newStore(nc *nats.Conn, ns protocol.Namespace) (*Store, error) {

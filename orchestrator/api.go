@@ -23,6 +23,8 @@ type API interface {
 	Rows(ctx context.Context) iter.Seq2[protocol.Row, error]
 	// LiveWorkers lists the workers that listen, on one queue or on all.
 	LiveWorkers(ctx context.Context, queue string) ([]protocol.Worker, error)
+	// SetCurrentVersion says which version of the workers' code is current on a queue; empty: none is.
+	SetCurrentVersion(ctx context.Context, queue, version string) error
 }
 
 // control answers the control API. Any node can answer for any shard: requests that change something go through the
@@ -43,13 +45,14 @@ func (c control) endpoints() map[string]endpoint {
 		protocol.EndpointTerminate:    handle(c.terminate),
 		protocol.EndpointPause:        handle(c.pause),
 		protocol.EndpointReset:        handle(c.reset),
-		protocol.EndpointUpdate:       handle(c.update),
-		protocol.EndpointUpdateResult: handle(c.updateResult),
 		protocol.EndpointDescribe:     handle(c.describe),
 		protocol.EndpointResult:       handle(c.result),
 		protocol.EndpointHistory:      handle(c.history),
 		protocol.EndpointList:         handle(c.list),
 		protocol.EndpointWorkers:      handle(c.workers),
+		protocol.EndpointVersions:     handle(c.versions),
+		protocol.EndpointUpdate:       handle(c.update),
+		protocol.EndpointUpdateResult: handle(c.updateResult),
 	}
 }
 

@@ -72,7 +72,7 @@ func (t *taking) askWorker(ctx context.Context, worker string, task *protocol.Wo
 // offerTo offers the task to one worker, and takes note if that worker is gone.
 func (t *taking) offerTo(ctx context.Context, worker string, task *protocol.WorkflowTask) (*protocol.WorkflowTaskAnswer, error) {
 	answer, err := t.shard.store.Offer(ctx, worker, task, patience)
-	if errors.Is(err, protocol.ErrNoWorker) {
+	if errors.Is(err, protocol.ErrNoWorker) && task.Queue == t.turn.Queue() { // else it may only be of another version
 		t.shard.after(0, func() {
 			if err := t.shard.store.PruneWorker(t.shard.ctx, task.Queue, worker); err != nil {
 				t.shard.log.Debug("a worker that is gone could not be removed from the list", "worker", worker, "error", err)

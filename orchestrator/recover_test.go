@@ -63,6 +63,11 @@ func newRelay(t *testing.T, dies func(*protocol.Record) bool, opts ...worker.Opt
 	if err != nil {
 		t.Fatal(err)
 	}
+	stopAPI, err := store.ServeAPI(Version, control{store: store, views: newViews()}.endpoints())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stopAPI)
 	c, err := client.New(nc, client.DefaultQueue("q"))
 	if err != nil {
 		t.Fatal(err)

@@ -59,9 +59,12 @@ func (a *actor) takeStep(ctx context.Context, fresh []item) (left []item, err er
 		return nil, err
 	}
 	t := &taking{actor: a, batch: fresh, turn: a.w.Begin(inputs(fresh), a.shard.nonce(), now())}
+	if err := t.route(ctx); err != nil {
+		return nil, nil //nolint:nilerr // the shard is given up
+	}
 	ready := t.decide(ctx)
 	if ctx.Err() != nil {
-		return nil, nil // the shard is given up: the next owner takes the step
+		return nil, nil //nolint:nilerr // the shard is given up: the next owner takes the step
 	}
 	err = a.commit(ready.Record)
 	if errors.Is(err, protocol.ErrTooLarge) {
@@ -159,6 +162,19 @@ func (t *taking) decide(ctx context.Context) machine.Ready {
 		}
 	}
 	return machine.Ready{}
+}
+
+// route finds out which version of the workers' code takes the run's steps.
+func (t *taking) route(ctx context.Context) error {
+	queue := t.turn.Queue()
+	if queue == "" {
+		return nil
+	}
+	return t.shard.persist("read the current version of a queue", func(context.Context) error {
+		current, err := t.shard.store.CurrentVersion(ctx, queue)
+		t.turn.Route(current)
+		return err
+	})
 }
 
 // join takes the waiting inputs into the step and reports whether they change it. A signal that arrived while the worker

@@ -79,6 +79,12 @@ type Index interface {
 	PutRow(row protocol.Row) Ack
 }
 
+// Versions says which version of the workers' code is current.
+type Versions interface {
+	// CurrentVersion is the one of a queue; empty when none is. It may be a second old.
+	CurrentVersion(ctx context.Context, queue string) (string, error)
+}
+
 // Announcer tells those who wait.
 type Announcer interface {
 	// Reply sends a verdict to the subject that asked for it.
@@ -123,6 +129,7 @@ type Store interface {
 	Queue
 	Exchange
 	Index
+	Versions
 	Announcer
 	Leases
 	// Shards is the number of shards of the namespace.

@@ -19,13 +19,12 @@ import "encoding/json"
 //	history    HistoryRequest    -> HistoryPage
 //	list       ListRequest       -> ListPage
 //	workers    WorkersRequest    -> WorkersAnswer
+//	versions   VersionsRequest   -> VersionsAnswer
 const (
 	EndpointStart        = "start"
 	EndpointSignal       = "signal"
 	EndpointCancel       = "cancel"
 	EndpointTerminate    = "terminate"
-	EndpointUpdate       = "update"
-	EndpointUpdateResult = "update_result"
 	EndpointPause        = "pause"
 	EndpointReset        = "reset"
 	EndpointDescribe     = "describe"
@@ -33,6 +32,9 @@ const (
 	EndpointHistory      = "history"
 	EndpointList         = "list"
 	EndpointWorkers      = "workers"
+	EndpointVersions     = "versions"
+	EndpointUpdate       = "update"
+	EndpointUpdateResult = "update_result"
 )
 
 // StartRequest starts a workflow. Its input is any JSON value, written plainly; a payload that is not JSON goes into
@@ -169,6 +171,27 @@ type WorkersRequest struct {
 // WorkersAnswer lists the workers that are there right now.
 type WorkersAnswer struct {
 	Workers []Worker `json:"workers"`
+}
+
+// VersionsRequest asks which versions of a queue's code there are, and sets which one is current if Set says so.
+type VersionsRequest struct {
+	Queue   string `json:"queue"`
+	Set     bool   `json:"set,omitzero"`
+	Current string `json:"current,omitempty"`
+}
+
+// VersionsAnswer lists the versions of a queue's code, newest worker first.
+type VersionsAnswer struct {
+	Queue    string    `json:"queue"`
+	Current  string    `json:"current,omitempty"`
+	Versions []Version `json:"versions"`
+}
+
+// Version is a version of a queue's code: who runs it, and how many open runs took their last step with it.
+type Version struct {
+	Version string `json:"version,omitempty"`
+	Workers int    `json:"workers"`
+	Open    int    `json:"open_runs"`
 }
 
 // ErrorAnswer is the body of a refused request.

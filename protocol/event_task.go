@@ -18,7 +18,9 @@ type WorkflowTaskCompleted struct {
 	ScheduledID int64  `json:"scheduled_event_id"`
 	StartedID   int64  `json:"started_event_id"`
 	Identity    string `json:"identity,omitempty"`
-	SDK         string `json:"sdk,omitempty"` // name and version, such as "go/0.1.0"
+	SDK         string `json:"sdk,omitempty"`     // name and version, such as "go/0.1.0"
+	Version     string `json:"version,omitempty"` // of the worker's code
+	Pinned      bool   `json:"pinned,omitzero"`   // the run stays with that version
 }
 
 // TaskFailedCause says why a workflow task failed.

@@ -17,6 +17,8 @@ type WorkflowExecutionStarted struct {
 	Headers      map[string]string  `json:"headers,omitempty"`
 	Identity     string             `json:"identity,omitempty"`
 
+	// PinnedVersion is the version of the workers' code that the run stays with from its first step on; empty: the first step decides.
+	PinnedVersion string `json:"pinned_version,omitempty"`
 	// FirstTaskDelay is how long the first workflow task waits: a start delay, or the pause before a retry.
 	FirstTaskDelay Duration `json:"first_workflow_task_delay,omitzero"`
 	// ExecutionTimeout and ExecutionDeadline limit the chain of runs that follow each other; zero: no limit.

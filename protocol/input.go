@@ -70,10 +70,12 @@ type StartInput struct {
 	// RetryPolicy says whether a run that fails or times out is followed by another try. Nil: it is not.
 	RetryPolicy *RetryPolicy `json:"retry_policy,omitempty"`
 	// Signal, when set, makes this a signal-with-start: the open run gets the signal, or a new one that begins with it.
-	Signal   *SignalInput       `json:"signal,omitempty"`
-	Memo     map[string]Payload `json:"memo,omitempty"`
-	Headers  map[string]string  `json:"headers,omitempty"`
-	Identity string             `json:"identity,omitempty"`
+	Signal *SignalInput `json:"signal,omitempty"`
+	// PinnedVersion has the run stay with one version of the workers' code from its first step on.
+	PinnedVersion string             `json:"pinned_version,omitempty"`
+	Memo          map[string]Payload `json:"memo,omitempty"`
+	Headers       map[string]string  `json:"headers,omitempty"`
+	Identity      string             `json:"identity,omitempty"`
 }
 
 // SignalInput hands a value to the open run.

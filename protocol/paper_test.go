@@ -23,7 +23,8 @@ var spoken = types(
 	protocol.WorkflowTask{}, protocol.WorkflowTaskAnswer{}, protocol.QueuedWorkflowTask{}, protocol.WorkerReady{},
 	protocol.RetryPolicy{}, protocol.Event{}, protocol.ActivityTask{}, protocol.ActivityResult{}, protocol.CancelActivity{},
 	protocol.Heartbeat{}, protocol.ErrorAnswer{}, protocol.StartRequest{}, protocol.SignalRequest{}, protocol.CancelRequest{},
-	protocol.TerminateRequest{}, protocol.UpdateRequest{}, protocol.UpdateResultRequest{}, protocol.PauseRequest{}, protocol.ResetRequest{}, protocol.RunRequest{}, protocol.Description{}, protocol.HistoryRequest{},
+	protocol.TerminateRequest{}, protocol.PauseRequest{}, protocol.VersionsRequest{}, protocol.VersionsAnswer{}, protocol.ResetRequest{}, protocol.RunRequest{}, protocol.Description{}, protocol.HistoryRequest{},
+	protocol.UpdateRequest{}, protocol.UpdateResultRequest{},
 	protocol.HistoryPage{}, protocol.ListRequest{}, protocol.ListPage{}, protocol.WorkersRequest{}, protocol.WorkersAnswer{},
 	protocol.Record{}, protocol.Row{},
 )

@@ -48,11 +48,5 @@ func (p ConflictPolicy) Validate() error {
 
 // Allows reports whether a run may be started after one that ended so.
 func (p ReusePolicy) Allows(last Status) bool {
-	switch p {
-	case ReuseReject:
-		return false
-	case ReuseAfterFailure:
-		return last != StatusCompleted
-	}
-	return true
+	return p != ReuseReject && (p != ReuseAfterFailure || last != StatusCompleted)
 }

@@ -40,7 +40,15 @@ type Worker struct {
 	Host       string    `json:"host,omitempty"`
 	PID        int       `json:"pid,omitzero"`
 	SDK        string    `json:"sdk,omitempty"`
+	Version    string    `json:"version,omitempty"` // of its code
 	Started    time.Time `json:"started"`
+}
+
+// QueueConfig is what was decided about a task queue. It lies in the config bucket under [QueueConfigKey].
+type QueueConfig struct {
+	// Current is the version of the workers' code that takes new runs, and the steps of those that are not pinned. Empty: any.
+	Current string    `json:"current,omitempty"`
+	Since   time.Time `json:"since,omitzero"`
 }
 
 // Heartbeat is what an activity last reported, in the heartbeats bucket.

@@ -28,14 +28,14 @@ var messages = map[string]*rapid.Generator[any]{
 	"SignalInput":         anyOf[protocol.SignalInput](),
 	"CancelInput":         anyOf[protocol.CancelInput](),
 	"TerminateInput":      anyOf[protocol.TerminateInput](),
-	"UpdateInput":         anyOf[protocol.UpdateInput](),
-	"UpdateResultRequest": anyOf[protocol.UpdateResultRequest](),
 	"PauseInput":          anyOf[protocol.PauseInput](),
 	"ResetInput":          anyOf[protocol.ResetInput](),
 	"Verdict":             anyOf[protocol.Verdict](),
 	"Outcome":             anyOf[protocol.Outcome](),
 	"RunRequest":          anyOf[protocol.RunRequest](),
 	"CancelRequest":       anyOf[protocol.CancelRequest](),
+	"VersionsRequest":     anyOf[protocol.VersionsRequest](),
+	"VersionsAnswer":      anyOf[protocol.VersionsAnswer](),
 	"TerminateRequest":    anyOf[protocol.TerminateRequest](),
 	"PauseRequest":        anyOf[protocol.PauseRequest](),
 	"ResetRequest":        anyOf[protocol.ResetRequest](),
@@ -53,6 +53,8 @@ var messages = map[string]*rapid.Generator[any]{
 	"Node":                anyOf[protocol.Node](),
 	"Worker":              anyOf[protocol.Worker](),
 	"Heartbeat":           anyOf[protocol.Heartbeat](),
+	"UpdateInput":         anyOf[protocol.UpdateInput](),
+	"UpdateResultRequest": anyOf[protocol.UpdateResultRequest](),
 }
 
 // TestRoundTrip: what was written is what is read, whatever the value. The subtests run one after the other, because they share

@@ -9,6 +9,7 @@ type Row struct {
 	Type          string             `json:"type"`
 	Queue         string             `json:"queue"`
 	Status        Status             `json:"status"`
+	Version       string             `json:"version,omitempty"` // of the code that took its last step
 	Started       time.Time          `json:"started"`
 	Closed        time.Time          `json:"closed,omitzero"`
 	HistoryLength int64              `json:"history_length"`
@@ -30,6 +31,8 @@ type Description struct {
 	CancelRequested bool `json:"cancel_requested,omitzero"`
 	// Paused says since when and why the run takes no step; nil when it does.
 	Paused *Pause `json:"paused,omitempty"`
+	// Begins is when the run may take its first step; zero when it has taken it, or may at any time.
+	Begins time.Time `json:"begins,omitzero"`
 	// Outcome is how the run ended; nil while it is open.
 	Outcome *Outcome `json:"outcome,omitempty"`
 }

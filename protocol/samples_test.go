@@ -46,7 +46,7 @@ var events = []sample{
 		RequestID: "req-1", RunTimeout: 3600 * second, TaskTimeout: 10 * second, Memo: memo, Headers: headers, Identity: who,
 		RetryPolicy: &policy, FirstTaskDelay: second, ExecutionTimeout: 7200 * second, ExecutionDeadline: noon.Add(2 * time.Hour),
 		FirstRunID: "first", PreviousRunID: "previous", Initiator: protocol.InitiatorRetry, Attempt: 2, LastFailure: declined,
-		OriginalRunID: "original", Reset: &protocol.ResetPoint{Run: "previous", Event: 7, RequestID: "req-4"},
+		OriginalRunID: "original", PinnedVersion: "build-7", Reset: &protocol.ResetPoint{Run: "previous", Event: 7, RequestID: "req-4"},
 		CarriedSignals: carried,
 	}),
 	of(protocol.WorkflowExecutionCompleted{Result: receipt, TaskCompletedID: 4}),
@@ -66,7 +66,7 @@ var events = []sample{
 	of(protocol.WorkflowExecutionSignaled{Name: "paid", Input: receipt, RequestID: "req-3", Identity: who}),
 	of(protocol.WorkflowTaskScheduled{Queue: "orders", Timeout: 10 * second, Attempt: 1}),
 	of(protocol.WorkflowTaskStarted{ScheduledID: 2, Identity: who}),
-	of(protocol.WorkflowTaskCompleted{ScheduledID: 2, StartedID: 3, Identity: who, SDK: "go/0.1.0"}),
+	of(protocol.WorkflowTaskCompleted{ScheduledID: 2, StartedID: 3, Identity: who, SDK: "go/0.1.0", Version: "build-7", Pinned: true}),
 	of(protocol.WorkflowTaskFailed{
 		ScheduledID: 2, StartedID: 3, Cause: protocol.CauseNonDeterministic,
 		Failure: &protocol.Failure{Message: "the code asks for a timer, the history has an activity"}, NewRunID: runID, Identity: who,

@@ -206,6 +206,12 @@ func (n Namespace) DeadLetters() string { return n.subject("dead", ">") }
 // RowKey is the key of a run in the runs bucket.
 func RowKey(workflow, run string) string { return Token(workflow) + "." + Token(run) }
 
+// QueueConfigKey is the key of a queue's [QueueConfig] in the config bucket.
+func QueueConfigKey(queue string) string { return "queue." + Token(queue) }
+
+// VersionQueue names the workers of a queue that run one version of the code. They serve it beside the queue itself.
+func VersionQueue(queue, version string) string { return queue + "@" + version }
+
 // LeaseKey is the key of a shard in the leases bucket.
 func LeaseKey(shard int) string { return "shard." + strconv.Itoa(shard) }
 
@@ -276,6 +282,14 @@ func ParseToken(token string) (string, error) {
 
 func plain(c rune) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_'
+}
+
+// ValidateQueue reports whether s can be the name of a task queue.
+func ValidateQueue(s string) error {
+	if strings.Contains(s, "@") {
+		return Errorf(CodeBadRequest, "the queue %q holds an @, which tells the versions of a queue apart", s).WithHint("use another character")
+	}
+	return ValidateID("queue", s)
 }
 
 // ValidateID reports whether s can be a workflow ID or a queue name; what names it in the error.

@@ -8,7 +8,8 @@ type WorkflowTask struct {
 	Workflow string `json:"workflow_id"`
 	Run      string `json:"run_id"`
 	Type     string `json:"workflow_type"`
-	Queue    string `json:"queue"`
+	// Queue is where the task was offered: the run's task queue, or a version of it; see [VersionQueue].
+	Queue string `json:"queue"`
 	// Attempt counts from 1 and grows while the step fails.
 	Attempt int `json:"attempt"`
 	// Nonce is what the step's record will carry if it is recorded. A worker remembers it next to its cached run.
@@ -47,6 +48,9 @@ type WorkflowTaskAnswer struct {
 	Worker string `json:"worker"`
 	// SDK is the worker's SDK name and version.
 	SDK string `json:"sdk,omitempty"`
+	// Version is that of the worker's code, and Pinned says that the run must stay with it.
+	Version string `json:"version,omitempty"`
+	Pinned  bool   `json:"pinned,omitzero"`
 	// Progress, when true, says only that the worker is alive and still at it; the answer follows.
 	Progress bool `json:"progress,omitzero"`
 	// Refusal is set when the task was not taken.

@@ -17,6 +17,7 @@ type Option func(*config)
 type config struct {
 	namespace     protocol.Namespace
 	identity      string
+	version       string
 	log           *slog.Logger
 	slots         int
 	workflowSlots int
@@ -47,23 +48,32 @@ func defaults() config {
 	return config{
 		namespace: protocol.DefaultNamespace, log: slog.Default(), slots: DefaultSlots, workflowSlots: DefaultWorkflowSlots,
 		cacheSize: DefaultCacheSize, grace: DefaultGrace, blobThreshold: DefaultBlobThreshold, onReady: func() {},
-		registry: registry{workflows: map[string]program{}, activities: map[string]function{}},
+		registry: registry{workflows: map[string]program{}, activities: map[string]function{}, pinned: map[string]bool{}},
 	}
 }
 
 // RegisterOption is an option of a registration.
 type RegisterOption func(*registration)
 
-type registration struct{ name string }
+type registration struct {
+	name   string
+	pinned bool
+}
 
 // Named registers under a name of the author's choice in place of the function's own. Callers that know only the function
 // still use the function's name; start or call by name instead.
 func Named(name string) RegisterOption { return func(r *registration) { r.name = name } }
 
+// Pinned has runs of the workflow stay with the version of the code that took their first step, for as long as they are open: their
+// code may then be changed at will in the next version, and workers of the old one must run until `millrace versions QUEUE` shows no
+// open runs for it. It takes a worker with a [Version]. Without it, a run goes on with the version that is current.
+func Pinned() RegisterOption { return func(r *registration) { r.pinned = true } }
+
 // Workflow registers a workflow, under the name of its function such as "shop.Checkout" unless [Named] gives another.
 func Workflow[I, O any](f func(workflow.Context, I) (O, error), opts ...RegisterOption) Option {
 	return func(c *config) {
 		if name, ok := c.name(f, opts); ok {
+			c.pin(name, opts)
 			c.addWorkflow(name, func(log *slog.Logger) program { return workflow.Program(f, log) })
 		}
 	}
@@ -83,6 +93,10 @@ func Activity[I, O any](f func(context.Context, I) (O, error), opts ...RegisterO
 func Namespace(name string) Option {
 	return func(c *config) { c.namespace = protocol.Namespace(name) }
 }
+
+// Version names the version of the worker's code, such as a build ID. Which version of a queue takes new runs is decided with
+// `millrace promote QUEUE VERSION`; until then any worker does.
+func Version(id string) Option { return func(c *config) { c.version = id } }
 
 // Identity names the worker. No two that run at once may share it. Defaults to host, process and a random part.
 func Identity(id string) Option { return func(c *config) { c.identity = id } }

@@ -20,6 +20,7 @@ type (
 type registry struct {
 	workflows  map[string]program
 	activities map[string]function
+	pinned     map[string]bool // workflows whose runs stay with this version of the code
 	// make builds the workflows once the worker's logger is known.
 	make []func(*slog.Logger)
 }
@@ -38,6 +39,14 @@ func (c *config) name(f any, opts []RegisterOption) (string, bool) {
 		c.errs = append(c.errs, err)
 	}
 	return name, err == nil
+}
+
+func (c *config) pin(name string, opts []RegisterOption) {
+	var r registration
+	for _, o := range opts {
+		o(&r)
+	}
+	c.registry.pinned[name] = r.pinned
 }
 
 func (c *config) addWorkflow(name string, build func(*slog.Logger) program) {

@@ -94,7 +94,7 @@ func (w *Worker) Run(ctx context.Context) error {
 }
 
 func (w *Worker) validate() error {
-	errs := append([]error{w.namespace.Validate(), protocol.ValidateID("queue", w.queue)}, w.errs...)
+	errs := append([]error{w.namespace.Validate(), protocol.ValidateQueue(w.queue)}, w.errs...)
 	if len(w.registry.workflows)+len(w.registry.activities) == 0 {
 		errs = append(errs, protocol.Errorf(protocol.CodeBadRequest, "the worker has nothing to run").
 			WithHint("pass worker.Workflow(f) or worker.Activity(f) to worker.New"))
@@ -102,6 +102,12 @@ func (w *Worker) validate() error {
 	if w.slots < 0 {
 		errs = append(errs, protocol.Errorf(protocol.CodeBadRequest, "worker.Slots(%d) is negative", w.slots).
 			WithHint("0 makes a worker that runs workflows only"))
+	}
+	for name, pinned := range w.registry.pinned {
+		if pinned && w.version == "" {
+			errs = append(errs, protocol.Errorf(protocol.CodeBadRequest, "workflow %s is pinned, but the worker has no version to stay with", name).
+				WithHint("pass worker.Version, such as a build ID"))
+		}
 	}
 	if len(w.registry.workflows) > 0 && w.workflowSlots < 1 {
 		errs = append(errs, protocol.Errorf(protocol.CodeBadRequest, "worker.WorkflowSlots(%d) leaves no slot for a step", w.workflowSlots).
@@ -125,8 +131,8 @@ func (w *Worker) start(ctx, work context.Context) (stop func(context.Context), e
 		}
 		return err
 	}
-	pull := func(kind protocol.TaskKind, slots int, handle func(context.Context, Task)) error {
-		f, err := w.store.Pull(ctx, kind, w.queue, slots, func(t Task) {
+	pull := func(kind protocol.TaskKind, queue string, slots int, handle func(context.Context, Task)) error {
+		f, err := w.store.Pull(ctx, kind, queue, slots, func(t Task) {
 			w.attempts.Go(func() { handle(work, t) })
 		})
 		if err == nil {
@@ -139,7 +145,7 @@ func (w *Worker) start(ctx, work context.Context) (stop func(context.Context), e
 		if err := plain(w.store.OnCancel(w.queue, w.cancelActivity)); err != nil {
 			return stop, err
 		}
-		if err := pull(protocol.TaskActivity, w.slots, w.runActivity); err != nil {
+		if err := pull(protocol.TaskActivity, w.queue, w.slots, w.runActivity); err != nil {
 			return stop, err
 		}
 	}
@@ -148,14 +154,16 @@ func (w *Worker) start(ctx, work context.Context) (stop func(context.Context), e
 			return stop, err
 		}
 	} else {
-		err := plain(w.store.ServeWorkflowTasks(w.queue, w.identity, func(t *protocol.WorkflowTask, respond Responder) {
-			w.takeWorkflowTask(work, t, respond)
-		}))
-		if err != nil {
-			return stop, err
-		}
-		if err := pull(protocol.TaskWorkflow, w.workflowSlots, w.answerCall); err != nil {
-			return stop, err
+		for _, queue := range w.taskQueues() {
+			err := plain(w.store.ServeWorkflowTasks(queue, w.identity, func(t *protocol.WorkflowTask, respond Responder) {
+				w.takeWorkflowTask(work, t, respond)
+			}))
+			if err != nil {
+				return stop, err
+			}
+			if err := pull(protocol.TaskWorkflow, queue, w.workflowSlots, w.answerCall); err != nil {
+				return stop, err
+			}
 		}
 	}
 	err = w.store.PutWorker(ctx, w.row())
@@ -167,6 +175,14 @@ func (w *Worker) start(ctx, work context.Context) (stop func(context.Context), e
 	return stop, err
 }
 
+// taskQueues are where the worker takes steps of workflows: the queue, and its version of it.
+func (w *Worker) taskQueues() []string {
+	if w.version == "" {
+		return []string{w.queue}
+	}
+	return []string{w.queue, protocol.VersionQueue(w.queue, w.version)}
+}
+
 func (w *Worker) row() protocol.Worker {
 	host, err := os.Hostname()
 	if err != nil {
@@ -174,7 +190,7 @@ func (w *Worker) row() protocol.Worker {
 	}
 	return protocol.Worker{
 		ID: w.identity, Queue: w.queue, Workflows: w.registry.workflowNames(), Activities: w.registry.activityNames(),
-		Host: host, PID: os.Getpid(), SDK: SDK, Started: time.Now().UTC(),
+		Host: host, PID: os.Getpid(), SDK: SDK, Version: w.version, Started: time.Now().UTC(),
 	}
 }
 

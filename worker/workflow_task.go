@@ -40,7 +40,7 @@ func (w *Worker) takeWorkflowTask(ctx context.Context, task *protocol.WorkflowTa
 }
 
 func (w *Worker) respond(task *protocol.WorkflowTask, respond Responder, a *protocol.WorkflowTaskAnswer) {
-	a.Worker, a.SDK = w.identity, SDK
+	a.Worker, a.SDK, a.Version, a.Pinned = w.identity, SDK, w.version, w.registry.pinned[task.Type]
 	if err := respond(a); err != nil {
 		w.log.Warn("a workflow task could not be answered; it will come again", "workflow_id", task.Workflow, "error", err)
 	}

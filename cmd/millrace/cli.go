@@ -42,6 +42,8 @@ type cli struct {
 	Show       showCmd       `cmd:"" help:"Show a workflow's history and timeline." group:"look"`
 	List       listCmd       `cmd:"" help:"List runs, newest first." group:"look" aliases:"ls"`
 	Workers    workersCmd    `cmd:"" help:"List the workers that are there right now." group:"look"`
+	Versions   versionsCmd   `cmd:"" help:"List the versions of the code that a queue's workers run." group:"look"`
+	Promote    promoteCmd    `cmd:"" help:"Make a version of the code current on a queue." group:"work"`
 	Version    versionCmd    `cmd:"" help:"Print the version." group:"look"`
 	Completion completionCmd `cmd:"" help:"Print a completion script for a shell." group:"look"`
 

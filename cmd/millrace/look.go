@@ -42,6 +42,9 @@ func (a *app) describe(d protocol.Description) error {
 	w := a.out
 	fmt.Fprintf(w, "workflow  %s\nrun       %s\ntype      %s\nqueue     %s\nstatus    %s\nstarted   %s ago\nevents    %d\n",
 		d.ID, d.Run, d.Type, d.Queue, d.Status, ago(d.Started), d.HistoryLength)
+	if !d.Begins.IsZero() {
+		fmt.Fprintf(w, "begins    %s\n", d.Begins.Local().Format(time.DateTime))
+	}
 	if p := d.Paused; p != nil {
 		fmt.Fprintf(w, "paused    %s ago by %s %s\n", ago(p.Since), p.Identity, p.Reason)
 	}

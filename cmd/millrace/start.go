@@ -21,8 +21,8 @@ type startCmd struct {
 	Queue            string        `help:"Task queue whose workers run it." short:"q" required:""`
 	Input            string        `help:"Its argument, as JSON; @FILE reads a file." short:"i" placeholder:"JSON"`
 	RequestID        string        `help:"Makes the same command harmless a second time."`
-	Reuse            string        `help:"May the ID of a run that ended be used again: ${enum}." enum:"allow,failed-only,reject" default:"allow"`
-	OnConflict       string        `help:"What to do if a run of the ID is open: ${enum}." enum:"fail,use-existing,terminate" default:"fail"`
+	Reuse            string        `help:"Use the ID of a run that ended: ${enum}." enum:"allow,failed-only,reject" default:"allow"`
+	OnConflict       string        `help:"If a run of the ID is open: ${enum}." enum:"fail,use-existing,terminate" default:"fail"`
 	Delay            time.Duration `help:"Wait this long before the first step."`
 	RunTimeout       time.Duration `help:"End the run as timed out after this long."`
 	ExecutionTimeout time.Duration `help:"End the workflow, retries and all, as timed out after this long."`

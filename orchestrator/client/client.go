@@ -208,4 +208,20 @@ func (c *Client) Workers(ctx context.Context, queue string) ([]protocol.Worker, 
 	return a.Workers, err
 }
 
+// Versions lists the versions of the code that a queue's workers run, and which of them is current.
+func (c *Client) Versions(ctx context.Context, queue string) (protocol.VersionsAnswer, error) {
+	var a protocol.VersionsAnswer
+	err := c.request(ctx, protocol.EndpointVersions, protocol.VersionsRequest{Queue: queue}, &a)
+	return a, err
+}
+
+// Promote makes a version of the code current on a queue: its workers take new runs, and the steps of those that are not pinned to
+// another version. The empty version leaves it to any worker. Orchestrators take a second to notice.
+func (c *Client) Promote(ctx context.Context, queue, version string) (protocol.VersionsAnswer, error) {
+	var a protocol.VersionsAnswer
+	req := protocol.VersionsRequest{Queue: queue, Set: true, Current: version}
+	err := c.request(ctx, protocol.EndpointVersions, req, &a)
+	return a, err
+}
+
 func newID() string { return uuid.NewString() }

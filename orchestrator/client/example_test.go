@@ -143,3 +143,102 @@ func ExampleClient_History() {
 	// 4 WorkflowTaskCompleted
 	// 5 WorkflowExecutionCompleted
 }
+
+// A cart is fed without knowing whether it is there yet.
+func ExampleSignalWithStart() {
+	c, stop := serve()
+	defer stop()
+	ctx := context.Background()
+
+	run, err := client.SignalWithStart(ctx, c, Order, "lamp", approve, true, client.ID("order-42"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(run.Wait(ctx))
+	// Output: sent lamp <nil>
+}
+
+// One start takes the place of another.
+func ExampleOnConflict() {
+	c, stop := serve()
+	defer stop()
+	ctx := context.Background()
+
+	first, err := client.Start(ctx, c, Order, "lamp", client.ID("order-42"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	second, err := client.Start(ctx, c, Order, "chair", client.ID("order-42"), client.OnConflict(protocol.ConflictTerminate))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = first.Wait(ctx)
+	fmt.Println(err)
+	if err := client.Signal(ctx, c, "order-42", approve, true); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(second.Wait(ctx))
+	// Output:
+	// the workflow was terminated: another run was started in its place
+	// sent chair <nil>
+}
+
+// An ID that must not be used again after it was once.
+func ExampleReuse() {
+	c, stop := serve()
+	defer stop()
+	ctx := context.Background()
+
+	for range 2 {
+		run, err := client.Start(ctx, c, Double, "ha", client.ID("once"), client.Reuse(protocol.ReuseReject))
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(run.Wait(ctx))
+	}
+	// Output:
+	// haha <nil>
+	// workflow "once" has ended (Completed), and its reuse policy is RejectDuplicate
+}
+
+// A paused run waits. A run that was reset takes its first step anew.
+func ExampleClient_Reset() {
+	c, stop := serve()
+	defer stop()
+	ctx := context.Background()
+
+	run, err := client.Start(ctx, c, Order, "lamp", client.ID("order-42"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if err := c.Pause(ctx, "order-42", client.Reason("the shop moves")); err != nil {
+		fmt.Println(err)
+		return
+	}
+	if err := client.Signal(ctx, c, "order-42", approve, true); err != nil {
+		fmt.Println(err)
+		return
+	}
+	step := int64(0)
+	for e, err := range c.History(ctx, "order-42") {
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		if _, ok := e.Attributes.(protocol.WorkflowTaskCompleted); ok && step == 0 {
+			step = e.ID
+		}
+	}
+	if _, err := c.Reset(ctx, "order-42", step); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(run.Wait(ctx)) // the signal came with it, and the pause did not
+	// Output: sent lamp <nil>
+}

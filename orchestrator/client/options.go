@@ -53,6 +53,11 @@ func OnConflict(p protocol.ConflictPolicy) StartOption {
 	return func(s *protocol.StartInput) { s.Conflict = p }
 }
 
+// PinTo has the run stay with one version of the workers' code from its first step on, whatever is current.
+func PinTo(version string) StartOption {
+	return func(s *protocol.StartInput) { s.PinnedVersion = version }
+}
+
 // TaskTimeout is how long a worker may take over one step of the workflow's code. Defaults to 10 s.
 func TaskTimeout(d time.Duration) StartOption {
 	return func(s *protocol.StartInput) { s.TaskTimeout = protocol.Duration(d) }

@@ -21,7 +21,7 @@ func (t *Turn) schedule(c protocol.ScheduleActivityTask, task int64) error {
 	case c.ScheduleToClose < 0 || c.StartToClose < 0 || c.Heartbeat < 0:
 		return fmt.Errorf("activity %q has a negative timeout", c.ActivityID)
 	}
-	if err := protocol.ValidateID("queue", c.Queue); err != nil {
+	if err := protocol.ValidateQueue(c.Queue); err != nil {
 		return err
 	}
 	if err := c.RetryPolicy.Validate(); err != nil {

@@ -16,7 +16,7 @@ func (r *Run) apply(e protocol.Event) {
 	}
 	switch a := e.Attributes.(type) {
 	case protocol.WorkflowExecutionStarted:
-		r.Start, r.Started, r.dirty = a, e.Time, true
+		r.Start, r.Started, r.dirty, r.pinned = a, e.Time, true, a.PinnedVersion
 		if a.FirstTaskDelay > 0 {
 			r.notBefore = e.Time.Add(time.Duration(a.FirstTaskDelay))
 		}
@@ -58,6 +58,7 @@ func (r *Run) applyTask(e protocol.Event) {
 		r.Worker, r.TaskFailure, r.dirty = a.Identity, nil, false
 		r.taskFailed = time.Time{}
 		r.Tail = []protocol.Event{e}
+		r.applyVersion(e.ID, a)
 	case protocol.WorkflowTaskFailed:
 		r.Worker = ""
 		if a.Cause == protocol.CauseReset {

@@ -39,7 +39,7 @@ func (t *Turn) Decide(now time.Time) Ready {
 	}
 	if t.run.TaskScheduled == 0 {
 		t.event(protocol.WorkflowTaskScheduled{
-			Queue: t.run.Start.Queue, Timeout: t.run.taskTimeout(), Attempt: t.w.attemptOf(t.run),
+			Queue: t.run.callQueue(), Timeout: t.run.taskTimeout(), Attempt: t.w.attemptOf(t.run),
 		})
 		return t.finish(nil)
 	}
@@ -135,7 +135,8 @@ func (t *Turn) complete(a *protocol.WorkflowTaskAnswer) error {
 	}
 	t.start(a.Worker)
 	id := t.event(protocol.WorkflowTaskCompleted{
-		ScheduledID: t.scheduled, StartedID: t.started, Identity: a.Worker, SDK: a.SDK,
+		ScheduledID: t.scheduled, StartedID: t.started, Identity: a.Worker, SDK: a.SDK, Version: a.Version,
+		Pinned: a.Pinned,
 	})
 	for i, c := range a.Commands {
 		if !t.run.Open() {

@@ -10,7 +10,7 @@ import (
 // Describe tells everything about the latest run. It must not be called when there is none.
 func (w *Workflow) Describe() protocol.Description {
 	r := w.Run
-	d := protocol.Description{Row: r.Row(), CancelRequested: r.CancelRequested, Outcome: r.Outcome, Paused: r.paused}
+	d := protocol.Description{Row: r.Row(), CancelRequested: r.CancelRequested, Outcome: r.Outcome, Paused: r.paused, Begins: r.notBefore}
 	r.activities.each(func(_ int64, a Activity) {
 		d.Activities = append(d.Activities, protocol.PendingActivity{
 			ScheduledID: a.Event, ActivityID: a.ActivityID, Type: a.ActivityType, Queue: a.Queue, Scheduled: a.Scheduled,

@@ -55,6 +55,10 @@ func (w *Workflow) Effects(record *protocol.Record) Effects {
 			}
 		case protocol.WorkflowExecutionStarted:
 			fx.Row = w.row()
+		case protocol.WorkflowTaskCompleted:
+			if e.ID == r.versioned {
+				fx.Row = w.row()
+			}
 		}
 	}
 	fx.Updated = r.updated(record)
@@ -77,7 +81,7 @@ func (w *Workflow) row() *protocol.Row {
 
 func (w *Workflow) call() *Call {
 	r := w.Run
-	return &Call{Queue: r.Start.Queue, Task: protocol.QueuedWorkflowTask{
+	return &Call{Queue: r.callQueue(), Task: protocol.QueuedWorkflowTask{
 		Workflow: w.ID, Run: r.ID(), Type: r.Start.WorkflowType, ScheduledID: r.TaskScheduled,
 	}}
 }

@@ -27,7 +27,7 @@ func (t *Turn) takeReset(in protocol.Input, b Reset) bool {
 	case t.run != nil && t.run.isReset(b.RequestID) && !t.run.copying():
 		t.accept(in) // the same request again
 	case b.NewRun == "":
-		t.refuse(in, protocol.Errorf(protocol.CodeBadRequest, "a reset needs the ID of the new run").WithHint("make up a UUID for new_run_id"))
+		t.refuse(in, protocol.Errorf(protocol.CodeBadRequest, "a reset needs the ID of the new run").WithHint("make up a UUID"))
 	case err != nil:
 		t.refuse(in, err)
 	case t.run.Open() && !t.run.isReset(b.RequestID):
@@ -96,7 +96,7 @@ func (t *Turn) copy(in protocol.Input, b Reset, started int64) bool {
 		t.repeat(b.Events[started:])
 	}
 	// The step itself is another record's: a worker gets the history of a run from its records, and this copy is none yet.
-	t.event(protocol.WorkflowTaskScheduled{Queue: t.run.Start.Queue, Timeout: t.run.taskTimeout(), Attempt: 1})
+	t.event(protocol.WorkflowTaskScheduled{Queue: t.run.callQueue(), Timeout: t.run.taskTimeout(), Attempt: 1})
 	t.copied = true
 	t.accept(in)
 	return true

@@ -38,6 +38,11 @@ type Run struct {
 	taskFailed  time.Time
 	// notBefore is when the run may take its first step, until it does; zero: at once.
 	notBefore time.Time
+	// Version is that of the code that took the last step, versioned the event that first said so, and pinned the version that the
+	// run stays with; empty: none.
+	Version   string
+	versioned int64
+	pinned    string
 	// paused says since when and why the run takes no step; nil when it does.
 	paused *protocol.Pause
 	// copied says of a run that was reset that it is whole.
@@ -138,6 +143,6 @@ const DefaultTaskTimeout = protocol.Duration(10 * time.Second)
 func (r *Run) Row() protocol.Row {
 	return protocol.Row{
 		ID: r.Start.WorkflowID, Run: r.ID(), Type: r.Start.WorkflowType, Queue: r.Start.Queue,
-		Status: r.Status, Started: r.Started, Closed: r.Closed, HistoryLength: r.LastEvent, Memo: r.Start.Memo,
+		Status: r.Status, Version: r.Version, Started: r.Started, Closed: r.Closed, HistoryLength: r.LastEvent, Memo: r.Start.Memo,
 	}
 }

@@ -59,7 +59,7 @@ func (t *Turn) begin(in protocol.Input, b protocol.StartInput) {
 	e := protocol.WorkflowExecutionStarted{
 		WorkflowID: t.w.ID, WorkflowType: b.Type, Queue: b.Queue, Input: b.Input, RunID: b.Run, RequestID: b.RequestID,
 		RunTimeout: b.RunTimeout, TaskTimeout: b.TaskTimeout, Memo: b.Memo, Headers: b.Headers, Identity: b.Identity,
-		FirstTaskDelay: b.Delay, ExecutionTimeout: b.ExecutionTimeout,
+		PinnedVersion: b.PinnedVersion, FirstTaskDelay: b.Delay, ExecutionTimeout: b.ExecutionTimeout,
 	}
 	if b.ExecutionTimeout > 0 {
 		e.ExecutionDeadline = t.now.Add(time.Duration(b.Delay) + time.Duration(b.ExecutionTimeout))
@@ -114,7 +114,7 @@ func ValidateStart(b protocol.StartInput) error {
 		return protocol.Errorf(protocol.CodeBadRequest, "the policies %s and %s exclude each other", b.Conflict, b.Reuse).
 			WithHint("a run that was terminated to make room is a run of this ID")
 	}
-	for _, err := range []error{b.Reuse.Validate(), b.Conflict.Validate(), protocol.ValidateID("queue", b.Queue)} {
+	for _, err := range []error{b.Reuse.Validate(), b.Conflict.Validate(), protocol.ValidateQueue(b.Queue)} {
 		if err != nil {
 			return err
 		}

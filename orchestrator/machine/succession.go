@@ -61,6 +61,7 @@ func (t *Turn) tryAgain(f *protocol.Failure) (newRun string, state protocol.Retr
 // follow notes what the run is followed by, if the event that ended it says that it is.
 func (r *Run) follow(e protocol.Event) {
 	next := r.Start
+	next.PinnedVersion = r.pinned
 	next.PreviousRunID, next.FirstRunID = r.ID(), r.FirstRun()
 	next.CarriedSignals, next.Reset, next.OriginalRunID = protocol.Payload{}, nil, ""
 	switch a := e.Attributes.(type) {

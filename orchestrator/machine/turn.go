@@ -22,6 +22,7 @@ type Turn struct {
 	retries  []Retry
 	resumed  []protocol.ActivityTask
 	wanted   bool   // something happened that makes a workflow task worth a try now
+	current  string // the version of the code that is current on the run's queue
 	ready    string // the worker that said it is ready
 	copied   bool   // the turn finished a copy
 	woken    bool   // a wake-up came: if a task waits for a worker, the call for one may have been lost
@@ -164,7 +165,7 @@ func (t *Turn) Task(now time.Time) *protocol.WorkflowTask {
 	}
 	events := append(slices.Clip(r.Tail), t.offered...)
 	return &protocol.WorkflowTask{
-		Workflow: r.Start.WorkflowID, Run: r.ID(), Type: r.Start.WorkflowType, Queue: r.Start.Queue,
+		Workflow: r.Start.WorkflowID, Run: r.ID(), Type: r.Start.WorkflowType, Queue: t.taskQueue(),
 		Attempt: t.w.attemptOf(r), Nonce: t.nonce, Base: r.Base, After: events[0].ID - 1, Events: events,
 		Updates: t.delivered, Timeout: r.taskTimeout(),
 	}
@@ -184,7 +185,7 @@ func (t *Turn) offer() {
 	r := t.run
 	t.scheduled, t.delivered = r.TaskScheduled, t.updates()
 	if t.scheduled == 0 {
-		e := t.next(protocol.WorkflowTaskScheduled{Queue: r.Start.Queue, Timeout: r.taskTimeout(), Attempt: t.w.attemptOf(r)})
+		e := t.next(protocol.WorkflowTaskScheduled{Queue: r.callQueue(), Timeout: r.taskTimeout(), Attempt: t.w.attemptOf(r)})
 		t.scheduled = e.ID
 		t.offered = append(t.offered, e)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -45,7 +46,7 @@ func TestContinueAsNewCarriesSignals(t *testing.T) {
 	run := rig.Run(t, e, Count, Tally{Want: n})
 	var want []string
 	for i := range n {
-		want = append(want, fmt.Sprint(i))
+		want = append(want, strconv.Itoa(i))
 		if err := client.Signal(t.Context(), e.Client(), run.ID(), word, want[i]); err != nil {
 			t.Fatal(err)
 		}
@@ -196,7 +197,7 @@ func TestSignalWithStartLosesNone(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range n {
 		all.Go(func() {
-			_, err := client.SignalWithStart(t.Context(), e.Client(), Collect, n, word, fmt.Sprint(i),
+			_, err := client.SignalWithStart(t.Context(), e.Client(), Collect, n, word, strconv.Itoa(i),
 				client.ID("cart"), client.Queue(rig.Queue))
 			if err != nil {
 				t.Error(err)

@@ -39,6 +39,8 @@ func play[I, O any](f func(workflow.Context, I) (O, error), in I, happens func(s
 		fmt.Println("failed:", last.Failure)
 	case protocol.WorkflowExecutionCanceled:
 		fmt.Println("canceled")
+	case protocol.WorkflowExecutionContinuedAsNew:
+		fmt.Printf("continues as %s(%s) with %s\n", last.WorkflowType, last.Input, last.CarriedSignals)
 	}
 }
 

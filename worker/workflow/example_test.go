@@ -267,3 +267,27 @@ func ExampleNewError() {
 	// Output:
 	// failed: no more lamps
 }
+
+// A run that has seen enough goes on as a new one. What it has not received waits there.
+func ExampleContinueAsNew() {
+	deposit := workflow.NewSignal[int]("deposit")
+	account := func(ctx workflow.Context, balance int) (int, error) {
+		for range 2 {
+			amount, err := workflow.Receive(ctx, deposit)
+			if err != nil {
+				return 0, err
+			}
+			balance += amount
+		}
+		return 0, workflow.ContinueAsNewNamed(ctx, "bank.Account", balance)
+	}
+	play(account, 10, func(step int, w *replaytest.World) {
+		if step == 0 {
+			w.Signal("deposit", 5)
+			w.Signal("deposit", 7)
+			w.Signal("deposit", 9)
+		}
+	})
+	// Output:
+	// continues as bank.Account(22) with [{"signal_name":"deposit","input":{"data":9}}]
+}
