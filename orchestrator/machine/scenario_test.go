@@ -268,6 +268,9 @@ func (s *story) decided(r Ready) {
 	for _, v := range r.Verdicts {
 		if v.Verdict.Error != nil {
 			s.say("%s: refused, %s: %s", v.Subject, v.Verdict.Error.Code, v.Verdict.Error.Message)
+			if next := v.Verdict.Error.Run; v.Verdict.Error.Code == protocol.CodeClosed && next != "" {
+				s.say("  and %s follows", next)
+			}
 			continue
 		}
 		how := "accepted by"

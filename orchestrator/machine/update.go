@@ -160,11 +160,35 @@ func (t *Turn) answerAskers() {
 			}})
 			continue
 		}
-		t.refuse(a.input, updateClosed(t.w.ID, a.update))
+		t.refuse(a.input, t.run.unseen(a.update))
 	}
 }
 
-func updateClosed(workflow, update string) *protocol.Error {
-	return protocol.Errorf(protocol.CodeClosed, "workflow %q ended before it saw the update %q", workflow, update).
-		WithHint("`millrace show %s` tells how it ended", workflow)
+// unseen is the error of an update that the run ended without having seen. Whoever asked can ask the next run, if there is one.
+func (r *Run) unseen(update string) *protocol.Error {
+	err := protocol.Errorf(protocol.CodeClosed, "workflow %q ended before it saw the update %q", r.Start.WorkflowID, update)
+	if r.next == nil {
+		return err.WithHint("`millrace show %s` tells how it ended", r.Start.WorkflowID)
+	}
+	err.Run = r.next.RunID
+	return err.WithHint("another run follows: ask again")
+}
+
+// readmit makes an update of the run that was reset wait for the code of the new one, unless it waits there already, or its asker
+// has heard that it was rejected.
+func (t *Turn) readmit(call protocol.UpdateCall, rejected map[string]bool) {
+	if !rejected[call.UpdateID] && !t.run.updates.has(call.UpdateID) {
+		t.event(protocol.WorkflowExecutionUpdateAdmitted{Request: call})
+	}
+}
+
+// rejectedIn are the updates that were rejected in some events.
+func rejectedIn(events []protocol.Event) map[string]bool {
+	rejected := map[string]bool{}
+	for _, e := range events {
+		if a, ok := e.Attributes.(protocol.WorkflowExecutionUpdateRejected); ok {
+			rejected[a.UpdateID] = true
+		}
+	}
+	return rejected
 }

@@ -334,3 +334,64 @@ func TestManyUpdatesWithoutAWorker(t *testing.T) {
 		}
 	}
 }
+
+// Successive continues as new when it hears a word, and is then a desk that greets.
+func Successive(ctx workflow.Context, second bool) (string, error) {
+	if !second {
+		if _, err := workflow.Receive(ctx, word); err != nil {
+			return "", err
+		}
+		return "", workflow.ContinueAsNew(ctx, Successive, true)
+	}
+	return Doorman(ctx, struct{}{})
+}
+
+// A run that continues as new ends without having seen an update: the update goes to the next one.
+func TestUpdateOfARunThatContinues(t *testing.T) {
+	t.Parallel()
+	e := rig.Start(t)
+	run := rig.Run(t, e, Successive, false)
+	var asking errgroup.Group
+	asking.Go(func() error {
+		got, err := client.Update(context.WithoutCancel(t.Context()), e.Client(), run.ID(), greet, "Ada")
+		if err == nil && got != "Ada: hello" {
+			err = fmt.Errorf("the update came to %q", got)
+		}
+		return err
+	})
+	e.Await(t, run.ID(), "WorkflowExecutionUpdateAdmitted")
+	for _, w := range []string{"go on", "hello"} {
+		if err := client.Signal(t.Context(), e.Client(), run.ID(), word, w); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.Work(t, worker.Workflow(Successive))
+	if err := asking.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A paused run takes updates, and answers when it goes on.
+func TestUpdateOfAPausedRun(t *testing.T) {
+	t.Parallel()
+	e, run := counting(t)
+	ask(t, e, run.ID(), add, 1)
+	if err := e.Client().Pause(t.Context(), run.ID()); err != nil {
+		t.Fatal(err)
+	}
+	var asking errgroup.Group
+	asking.Go(func() error {
+		got, err := client.Update(context.WithoutCancel(t.Context()), e.Client(), run.ID(), add, 2)
+		if err == nil && got != 3 {
+			err = fmt.Errorf("the update came to %d", got)
+		}
+		return err
+	})
+	e.Await(t, run.ID(), "WorkflowExecutionUpdateAdmitted")
+	if err := e.Client().Unpause(t.Context(), run.ID()); err != nil {
+		t.Fatal(err)
+	}
+	if err := asking.Wait(); err != nil {
+		t.Error(err)
+	}
+}
