@@ -219,6 +219,8 @@ func (s *story) option(in *protocol.StartInput, name, value string) {
 		n, err := strconv.Atoi(value)
 		s.check(err)
 		in.RetryPolicy = &protocol.RetryPolicy{MaximumAttempts: n}
+	case "update":
+		in.Update = &protocol.UpdateInput{UpdateCall: protocol.UpdateCall{UpdateID: value, Name: "approve"}}
 	case "signal":
 		in.Signal = &protocol.SignalInput{Name: value}
 	default:

@@ -14,19 +14,21 @@ const (
 	maxOfferedBytes = 512 << 10
 )
 
+var errNoUpdate = protocol.Errorf(protocol.CodeBadRequest, "an update needs an ID and a name").
+	WithHint(`"update_id": "u-1", "update": "approve"`)
+
 // takeUpdate drafts an update: it becomes part of the workflow task, and history hears of it when its handler has accepted it, or
 // when the step must be recorded without a worker's answer. The verdict waits for the end of the step.
-func (t *Turn) takeUpdate(in protocol.Input, b protocol.UpdateInput) {
+func (t *Turn) takeUpdate(in protocol.Input, b protocol.UpdateInput, existing bool) {
 	known := t.run != nil && (b.Run == "" || b.Run == t.run.ID()) && t.run.updates.has(b.UpdateID)
 	if !known && !t.target(in, b.Run) {
 		return
 	}
 	if b.UpdateID == "" || b.Name == "" {
-		t.refuse(in, protocol.Errorf(protocol.CodeBadRequest, "an update needs an ID and a name").
-			WithHint(`"update_id": "u-1", "update": "approve"`))
+		t.refuse(in, errNoUpdate)
 		return
 	}
-	t.askers = append(slices.Clip(t.askers), asker{in, b.UpdateID})
+	t.askers = append(slices.Clip(t.askers), asker{input: in, update: b.UpdateID, existing: existing})
 	if !known && !t.drafted(b.UpdateID) {
 		t.fresh = append(slices.Clip(t.fresh), b.UpdateCall)
 		t.wanted = true
@@ -35,8 +37,9 @@ func (t *Turn) takeUpdate(in protocol.Input, b protocol.UpdateInput) {
 
 // asker is an input that wants to know what becomes of an update.
 type asker struct {
-	input  protocol.Input
-	update string
+	input    protocol.Input
+	update   string
+	existing bool // it is a start that found its run open
 }
 
 // drafted reports whether the step has the update already.
@@ -151,11 +154,12 @@ func (t *Turn) admit() {
 func (t *Turn) answerAskers() {
 	for _, a := range t.askers {
 		if v, ok := t.run.UpdateVerdict(a.update); ok {
+			v.Existing = a.existing
 			t.reply(a.input, v)
 			continue
 		}
 		if f, ok := t.rejected[a.update]; ok {
-			t.reply(a.input, protocol.Verdict{Run: t.run.ID(), Update: &protocol.UpdateOutcome{
+			t.reply(a.input, protocol.Verdict{Run: t.run.ID(), Existing: a.existing, Update: &protocol.UpdateOutcome{
 				ID: a.update, Stage: protocol.UpdateRejected, Failure: f,
 			}})
 			continue

@@ -395,3 +395,50 @@ func TestUpdateOfAPausedRun(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// An update starts the workflow if none is open, and is done once however often the request is sent.
+func TestUpdateWithStart(t *testing.T) {
+	t.Parallel()
+	e := rig.Start(t)
+	e.Work(t, worker.Workflow(Counter), worker.Activity(Hello))
+	begin := func(n int, request string) (*client.Run[int], int, error) {
+		run, h, err := client.UpdateWithStart(t.Context(), e.Client(), Counter, struct{}{}, add, n,
+			client.ID("counter"), client.Queue(rig.Queue), client.RequestID(request))
+		if err != nil {
+			return nil, 0, err
+		}
+		sum, err := h.Wait(t.Context())
+		return run, sum, err
+	}
+	var first *client.Run[int]
+	for _, c := range []struct {
+		n       int
+		request string
+		sum     int
+	}{{2, "a", 2}, {3, "b", 5}, {2, "a", 2}, {3, "b", 5}} {
+		run, sum, err := begin(c.n, c.request)
+		if err != nil || sum != c.sum {
+			t.Fatalf("%s came to %d, %v, want %d", c.request, sum, err, c.sum)
+		}
+		if first == nil {
+			first = run
+		}
+		if run.RunID() != first.RunID() {
+			t.Errorf("%s reached run %s, want %s", c.request, run.RunID(), first.RunID())
+		}
+	}
+	if _, _, err := begin(-1, "c"); !errors.Is(err, protocol.ErrRejected) {
+		t.Errorf("a rejected update gives %v", err)
+	}
+	ask(t, e, "counter", settle, struct{}{})
+	if got := rig.Result(t, first); got != 5 {
+		t.Errorf("the run came to %d, want 5", got)
+	}
+	if _, _, err := begin(-1, "d"); !errors.Is(err, protocol.ErrRejected) {
+		t.Errorf("a rejected update of a new run gives %v", err)
+	}
+	ask(t, e, "counter", settle, struct{}{})
+	if run, err := e.Client().Describe(t.Context(), "counter"); err != nil || run.Run == first.RunID() {
+		t.Errorf("the rejected update took the start back: %v, %v", run.Run, err)
+	}
+}
