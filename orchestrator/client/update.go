@@ -226,7 +226,7 @@ func (h *UpdateHandle[O]) reach(ctx context.Context, stage protocol.UpdateStage)
 		case <-connected:
 		}
 		if err := h.look(ctx); err != nil {
-			if err = h.next(ctx, err); err != nil {
+			if err := h.next(ctx, err); err != nil {
 				return h.outcome, err
 			}
 		}

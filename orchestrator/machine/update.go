@@ -127,7 +127,7 @@ func (t *Turn) settleUpdates(a *protocol.WorkflowTaskAnswer, task int64) {
 		}
 	}
 	if t.admit(); t.run.admitted > 0 {
-		t.event(protocol.WorkflowTaskScheduled{Queue: t.run.Start.Queue, Timeout: t.run.taskTimeout(), Attempt: 1})
+		t.event(protocol.WorkflowTaskScheduled{Queue: t.run.callQueue(), Timeout: t.run.taskTimeout(), Attempt: 1})
 	}
 }
 
