@@ -47,6 +47,7 @@ func (c control) endpoints() map[string]endpoint {
 		protocol.EndpointReset:        handle(c.reset),
 		protocol.EndpointDescribe:     handle(c.describe),
 		protocol.EndpointResult:       handle(c.result),
+		protocol.EndpointQuery:        handle(c.query),
 		protocol.EndpointHistory:      handle(c.history),
 		protocol.EndpointList:         handle(c.list),
 		protocol.EndpointWorkers:      handle(c.workers),

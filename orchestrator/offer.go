@@ -86,7 +86,7 @@ func (t *taking) offerTo(ctx context.Context, worker string, task *protocol.Work
 // that the worker must fetch what is recorded.
 func (t *taking) wholeTask(ctx context.Context, task *protocol.WorkflowTask) (*protocol.WorkflowTask, error) {
 	whole := *task
-	whole.Base, whole.After = "", 0
+	whole.Last, whole.Base, whole.After = task.Base, "", 0
 	if task.After > 0 {
 		before, err := loadEvents(ctx, t.shard.store, t.shard.id, t.id, task.After)
 		if err != nil {
@@ -94,13 +94,19 @@ func (t *taking) wholeTask(ctx context.Context, task *protocol.WorkflowTask) (*p
 		}
 		whole.Events = append(before, task.Events...)
 	}
-	size := 0
-	for _, e := range whole.Events {
-		size += machine.Size(e)
-	}
-	if size > inlineHistory && t.w.Run != nil && t.w.Run.ID() == task.Run {
-		whole.Omitted = t.w.Run.LastEvent
-		whole.Events = whole.Events[whole.Omitted:]
+	if t.w.Run != nil && t.w.Run.ID() == task.Run {
+		omitLong(&whole, int(t.w.Run.LastEvent))
 	}
 	return &whole, nil
+}
+
+// omitLong leaves out of a task with a whole history the events that are recorded, when they are too much for a message.
+func omitLong(task *protocol.WorkflowTask, recorded int) {
+	size := 0
+	for _, e := range task.Events {
+		size += machine.Size(e)
+	}
+	if size > inlineHistory {
+		task.Omitted, task.Events = int64(recorded), task.Events[recorded:]
+	}
 }

@@ -16,6 +16,7 @@ import "encoding/json"
 //	reset      ResetRequest      -> Verdict
 //	describe   RunRequest        -> Description
 //	result     RunRequest        -> Outcome
+//	query      QueryRequest      -> QueryAnswer
 //	history    HistoryRequest    -> HistoryPage
 //	list       ListRequest       -> ListPage
 //	workers    WorkersRequest    -> WorkersAnswer
@@ -29,6 +30,7 @@ const (
 	EndpointReset        = "reset"
 	EndpointDescribe     = "describe"
 	EndpointResult       = "result"
+	EndpointQuery        = "query"
 	EndpointHistory      = "history"
 	EndpointList         = "list"
 	EndpointWorkers      = "workers"
@@ -130,6 +132,29 @@ type ResetRequest struct {
 type RunRequest struct {
 	ID  string `json:"id"`
 	Run string `json:"run_id,omitempty"`
+}
+
+// QueryRequest asks the code of a run something. Its input is any JSON value, as in [StartRequest].
+type QueryRequest struct {
+	ID      string          `json:"id"`
+	Run     string          `json:"run_id,omitempty"`
+	Query   string          `json:"query"`
+	Input   json.RawMessage `json:"input,omitempty"`
+	Payload *Payload        `json:"payload,omitempty"`
+}
+
+// Question returns the question that the request stands for.
+func (r QueryRequest) Question() (WorkflowQuery, error) {
+	p, err := requestPayload(r.Input, r.Payload)
+	return WorkflowQuery{Name: r.Query, Input: p}, err
+}
+
+// QueryAnswer is what the code of a run answers: a result, or why there is none.
+type QueryAnswer struct {
+	ID      string   `json:"id"`
+	Run     string   `json:"run_id"`
+	Result  Payload  `json:"result,omitzero"`
+	Failure *Failure `json:"failure,omitempty"`
 }
 
 // HistoryRequest asks for the events of a run with IDs above After.

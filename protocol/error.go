@@ -17,6 +17,8 @@ const (
 	CodeAlreadyStarted Code = "already_started" // the workflow ID is taken by an open run, or by the reuse policy
 	CodeClosed         Code = "closed"          // the run has ended
 	CodeUnknownType    Code = "unknown_type"    // no worker knows this workflow or activity type
+	CodeUnknownQuery   Code = "unknown_query"   // the run's code answers no query of this name
+	CodeNotReady       Code = "not_ready"       // the run has not taken its first step
 	CodeNoWorker       Code = "no_worker"       // nobody serves this queue
 	CodeNoOrchestrator Code = "no_orchestrator" // nobody answers for this namespace
 	CodeUnavailable    Code = "unavailable"     // NATS cannot be reached, or refused; try again

@@ -34,3 +34,15 @@ func NewSignal[T any](name string) Signal[T] { return Signal[T]{name: name} }
 
 // Name is the signal's name on the wire.
 func (s Signal[T]) Name() string { return s.name }
+
+// Query is a typed name: I is what a query asks with and O what it is answered with. Workflow code answers it, clients ask it.
+type Query[I, O any] struct{ name string }
+
+// NewQuery names a query. Declare it once, as a package variable beside the workflow that answers it.
+func NewQuery[I, O any](name string) Query[I, O] { return Query[I, O]{name: name} }
+
+// Name is the query's name on the wire.
+func (q Query[I, O]) Name() string { return q.name }
+
+// QueryStack is the name of a query that every run answers: where its code waits, as text.
+const QueryStack = "__stack_trace"

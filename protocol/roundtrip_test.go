@@ -36,6 +36,7 @@ var messages = map[string]*rapid.Generator[any]{
 	"CancelRequest":       anyOf[protocol.CancelRequest](),
 	"VersionsRequest":     anyOf[protocol.VersionsRequest](),
 	"VersionsAnswer":      anyOf[protocol.VersionsAnswer](),
+	"QueryAnswer":         anyOf[protocol.QueryAnswer](),
 	"TerminateRequest":    anyOf[protocol.TerminateRequest](),
 	"PauseRequest":        anyOf[protocol.PauseRequest](),
 	"ResetRequest":        anyOf[protocol.ResetRequest](),

@@ -18,6 +18,9 @@ type WorkflowTask struct {
 	// left by any other step must forget it and answer cache_miss: what it saw may never have happened.
 	// Empty when the task carries the whole history.
 	Base string `json:"base,omitempty"`
+	// Last, in a task with the whole history, is the nonce that Base would be: a worker whose cached run was left by that step need not
+	// replay.
+	Last string `json:"last,omitempty"`
 	// After is the event before the first of Events; zero when the task carries the whole history.
 	After int64 `json:"after,omitzero"`
 	// Omitted, when not zero, says that the events up to this ID are too large for one message: the worker asks the
@@ -28,8 +31,23 @@ type WorkflowTask struct {
 	// Updates are the ones to hand to the code once it has seen the events, in order. Each wants an answer: AcceptUpdate, or
 	// a rejection.
 	Updates []UpdateCall `json:"updates,omitempty"`
+	// Query, when set, says that no step is to be taken: the events, if any, are all recorded, and the code as they left it is to
+	// answer a question.
+	Query *WorkflowQuery `json:"query,omitempty"`
 	// Timeout is how long the worker may take to answer.
 	Timeout Duration `json:"timeout"`
+}
+
+// WorkflowQuery is a question to the code of a run.
+type WorkflowQuery struct {
+	Name  string  `json:"name"`
+	Input Payload `json:"input,omitzero"`
+}
+
+// WorkflowQueryAnswer is what the code answered: a result or a failure.
+type WorkflowQueryAnswer struct {
+	Result  Payload  `json:"result,omitzero"`
+	Failure *Failure `json:"failure,omitempty"`
 }
 
 // Refusal says why a worker did not take a workflow task. A refused task costs nothing and is offered elsewhere.
@@ -60,6 +78,8 @@ type WorkflowTaskAnswer struct {
 	// Rejections are the updates that the code refused. They leave no event, except for updates that had been admitted, which a
 	// command rejects.
 	Rejections []UpdateRejection `json:"rejections,omitempty"`
+	// Query answers a question in place of a step.
+	Query *WorkflowQueryAnswer `json:"query,omitempty"`
 	// Failure and Cause are set when the step could not be taken; the run stays as it was and the step is tried again.
 	Failure *Failure        `json:"failure,omitempty"`
 	Cause   TaskFailedCause `json:"cause,omitempty"`

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"container/list"
+	"context"
 	"sync"
 
 	"github.com/millrace-dev/millrace/worker/replay"
@@ -9,14 +10,16 @@ import (
 
 // cache keeps runs in memory between their steps, up to a number; the one that was not used for longest goes first.
 //
-// A run belongs to whoever took it out: it is not in the cache while it takes a step, so no two goroutines can step it, and
-// evicting one never waits for user code.
+// A run belongs to whoever took it out: it is not in the cache while it takes a step or answers a query, so no two goroutines can use
+// it, and evicting one never waits for user code. Who wants it meanwhile waits for it to come back: without that, every query would make
+// the next step replay the whole history.
 type cache struct {
 	size int
 
 	mu     sync.Mutex
 	runs   map[string]*list.Element
-	order  *list.List // of *cached, most recently used first
+	order  *list.List               // of *cached, most recently used first
+	out    map[string]chan struct{} // runs that were taken out; closed when they are done with
 	closed bool
 }
 
@@ -28,13 +31,41 @@ type cached struct {
 }
 
 func newCache(size int) *cache {
-	return &cache{size: size, runs: make(map[string]*list.Element), order: list.New()}
+	return &cache{size: size, runs: make(map[string]*list.Element), order: list.New(), out: make(map[string]chan struct{})}
 }
 
-// take removes a run from the cache; nil when it is not there.
-func (c *cache) take(id string) *cached {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+// take removes a run from the cache; nil when it is not there. It waits for whoever took the run out before, until ctx ends. done must be
+// called when the run was put back or given up.
+func (c *cache) take(ctx context.Context, id string) (run *cached, done func()) {
+	for {
+		c.mu.Lock()
+		busy, taken := c.out[id]
+		if !taken {
+			defer c.mu.Unlock()
+			return c.remove(id), c.lend(id)
+		}
+		c.mu.Unlock()
+		select {
+		case <-busy:
+		case <-ctx.Done():
+			return nil, func() {}
+		}
+	}
+}
+
+// lend notes that a run is out. The lock is held.
+func (c *cache) lend(id string) (done func()) {
+	back := make(chan struct{})
+	c.out[id] = back
+	return sync.OnceFunc(func() {
+		c.mu.Lock()
+		delete(c.out, id)
+		c.mu.Unlock()
+		close(back)
+	})
+}
+
+func (c *cache) remove(id string) *cached {
 	e, ok := c.runs[id]
 	if !ok {
 		return nil

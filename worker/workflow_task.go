@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -83,7 +84,11 @@ func (w *Worker) step(ctx context.Context, task *protocol.WorkflowTask) *protoco
 	if !ok {
 		return failedTask(protocol.CauseUnknownType, w.unknown("workflow", task.Type, w.registry.workflowNames()))
 	}
-	run, refusal := w.runFor(task, program)
+	if task.Query != nil {
+		return w.query(ctx, task, program)
+	}
+	run, done, refusal := w.runFor(ctx, task, program)
+	defer done()
 	if refusal != "" {
 		return &protocol.WorkflowTaskAnswer{Refusal: refusal}
 	}
@@ -115,18 +120,26 @@ func (w *Worker) step(ctx context.Context, task *protocol.WorkflowTask) *protoco
 
 // runFor finds the run that a task continues. A cached run counts only if the last step that it took here is the last one that
 // was recorded: the nonces tell. Any other must be forgotten, because what it saw may never have happened.
-func (w *Worker) runFor(task *protocol.WorkflowTask, p program) (*replay.Run, protocol.Refusal) {
-	c := w.cache.take(task.Run)
-	if task.Base != "" && c != nil && c.nonce == task.Base && c.run.LastEvent() >= task.After {
-		return c.run, ""
+func (w *Worker) runFor(ctx context.Context, task *protocol.WorkflowTask, p program) (run *replay.Run, done func(), r protocol.Refusal) {
+	c, done := w.cache.take(ctx, task.Run)
+	// Code that hangs keeps its run for ever, but not the others who want it.
+	context.AfterFunc(ctx, done)
+	if c.fits(task) {
+		return c.run, done, ""
 	}
 	if c != nil {
 		c.run.Close()
 	}
 	if task.Base != "" {
-		return nil, protocol.RefusalCacheMiss
+		return nil, done, protocol.RefusalCacheMiss
 	}
-	return replay.New(p), ""
+	return replay.New(p), done, ""
+}
+
+// fits reports whether a cached run is where a task begins.
+func (c *cached) fits(task *protocol.WorkflowTask) bool {
+	base := cmp.Or(task.Base, task.Last)
+	return c != nil && base != "" && c.nonce == base && c.run.LastEvent() >= task.After
 }
 
 // unseen leaves out the events up to one that the run has seen: a step that was not recorded, because every update in it was

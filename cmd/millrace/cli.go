@@ -39,6 +39,8 @@ type cli struct {
 	Unpause    unpauseCmd    `cmd:"" help:"Let a paused workflow go on." group:"work"`
 	Reset      resetCmd      `cmd:"" help:"Take a workflow's steps anew from one of them on." group:"work"`
 	Describe   describeCmd   `cmd:"" help:"Show what a workflow is doing." group:"look"`
+	Query      queryCmd      `cmd:"" help:"Ask a workflow's code something." group:"look"`
+	Stack      stackCmd      `cmd:"" help:"Show where a workflow's code waits." group:"look"`
 	Show       showCmd       `cmd:"" help:"Show a workflow's history and timeline." group:"look"`
 	List       listCmd       `cmd:"" help:"List runs, newest first." group:"look" aliases:"ls"`
 	Workers    workersCmd    `cmd:"" help:"List the workers that are there right now." group:"look"`

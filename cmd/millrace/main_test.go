@@ -47,6 +47,7 @@ func TestScripts(t *testing.T) {
 
 // wait is a workflow that needs a signal to go on.
 func wait(ctx workflow.Context, _ struct{}) (string, error) {
+	workflow.HandleQuery(ctx, workflow.NewQuery[struct{}, string]("state"), func(struct{}) (string, error) { return "waits for go", nil })
 	return workflow.Receive(ctx, workflow.NewSignal[string]("go"))
 }
 

@@ -18,10 +18,16 @@ import (
 	"github.com/millrace-dev/millrace/worker/workflow"
 )
 
-var approve = workflow.NewSignal[bool]("approve")
+var (
+	approve = workflow.NewSignal[bool]("approve")
+	state   = workflow.NewQuery[string, string]("state")
+)
 
 // Order waits for its approval.
 func Order(ctx workflow.Context, item string) (string, error) {
+	now := "waits for approval"
+	workflow.HandleQuery(ctx, state, func(string) (string, error) { return now, nil })
+	defer func() { now = "sent" }()
 	ok, err := workflow.Receive(ctx, approve)
 	if err != nil || !ok {
 		return "", err

@@ -242,3 +242,25 @@ func ExampleClient_Reset() {
 	fmt.Println(run.Wait(ctx)) // the signal came with it, and the pause did not
 	// Output: sent lamp <nil>
 }
+
+// A query is answered by the workflow's code, and leaves no trace.
+func ExampleQuery() {
+	c, stop := serve()
+	defer stop()
+	ctx := context.Background()
+
+	run, err := client.Start(ctx, c, Order, "lamp")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(client.Query(ctx, c, run.ID(), state, ""))
+	if err := client.Signal(ctx, c, run.ID(), approve, true); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(client.Query(ctx, c, run.ID(), state, ""))
+	// Output:
+	// waits for approval <nil>
+	// sent <nil>
+}

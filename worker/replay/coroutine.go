@@ -8,6 +8,7 @@ type coroutine struct {
 	yield  func(struct{}) bool
 	slot   int // in scheduler.live, or -1 when it has ended
 	queued bool
+	began  bool
 	// refused counts the waits that were refused while the coroutine was unwound.
 	refused int
 }
@@ -23,6 +24,7 @@ type scheduler struct {
 	// idle is set by a coroutine that was woken, found nothing to do and waits again.
 	idle      bool
 	unwinding bool
+	trace     *[]uintptr // when set, a coroutine that is switched to only notes where it waits
 }
 
 // unwound is what a wait panics with when the run is given up, so that deferred calls run.
@@ -49,6 +51,7 @@ func (r *Run) spawn(f func()) {
 
 // body runs f and keeps every way in which it can end from reaching the scheduler's caller.
 func (r *Run) body(c *coroutine, f func()) {
+	c.began = true
 	returned := false
 	defer func() {
 		p := recover()
@@ -133,6 +136,10 @@ func (r *Run) running() *coroutine {
 // park switches back to the scheduler until the running coroutine is woken.
 func (r *Run) park(c *coroutine) {
 	if !r.sched.unwinding {
+		c.yield(struct{}{})
+	}
+	for r.sched.trace != nil && !r.sched.unwinding {
+		r.sched.note()
 		c.yield(struct{}{})
 	}
 	if r.sched.unwinding {

@@ -182,12 +182,21 @@ func (c *command) where() string {
 			return ""
 		case strings.HasPrefix(f.Function, "iter."), strings.HasPrefix(f.Function, "runtime."):
 			return ""
-		case f.File != "" && !strings.HasPrefix(f.Function, replayPackage) && !strings.HasPrefix(f.Function, workflowPackage):
-			dir, file := path.Split(f.File)
-			return fmt.Sprintf("%s/%s:%d", path.Base(dir), file, f.Line)
+		case isAuthors(f):
+			return line(f)
 		}
 		if !more {
 			return ""
 		}
 	}
+}
+
+// isAuthors reports whether a frame is of code that is not ours.
+func isAuthors(f runtime.Frame) bool {
+	return f.File != "" && !strings.HasPrefix(f.Function, replayPackage) && !strings.HasPrefix(f.Function, workflowPackage)
+}
+
+func line(f runtime.Frame) string {
+	dir, file := path.Split(f.File)
+	return fmt.Sprintf("%s/%s:%d", path.Base(dir), file, f.Line)
 }

@@ -46,8 +46,9 @@ type Run struct {
 	handlers        map[string]UpdateHandler
 	admitted        map[string]bool // updates that wait in history, by ID
 	openUpdates     int             // accepted, and their handlers have not returned
-	readOnly        bool            // a validator runs
-	arrivals        int             // of signals
+	reader          string          // what runs that may only read: a validator or a query's handler; empty: nothing
+	queries         map[string]QueryHandler
+	arrivals        int // of signals
 	cancelRequested bool
 	onCancel        []func()
 	afterInputs     []func()
@@ -78,6 +79,7 @@ func New(p Program) *Run {
 		activities: map[int64]*Operation{},
 		timers:     map[string]*Operation{},
 		mailboxes:  map[string]*Mailbox{},
+		queries:    map[string]QueryHandler{},
 		handlers:   map[string]UpdateHandler{},
 		admitted:   map[string]bool{},
 	}

@@ -124,9 +124,9 @@ func (r *Run) reject(call protocol.UpdateCall, f *protocol.Failure) {
 
 // validate asks a handler whether it takes an update. A validator that panics, or asks for something, refuses.
 func (r *Run) validate(h UpdateHandler, call protocol.UpdateCall) (err error) {
-	r.readOnly = true
+	r.reader = "a validator"
 	defer func() {
-		r.readOnly = false
+		r.reader = ""
 		if p := recover(); p != nil {
 			err = fmt.Errorf("the validator of update %s panicked: %v", call.Name, p)
 		}
@@ -134,13 +134,13 @@ func (r *Run) validate(h UpdateHandler, call protocol.UpdateCall) (err error) {
 	return h.Validate(call)
 }
 
-// MayChange panics while a validator runs: what it changes would be missing in a replay.
+// MayChange panics while a validator or a query's handler runs: what it changes would be missing in a replay.
 func (e *Env) MayChange(what string) { e.run.mayChange(what) }
 
 // mayChange panics while code runs that must only read.
 func (r *Run) mayChange(what string) {
-	if r.readOnly {
-		panic("a validator must not " + what + ": it may only read, because it does not run in a replay")
+	if r.reader != "" {
+		panic(r.reader + " must not " + what + ": it may only read, because it does not run in a replay")
 	}
 }
 

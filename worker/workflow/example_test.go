@@ -291,3 +291,21 @@ func ExampleContinueAsNew() {
 	// Output:
 	// continues as bank.Account(22) with [{"signal_name":"deposit","input":{"data":9}}]
 }
+
+// A handler reads the workflow's variables.
+func ExampleHandleQuery() {
+	progress := workflow.NewQuery[struct{}, int]("progress")
+	_ = func(ctx workflow.Context, files []string) (int, error) {
+		done := 0
+		workflow.HandleQuery(ctx, progress, func(struct{}) (int, error) { return done, nil })
+		for _, file := range files {
+			if _, err := workflow.Do(ctx, Hello, file); err != nil {
+				return done, err
+			}
+			done++
+		}
+		return done, nil
+	}
+	fmt.Println(progress.Name())
+	// Output: progress
+}

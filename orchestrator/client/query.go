@@ -1,0 +1,45 @@
+package client
+
+import (
+	"context"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// Query asks the code of a workflow's latest run something, under a typed name that the workflow's package declares; [InRun] names
+// another run, which may have ended. The answer is what the run's last recorded step left; nothing is recorded. What a signal did is
+// visible once [Signal] has returned, if a worker is there to take the step.
+//
+// A *[protocol.Failure] is the handler's error. Errors of code unknown_query, not_ready and no_worker say that the code answers no such
+// query, that it has not begun, and that no worker is there to run it.
+func Query[I, O any](ctx context.Context, c *Client, id string, query protocol.Query[I, O], in I, opts ...ToOption) (O, error) {
+	return QueryNamed[O](ctx, c, id, query.Name(), in, opts...)
+}
+
+// QueryNamed is [Query] by name, for workflows whose package is not imported. O is what it is answered with: [protocol.Payload] if that is
+// not known. in may be a [protocol.Payload] as well, and nil for a query that takes nothing.
+func QueryNamed[O any](ctx context.Context, c *Client, id, name string, in any, opts ...ToOption) (O, error) {
+	var out O
+	payload, err := protocol.Encode(in)
+	if err != nil {
+		return out, err
+	}
+	to := target(opts)
+	if payload, err = c.stow(ctx, to.requestID, payload); err != nil {
+		return out, err
+	}
+	var answer protocol.QueryAnswer
+	req := protocol.QueryRequest{ID: id, Run: to.run, Query: name, Payload: &payload}
+	if err := c.request(ctx, protocol.EndpointQuery, req, &answer); err != nil {
+		return out, err
+	}
+	if answer.Failure != nil {
+		return out, answer.Failure
+	}
+	result, err := c.fetch(ctx, answer.Result)
+	if err != nil {
+		return out, err
+	}
+	err = result.Decode(&out)
+	return out, err
+}
