@@ -67,6 +67,17 @@ func TestRunIsKeptWhenItsUpdatesAreRefused(t *testing.T) {
 				t.Fatalf("a step with a wrong update gives %+v", a)
 			}
 		}
+		// The same for a worker that had to replay.
+		replayed := offered(w, 0, "", "n3")
+		replayed.Last, replayed.Run = "n1", "another"
+		if a, _ := s.ask(replayed); len(a.Rejections) != 1 {
+			t.Fatalf("a replayed step with a wrong update gives %+v", a)
+		}
+		again := offered(w, 3, "n1", "n4")
+		again.Run = "another"
+		if a, _ := s.ask(again); len(a.Rejections) != 1 {
+			t.Fatalf("after a replay, a step with a wrong update gives %+v", a)
+		}
 		w.Step()
 		w.Update("u2", "bump", "ha")
 		a, _ := s.ask(offered(w, 3, "n1", "n4"))
