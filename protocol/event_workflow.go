@@ -14,8 +14,10 @@ type WorkflowExecutionStarted struct {
 	TaskTimeout  Duration           `json:"task_timeout,omitzero"`  // how long a worker may think about one step; 10 s when zero
 	RetryPolicy  *RetryPolicy       `json:"retry_policy,omitempty"` // normalised; nil: a run that fails is not tried again
 	Memo         map[string]Payload `json:"memo,omitempty"`
-	Headers      map[string]string  `json:"headers,omitempty"`
-	Identity     string             `json:"identity,omitempty"`
+	// SearchAttributes are what the run can be found by.
+	SearchAttributes map[string]Payload `json:"search_attributes,omitempty"`
+	Headers          map[string]string  `json:"headers,omitempty"`
+	Identity         string             `json:"identity,omitempty"`
 
 	// PinnedVersion is the version of the workers' code that the run stays with from its first step on; empty: the first step decides.
 	PinnedVersion string `json:"pinned_version,omitempty"`

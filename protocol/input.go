@@ -77,8 +77,10 @@ type StartInput struct {
 	// PinnedVersion has the run stay with one version of the workers' code from its first step on.
 	PinnedVersion string             `json:"pinned_version,omitempty"`
 	Memo          map[string]Payload `json:"memo,omitempty"`
-	Headers       map[string]string  `json:"headers,omitempty"`
-	Identity      string             `json:"identity,omitempty"`
+	// SearchAttributes are what the run can be found by.
+	SearchAttributes map[string]Payload `json:"search_attributes,omitempty"`
+	Headers          map[string]string  `json:"headers,omitempty"`
+	Identity         string             `json:"identity,omitempty"`
 }
 
 // SignalInput hands a value to the open run.

@@ -4,16 +4,17 @@ import "time"
 
 // Row is what a list shows of a run, kept in the runs bucket. It is derived from history and may lag behind it.
 type Row struct {
-	ID            string             `json:"id"`
-	Run           string             `json:"run_id"`
-	Type          string             `json:"type"`
-	Queue         string             `json:"queue"`
-	Status        Status             `json:"status"`
-	Version       string             `json:"version,omitempty"` // of the code that took its last step
-	Started       time.Time          `json:"started"`
-	Closed        time.Time          `json:"closed,omitzero"`
-	HistoryLength int64              `json:"history_length"`
-	Memo          map[string]Payload `json:"memo,omitempty"`
+	ID               string             `json:"id"`
+	Run              string             `json:"run_id"`
+	Type             string             `json:"type"`
+	Queue            string             `json:"queue"`
+	Status           Status             `json:"status"`
+	Version          string             `json:"version,omitempty"` // of the code that took its last step
+	Started          time.Time          `json:"started"`
+	Closed           time.Time          `json:"closed,omitzero"`
+	HistoryLength    int64              `json:"history_length"`
+	Memo             map[string]Payload `json:"memo,omitempty"`
+	SearchAttributes map[string]Payload `json:"search_attributes,omitempty"`
 }
 
 // Description is everything that describe shows of a run.

@@ -36,6 +36,9 @@ func (w *Worker) fetchEvents(ctx context.Context, events []protocol.Event) error
 		case protocol.WorkflowExecutionStarted:
 			err = errors.Join(w.fetch(ctx, &a.Input), w.fetch(ctx, &a.CarriedSignals))
 			events[i].Attributes = a
+		case protocol.MarkerRecorded:
+			err = w.fetch(ctx, &a.Value)
+			events[i].Attributes = a
 		case protocol.WorkflowExecutionSignaled:
 			err = w.fetch(ctx, &a.Input)
 			events[i].Attributes = a
@@ -80,6 +83,9 @@ func (w *Worker) offload(ctx context.Context, task *protocol.WorkflowTask, comma
 			commands[i].Attributes = a
 		case protocol.CompleteWorkflowExecution:
 			err = w.stow(ctx, task.Run, &a.Result)
+			commands[i].Attributes = a
+		case protocol.RecordMarker:
+			err = w.stow(ctx, task.Run, &a.Value)
 			commands[i].Attributes = a
 		case protocol.ContinueAsNewWorkflowExecution:
 			err = errors.Join(w.stow(ctx, task.Run, &a.Input), w.stow(ctx, task.Run, &a.CarriedSignals))

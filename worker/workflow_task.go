@@ -98,6 +98,7 @@ func (w *Worker) step(ctx context.Context, task *protocol.WorkflowTask) *protoco
 		return failedTask(protocol.CauseWorkflowPanic, protocol.NewFailure(fmt.Errorf("read the run's history: %w", err)))
 	}
 	answer := run.Step(unseen(events, run.LastEvent()), task.Updates...)
+	answer = w.runLocals(ctx, task, run, answer)
 	if answer.Failure != nil {
 		run.Close()
 		return failedTask(answer.Cause, answer.Failure)

@@ -75,6 +75,11 @@ func Memo(values map[string]any) StartOption {
 	}
 }
 
+// SearchAttributes are what the run can be found by; [protocol.SearchKey] makes them.
+func SearchAttributes(attributes ...protocol.SearchAttribute) StartOption {
+	return func(s *protocol.StartInput) { s.SearchAttributes = protocol.SearchAttributes(attributes...) }
+}
+
 // ToOption is an option of a call to an existing workflow.
 type ToOption func(*to)
 

@@ -17,6 +17,7 @@ func (r *Run) apply(e protocol.Event) {
 	switch a := e.Attributes.(type) {
 	case protocol.WorkflowExecutionStarted:
 		r.Start, r.Started, r.dirty, r.pinned = a, e.Time, true, a.PinnedVersion
+		r.Memo, r.SearchAttributes = a.Memo, a.SearchAttributes
 		if a.FirstTaskDelay > 0 {
 			r.notBefore = e.Time.Add(time.Duration(a.FirstTaskDelay))
 		}
@@ -26,6 +27,7 @@ func (r *Run) apply(e protocol.Event) {
 		r.CancelRequested = true
 		r.see(a.RequestID)
 	default:
+		r.applyProperties(e)
 		r.applyPause(e)
 		r.applyTask(e)
 		r.applyTimer(e)

@@ -41,6 +41,12 @@ func (t *Turn) command(c protocol.Command, task int64) error {
 		t.event(protocol.WorkflowExecutionFailed{Failure: c.Failure, RetryState: state, NewRunID: next, TaskCompletedID: task})
 	case protocol.CancelWorkflowExecution:
 		t.event(protocol.WorkflowExecutionCanceled{Details: c.Details, TaskCompletedID: task})
+	case protocol.RecordMarker:
+		return t.marker(c, task)
+	case protocol.ModifyWorkflowProperties:
+		t.event(protocol.WorkflowPropertiesModified{Memo: c.Memo, TaskCompletedID: task})
+	case protocol.UpsertWorkflowSearchAttributes:
+		t.event(protocol.WorkflowSearchAttributesUpserted{SearchAttributes: c.SearchAttributes, TaskCompletedID: task})
 	case protocol.ContinueAsNewWorkflowExecution:
 		return t.continueAsNew(c, task)
 	default:

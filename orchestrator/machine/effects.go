@@ -53,7 +53,7 @@ func (w *Workflow) Effects(record *protocol.Record) Effects {
 					CancelActivity: protocol.CancelActivity{Run: r.ID(), ScheduledID: act.Event},
 				})
 			}
-		case protocol.WorkflowExecutionStarted:
+		case protocol.WorkflowExecutionStarted, protocol.WorkflowPropertiesModified, protocol.WorkflowSearchAttributesUpserted:
 			fx.Row = w.row()
 		case protocol.WorkflowTaskCompleted:
 			if e.ID == r.versioned {

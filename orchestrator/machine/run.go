@@ -38,6 +38,8 @@ type Run struct {
 	taskFailed  time.Time
 	// notBefore is when the run may take its first step, until it does; zero: at once.
 	notBefore time.Time
+	// Memo and SearchAttributes are what the start and the code said of the run.
+	Memo, SearchAttributes map[string]protocol.Payload
 	// Version is that of the code that took the last step, versioned the event that first said so, and pinned the version that the
 	// run stays with; empty: none.
 	Version   string
@@ -143,6 +145,7 @@ const DefaultTaskTimeout = protocol.Duration(10 * time.Second)
 func (r *Run) Row() protocol.Row {
 	return protocol.Row{
 		ID: r.Start.WorkflowID, Run: r.ID(), Type: r.Start.WorkflowType, Queue: r.Start.Queue,
-		Status: r.Status, Version: r.Version, Started: r.Started, Closed: r.Closed, HistoryLength: r.LastEvent, Memo: r.Start.Memo,
+		Status: r.Status, Version: r.Version, Started: r.Started, Closed: r.Closed, HistoryLength: r.LastEvent, Memo: r.Memo,
+		SearchAttributes: r.SearchAttributes,
 	}
 }

@@ -18,6 +18,8 @@ func Size(e protocol.Event) int {
 		return rest + len(a.Request.Input.Data)
 	case protocol.WorkflowExecutionUpdateCompleted:
 		return rest + len(a.Result.Data)
+	case protocol.MarkerRecorded:
+		return rest + len(a.Value.Data)
 	case protocol.ActivityTaskScheduled:
 		return rest + len(a.Input.Data)
 	case protocol.ActivityTaskCompleted:

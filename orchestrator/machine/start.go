@@ -59,7 +59,7 @@ func (t *Turn) begin(in protocol.Input, b protocol.StartInput) {
 	t.run = &Run{}
 	e := protocol.WorkflowExecutionStarted{
 		WorkflowID: t.w.ID, WorkflowType: b.Type, Queue: b.Queue, Input: b.Input, RunID: b.Run, RequestID: b.RequestID,
-		RunTimeout: b.RunTimeout, TaskTimeout: b.TaskTimeout, Memo: b.Memo, Headers: b.Headers, Identity: b.Identity,
+		RunTimeout: b.RunTimeout, TaskTimeout: b.TaskTimeout, Memo: b.Memo, SearchAttributes: b.SearchAttributes, Headers: b.Headers, Identity: b.Identity,
 		PinnedVersion: b.PinnedVersion, FirstTaskDelay: b.Delay, ExecutionTimeout: b.ExecutionTimeout,
 	}
 	if b.ExecutionTimeout > 0 {

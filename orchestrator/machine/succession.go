@@ -61,7 +61,7 @@ func (t *Turn) tryAgain(f *protocol.Failure) (newRun string, state protocol.Retr
 // follow notes what the run is followed by, if the event that ended it says that it is.
 func (r *Run) follow(e protocol.Event) {
 	next := r.Start
-	next.PinnedVersion = r.pinned
+	next.PinnedVersion, next.Memo, next.SearchAttributes = r.pinned, r.Memo, r.SearchAttributes
 	next.PreviousRunID, next.FirstRunID = r.ID(), r.FirstRun()
 	next.CarriedSignals, next.Reset, next.OriginalRunID = protocol.Payload{}, nil, ""
 	switch a := e.Attributes.(type) {
@@ -69,7 +69,10 @@ func (r *Run) follow(e protocol.Event) {
 		next.RunID, next.Initiator, next.FirstTaskDelay, next.LastFailure = a.NewRunID, protocol.InitiatorContinueAsNew, 0, nil
 		next.WorkflowType, next.Queue, next.Input, next.CarriedSignals = a.WorkflowType, a.Queue, a.Input, a.CarriedSignals
 		next.RunTimeout, next.TaskTimeout, next.RetryPolicy = a.RunTimeout, a.TaskTimeout, a.RetryPolicy
-		next.Memo, next.Headers = a.Memo, a.Headers
+		next.Headers = a.Headers
+		if a.Memo != nil {
+			next.Memo = a.Memo
+		}
 		next.Attempt = 0
 		if a.RetryPolicy != nil {
 			next.Attempt = 1
@@ -110,9 +113,6 @@ func (t *Turn) continueAsNew(c protocol.ContinueAsNewWorkflowExecution, task int
 	keep(&e.RunTimeout, s.RunTimeout)
 	keep(&e.TaskTimeout, s.TaskTimeout)
 	keep(&e.RetryPolicy, s.RetryPolicy)
-	if e.Memo == nil {
-		e.Memo = s.Memo
-	}
 	if e.Headers == nil {
 		e.Headers = s.Headers
 	}

@@ -54,6 +54,7 @@ func (r *Run) begin(at time.Time, a protocol.WorkflowExecutionStarted) {
 		Workflow: a.WorkflowID, Run: a.RunID, Type: a.WorkflowType, Queue: a.Queue, Attempt: max(a.Attempt, 1),
 		FirstRun: cmp.Or(a.FirstRunID, a.RunID), Previous: a.PreviousRunID, LastFailure: a.LastFailure,
 		StartTime: at, RunTimeout: time.Duration(a.RunTimeout), Deadline: a.ExecutionDeadline, Headers: a.Headers, Memo: a.Memo,
+		SearchAttributes: a.SearchAttributes,
 	}
 	r.seed = cmp.Or(a.OriginalRunID, a.RunID)
 	r.takeCarried(a.CarriedSignals)

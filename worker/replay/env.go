@@ -25,9 +25,9 @@ type Info struct {
 	// RunTimeout is how long the run may take; zero means for ever. Deadline is when the chain of runs ends; zero means never.
 	RunTimeout time.Duration
 	Deadline   time.Time
-	// Headers and Memo are what the starter attached. They must not be changed.
-	Headers map[string]string
-	Memo    map[string]protocol.Payload
+	// Headers are what the starter attached; Memo and SearchAttributes, what it and the code said of the run. They must not be changed.
+	Headers                map[string]string
+	Memo, SearchAttributes map[string]protocol.Payload
 	// HistoryLength is the ID of the event that began the present step.
 	HistoryLength int64
 }

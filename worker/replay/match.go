@@ -20,15 +20,17 @@ func (r *Run) compare(completed protocol.Event, rest []protocol.Event) []protoco
 	for n < len(rest) && isCommandEvent(rest[n]) {
 		n++
 	}
-	recorded, commands := rest[:n], r.turn.commands
-	if len(commands) != n {
+	for _, e := range rest[:n] {
+		if !r.follows(e) {
+			return nil
+		}
+	}
+	recorded, commands := r.withoutOldVersions(rest[:n]), r.turn.commands
+	if len(commands) != len(recorded) {
 		r.mismatch(recorded)
 		return nil
 	}
 	for i, e := range recorded {
-		if !r.follows(e) {
-			return nil
-		}
 		if !r.matches(e, commands[i]) {
 			r.mismatch(recorded)
 			return nil
@@ -57,7 +59,8 @@ func isCommandEvent(e protocol.Event) bool {
 		protocol.TimerStarted, protocol.TimerCanceled,
 		protocol.WorkflowExecutionUpdateAccepted, protocol.WorkflowExecutionUpdateCompleted, protocol.WorkflowExecutionUpdateRejected,
 		protocol.WorkflowExecutionCompleted, protocol.WorkflowExecutionFailed, protocol.WorkflowExecutionCanceled,
-		protocol.WorkflowExecutionContinuedAsNew:
+		protocol.WorkflowExecutionContinuedAsNew,
+		protocol.MarkerRecorded, protocol.WorkflowPropertiesModified, protocol.WorkflowSearchAttributesUpserted:
 		return true
 	}
 	return false
@@ -98,6 +101,15 @@ func (r *Run) matches(e protocol.Event, c *command) bool {
 		return ok
 	case protocol.WorkflowExecutionCanceled:
 		_, ok := c.attributes.(protocol.CancelWorkflowExecution)
+		return ok
+	case protocol.MarkerRecorded:
+		b, ok := c.attributes.(protocol.RecordMarker)
+		return ok && a.Name == b.Name && a.ID == b.ID
+	case protocol.WorkflowPropertiesModified:
+		_, ok := c.attributes.(protocol.ModifyWorkflowProperties)
+		return ok
+	case protocol.WorkflowSearchAttributesUpserted:
+		_, ok := c.attributes.(protocol.UpsertWorkflowSearchAttributes)
 		return ok
 	case protocol.WorkflowExecutionContinuedAsNew:
 		b, ok := c.attributes.(protocol.ContinueAsNewWorkflowExecution)

@@ -16,6 +16,7 @@ type Operation struct {
 	done     func(protocol.Payload, error) // nil when it has ended
 	started  protocol.ActivityTaskStarted
 	event    int64 // of the command; zero until it is recorded
+	local    bool  // the worker runs it within the step
 }
 
 // ScheduleActivity asks for an activity and calls done once, when it ends; done must not block. The run chooses the
@@ -49,6 +50,8 @@ func (op *Operation) Cancel() {
 	switch {
 	case op.done == nil:
 		return
+	case op.local:
+		op.run.dropLocal(op)
 	case op.command != nil && op.command.takeBack():
 	case op.activity == "":
 		op.run.emit(protocol.CancelTimer{TimerID: op.id}, op)

@@ -82,6 +82,12 @@ func (r *Run) showEvent(attributes protocol.EventAttributes) string {
 		return "fail: " + showFailure(a.Failure)
 	case protocol.WorkflowExecutionCanceled:
 		return "canceled"
+	case protocol.MarkerRecorded:
+		return showMarker(a.Name, a.ID)
+	case protocol.WorkflowPropertiesModified:
+		return "set the memo"
+	case protocol.WorkflowSearchAttributesUpserted:
+		return "set search attributes"
 	case protocol.WorkflowExecutionContinuedAsNew:
 		return showNext(a.WorkflowType, a.Queue, a.Input)
 	}
@@ -111,6 +117,12 @@ func (r *Run) showCommand(c *command) string {
 		s = "fail: " + showFailure(a.Failure)
 	case protocol.CancelWorkflowExecution:
 		s = "canceled"
+	case protocol.RecordMarker:
+		s = showMarker(a.Name, a.ID)
+	case protocol.ModifyWorkflowProperties:
+		s = "set the memo"
+	case protocol.UpsertWorkflowSearchAttributes:
+		s = "set search attributes"
 	case protocol.ContinueAsNewWorkflowExecution:
 		s = showNext(cmp.Or(a.WorkflowType, r.info.Type), r.queue(a.Queue), a.Input)
 	}
@@ -127,6 +139,8 @@ func showActivity(id, typ, queue string, input protocol.Payload) string {
 func showNext(typ, queue string, input protocol.Payload) string {
 	return fmt.Sprintf("continue as new %s(%s) on %s", typ, showPayload(input), queue)
 }
+
+func showMarker(name, id string) string { return "marker " + name + " " + id }
 
 func showTimer(id string, d protocol.Duration) string { return fmt.Sprintf("timer %s of %s", id, d) }
 

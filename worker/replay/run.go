@@ -22,6 +22,9 @@ type Answer struct {
 	// replay the history with a new one.
 	Failure *protocol.Failure
 	Cause   protocol.TaskFailedCause
+	// Local, when not empty, are activities to run before the step is over: it goes on with [Run.EndLocal], and the rest of the
+	// answer does not count yet.
+	Local []LocalActivity
 }
 
 // Run is one run of a workflow, alive in memory. Create it with [New] and give it up with [Run.Close].
@@ -42,6 +45,11 @@ type Run struct {
 	timers          map[string]*Operation
 	nextActivity    int
 	nextTimer       int
+	nextSideEffect  int
+	nextLocal       int
+	locals          []*local
+	mutables        map[string]*mutable
+	versions        map[string]int
 	mailboxes       map[string]*Mailbox
 	handlers        map[string]UpdateHandler
 	admitted        map[string]bool // updates that wait in history, by ID
@@ -63,6 +71,9 @@ type turn struct {
 	now       time.Time
 	replaying bool
 	commands  []*command
+	marks     marks // what the code wrote down when the step was recorded
+	inputs    int   // events that the step showed to the code
+	updates   int   // and updates
 	// rejections are the updates that the code refused without a trace.
 	rejections []protocol.UpdateRejection
 	// before is the last event before the step, and unchanged says that the run stands there still.
@@ -80,6 +91,8 @@ func New(p Program) *Run {
 		timers:     map[string]*Operation{},
 		mailboxes:  map[string]*Mailbox{},
 		queries:    map[string]QueryHandler{},
+		mutables:   map[string]*mutable{},
+		versions:   map[string]int{},
 		handlers:   map[string]UpdateHandler{},
 		admitted:   map[string]bool{},
 	}
@@ -111,9 +124,16 @@ func (r *Run) Step(events []protocol.Event, updates ...protocol.UpdateCall) Answ
 	for r.broken == nil && len(events) > 0 {
 		events = r.feed(events, updates)
 	}
+	return r.state()
+}
+
+// state is the answer to the step that the run is in.
+func (r *Run) state() Answer {
 	switch {
 	case r.broken != nil:
 		return *r.broken
+	case r.turn.open && len(r.locals) > 0:
+		return Answer{Local: r.pendingLocals()}
 	case r.turn.open:
 		answer := Answer{Commands: r.turn.wire(), Rejections: r.turn.rejections, Unchanged: r.turn.unchanged}
 		if answer.Unchanged {
@@ -136,9 +156,9 @@ func (r *Run) feed(events []protocol.Event, updates []protocol.UpdateCall) []pro
 	case protocol.WorkflowTaskStarted:
 		switch {
 		case len(rest) == 0:
-			r.take(e, false, newUpdates(updates))
+			r.take(e, nil, newUpdates(updates))
 		case rest[0].Type() == completedType:
-			r.take(e, true, recordedUpdates(rest[1:]))
+			r.take(e, rest[1:], recordedUpdates(rest[1:]))
 		}
 	case protocol.WorkflowTaskCompleted:
 		return r.compare(e, rest)
@@ -168,13 +188,17 @@ func (r *Run) follows(e protocol.Event) bool {
 	return true
 }
 
-// take applies the waiting inputs, runs the code until it blocks, and then once more with the updates.
-func (r *Run) take(started protocol.Event, replaying bool, updates []delivery) {
+// take applies the waiting inputs, runs the code until it blocks, and then once more with the updates. recorded are the events that
+// follow a step which is replayed; nil for the one to take now.
+func (r *Run) take(started protocol.Event, recorded []protocol.Event, updates []delivery) {
 	if r.turn.open {
 		r.failf("event %d starts a step before the one of event %d was completed", started.ID, r.turn.started)
 		return
 	}
-	r.turn = turn{started: started.ID, now: started.Time, replaying: replaying, open: true, before: r.scheduled - 1}
+	r.turn = turn{
+		started: started.ID, now: started.Time, replaying: recorded != nil, open: true, before: r.scheduled - 1,
+		marks: recordedMarks(recorded), inputs: len(r.inputs), updates: len(updates),
+	}
 	inputs := r.inputs
 	r.inputs = nil
 	for _, e := range inputs {
@@ -187,10 +211,24 @@ func (r *Run) take(started protocol.Event, replaying bool, updates []delivery) {
 	for _, d := range updates {
 		r.deliverUpdate(d)
 	}
-	if r.drain(); r.closed {
+	r.drain()
+	if r.turn.replaying {
+		r.repeatLocals()
+	}
+	r.finishTurn()
+}
+
+// finishTurn ends the step, unless local activities are to be run first.
+func (r *Run) finishTurn() {
+	if r.closed {
+		r.locals = nil
 		r.unwind()
 	}
+	if len(r.locals) > 0 {
+		return
+	}
 	r.turn.settle()
-	r.turn.unchanged = !replaying && len(inputs) == 0 && len(r.turn.commands) == 0 && len(updates) > 0 &&
-		len(r.turn.rejections) == len(updates) && r.scheduled == started.ID-1
+	t := &r.turn
+	t.unchanged = !t.replaying && t.inputs == 0 && len(t.commands) == 0 && t.updates > 0 &&
+		len(t.rejections) == t.updates && r.scheduled == t.started-1
 }

@@ -189,6 +189,12 @@ func (w *World) record(c protocol.Command, task int64) {
 		w.add(protocol.WorkflowExecutionFailed{Failure: c.Failure, TaskCompletedID: task})
 	case protocol.CancelWorkflowExecution:
 		w.add(protocol.WorkflowExecutionCanceled{Details: c.Details, TaskCompletedID: task})
+	case protocol.RecordMarker:
+		w.add(protocol.MarkerRecorded{Name: c.Name, ID: c.ID, Value: c.Value, Failure: c.Failure, TaskCompletedID: task})
+	case protocol.ModifyWorkflowProperties:
+		w.add(protocol.WorkflowPropertiesModified{Memo: c.Memo, TaskCompletedID: task})
+	case protocol.UpsertWorkflowSearchAttributes:
+		w.add(protocol.WorkflowSearchAttributesUpserted{SearchAttributes: c.SearchAttributes, TaskCompletedID: task})
 	case protocol.ContinueAsNewWorkflowExecution:
 		w.add(protocol.WorkflowExecutionContinuedAsNew{
 			NewRunID: RunID + "2", WorkflowType: cmp.Or(c.WorkflowType, Type), Queue: cmp.Or(c.Queue, Queue), Input: c.Input,
