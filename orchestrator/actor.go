@@ -9,8 +9,12 @@ import (
 	"github.com/millrace-dev/millrace/protocol"
 )
 
-// maxBatch is the most inputs that one step takes together.
-const maxBatch = 256
+// maxBatch and maxBatchBytes are the most inputs that one step takes together. What they carry is part of the step's record and of its
+// workflow task, and each of those is one message.
+const (
+	maxBatch      = 256
+	maxBatchBytes = 512 << 10
+)
 
 // item is an input and what to do once it has been handled, effects and all.
 type item struct {
@@ -63,8 +67,11 @@ func (a *actor) take(first bool) []item {
 	s := a.shard
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := 0
+	n, size := 0, 0
 	for n < len(a.queue) && n < maxBatch && !(machine.Splits(a.queue[n].input) && (n > 0 || !first)) {
+		if size += len(a.queue[n].delivery.Data); size > maxBatchBytes && n > 0 {
+			break
+		}
 		n++
 	}
 	batch := a.queue[:n:n]

@@ -79,6 +79,9 @@ func (c control) start(ctx context.Context, r protocol.StartRequest) (protocol.V
 	in.ID, in.RequestID = cmp.Or(in.ID, uuid.NewString()), cmp.Or(in.RequestID, uuid.NewString())
 	in.Run = cmp.Or(in.Run, newRunID())
 	in.From, in.Parent, in.Root = nil, nil, nil // only orchestrators speak for workflows
+	if in.Update != nil {
+		in.Update.UpdateID = cmp.Or(in.Update.UpdateID, in.RequestID)
+	}
 	if err := machine.ValidateStart(in); err != nil {
 		return protocol.Verdict{}, err
 	}

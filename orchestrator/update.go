@@ -30,7 +30,8 @@ func (c control) updateResult(ctx context.Context, r protocol.UpdateResultReques
 	case err != nil:
 		return protocol.Verdict{}, err
 	case !known:
-		return protocol.Verdict{}, protocol.Errorf(protocol.CodeNotFound, "the run of workflow %q knows no update %q", r.ID, r.UpdateID).WithHint("an update that was rejected leaves no trace; ask for it again")
+		return protocol.Verdict{}, protocol.Errorf(protocol.CodeNotFound, "the run of workflow %q knows no update %q", r.ID, r.UpdateID).
+			WithHint("an update that was rejected leaves no trace; ask for it again")
 	case verdict.Error != nil:
 		return protocol.Verdict{}, verdict.Error
 	}

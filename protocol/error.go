@@ -36,7 +36,7 @@ type Error struct {
 	Code    Code   `json:"code"`
 	Message string `json:"message"`
 	Hint    string `json:"hint,omitempty"`
-	// Run is the run that an already_started error speaks of.
+	// Run is the run that an already_started error speaks of, or the one that follows a closed one.
 	Run string `json:"run_id,omitempty"`
 }
 

@@ -74,6 +74,9 @@ type StartInput struct {
 	RetryPolicy *RetryPolicy `json:"retry_policy,omitempty"`
 	// Signal, when set, makes this a signal-with-start: the open run gets the signal, or a new one that begins with it.
 	Signal *SignalInput `json:"signal,omitempty"`
+	// Update, when set, makes this an update-with-start: the open run is asked for the update, or a new one. The verdict tells
+	// what became of it.
+	Update *UpdateInput `json:"update,omitempty"`
 	// PinnedVersion has the run stay with one version of the workers' code from its first step on.
 	PinnedVersion string             `json:"pinned_version,omitempty"`
 	Memo          map[string]Payload `json:"memo,omitempty"`

@@ -109,7 +109,7 @@ func (w *Worker) step(ctx context.Context, task *protocol.WorkflowTask) *protoco
 	}
 	nonce := task.Nonce
 	if answer.Unchanged {
-		nonce = task.Base // the step will not be recorded: the run is where the last one that was left it
+		nonce = cmp.Or(task.Base, task.Last) // the step will not be recorded: the run is where the last one that was left it
 	}
 	if run.Closed() || nonce == "" {
 		run.Close()

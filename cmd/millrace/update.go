@@ -17,7 +17,7 @@ type updateCmd struct {
 	Name     string `arg:"" help:"Name of the update."`
 	Input    string `help:"What it carries, as JSON; @FILE reads a file." short:"i" placeholder:"JSON"`
 	UpdateID string `help:"Makes the same command harmless a second time; made up when not given." name:"update-id" placeholder:"ID"`
-	Wait     string `help:"Wait until the update is accepted or completed, the latter however long it takes." short:"w" default:"completed" enum:"accepted,completed"`
+	Wait     string `help:"Wait until it is accepted or completed." short:"w" default:"completed" enum:"accepted,completed"`
 }
 
 // Run returns once the workflow has accepted the update, or once it is done.

@@ -77,3 +77,22 @@ func ExampleUpdateID() {
 	// 42 <nil>
 	// 42 <nil>
 }
+
+// An update can start the workflow that it is for.
+func ExampleUpdateWithStart() {
+	c, stop := serve()
+	defer stop()
+	ctx := context.Background()
+
+	for _, n := range []int{2, 4} {
+		_, update, err := client.UpdateWithStart(ctx, c, Tally, 40, add, n, client.ID("tally"))
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(update.Wait(ctx))
+	}
+	// Output:
+	// 42 <nil>
+	// 46 <nil>
+}

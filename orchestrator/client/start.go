@@ -80,29 +80,35 @@ func (c *Client) newStart(typ string, in any, opts []StartOption) (protocol.Star
 
 // start sends a start and makes the handle of the run that it leads to.
 func start[O any](ctx context.Context, c *Client, s protocol.StartInput) (*Run[O], error) {
+	r, _, err := startWith[O](ctx, c, s)
+	return r, err
+}
+
+// startWith is start, and returns the verdict as well.
+func startWith[O any](ctx context.Context, c *Client, s protocol.StartInput) (*Run[O], protocol.Verdict, error) {
 	r := &Run[O]{c: c, id: s.ID, run: s.Run, last: s.Run}
 	var err error
 	// Listening begins before the start is sent: the end of a short run is announced before the start's verdict is read.
 	if err := r.listen(ctx); err != nil {
-		return nil, err
+		return nil, protocol.Verdict{}, err
 	}
 	if s.Input, err = c.stow(ctx, s.Run, s.Input); err != nil {
 		r.stop()
-		return nil, err
+		return nil, protocol.Verdict{}, err
 	}
 	v, err := c.ask(ctx, s.ID, s, s.RequestID)
 	if err != nil {
 		r.stop()
-		return nil, err
+		return nil, protocol.Verdict{}, err
 	}
 	if v.Run != r.run { // a run that was there: by its policy, or because the same request had started it before
 		r.stop()
-		return Get[O](c, s.ID, v.Run), nil
+		return Get[O](c, s.ID, v.Run), v, nil
 	}
 	if v.Outcome != nil && v.Outcome.Next == "" {
 		r.settle(v.Outcome)
 	}
-	return r, nil
+	return r, v, nil
 }
 
 // Signal sends a value to the open run of a workflow, under a typed name that the workflow's package declares. It returns when

@@ -67,6 +67,7 @@ type UpdateHandle[O any] struct {
 	workflow, update string
 
 	mu      sync.Mutex
+	asked   *protocol.UpdateInput // nil for an update that was not asked for here
 	run     string
 	outcome protocol.UpdateOutcome
 	news    <-chan protocol.Verdict
@@ -110,8 +111,7 @@ func (h *UpdateHandle[O]) Wait(ctx context.Context) (O, error) {
 	return out, err
 }
 
-// ask sends an update and returns what the step that took it made of it. Without a deadline it asks until there is a verdict: the update
-// has an ID, so it is done once.
+// ask sends an update and returns what the step that took it made of it.
 func ask[O any](ctx context.Context, c *Client, id, name string, in any, opts []ToOption) (*UpdateHandle[O], error) {
 	payload, err := protocol.Encode(in)
 	if err != nil {
@@ -121,25 +121,40 @@ func ask[O any](ctx context.Context, c *Client, id, name string, in any, opts []
 	if payload, err = c.stow(ctx, to.requestID, payload); err != nil {
 		return nil, err
 	}
-	call := protocol.UpdateCall{UpdateID: to.requestID, Name: name, Input: payload, Identity: c.identity}
-	h := &UpdateHandle[O]{c: c, workflow: id, run: to.run, update: call.UpdateID}
+	h := &UpdateHandle[O]{c: c, workflow: id, run: to.run, update: to.requestID, asked: &protocol.UpdateInput{
+		Run: to.run, UpdateCall: protocol.UpdateCall{UpdateID: to.requestID, Name: name, Input: payload, Identity: c.identity},
+	}}
 	// Listening begins before the update is sent: what follows its verdict may be announced before the verdict is read.
 	if err := h.listen(ctx); err != nil {
 		return nil, err
 	}
+	if err := h.send(ctx); err != nil {
+		h.unwatch()
+		return nil, err
+	}
+	return h, nil
+}
+
+// send asks for the update until there is a verdict: it has an ID, so it is done once. A run that ended without having seen it may be
+// followed by another one, as when it continues as new: then that one is asked.
+func (h *UpdateHandle[O]) send(ctx context.Context) error {
 	for {
 		// The message has an ID of its own: an update's holds within its run only.
-		v, err := c.ask(ctx, id, protocol.UpdateInput{Run: to.run, UpdateCall: call}, newID())
-		if errors.Is(err, protocol.ErrTimeout) && ctx.Err() == nil {
-			continue
+		v, err := h.c.ask(ctx, h.workflow, *h.asked, newID())
+		switch {
+		case err == nil:
+			h.note(v)
+			return nil
+		case ctx.Err() == nil && (errors.Is(err, protocol.ErrTimeout) || h.goesOn(err)):
+		default:
+			return err
 		}
-		if err != nil {
-			h.unwatch()
-			return nil, err
-		}
-		h.note(v)
-		return h, nil
 	}
+}
+
+// goesOn reports whether the update was not seen by the run that it was sent to, and another one follows.
+func (h *UpdateHandle[O]) goesOn(err error) bool {
+	return h.asked != nil && h.asked.Run == "" && errors.Is(err, protocol.ErrClosed) && protocol.AsError(err).Run != ""
 }
 
 // listen subscribes to the announcements of the update.
@@ -156,6 +171,15 @@ func (h *UpdateHandle[O]) listen(ctx context.Context) error {
 	// A handle that is dropped without waiting must not leave its subscription behind.
 	runtime.AddCleanup(h, func(stop func()) { stop() }, h.unwatch)
 	return nil
+}
+
+// next sends the update to the run that follows the one which ended without having seen it, or returns err.
+func (h *UpdateHandle[O]) next(ctx context.Context, err error) error {
+	if !h.goesOn(err) {
+		return err
+	}
+	h.run = ""
+	return h.send(ctx)
 }
 
 // note takes what was heard of the update.
@@ -189,7 +213,10 @@ func (h *UpdateHandle[O]) reach(ctx context.Context, stage protocol.UpdateStage)
 		select {
 		case v := <-h.news:
 			if v.Error != nil && v.Run == h.run {
-				return h.outcome, v.Error
+				if err := h.next(ctx, v.Error); err != nil {
+					return h.outcome, err
+				}
+				continue
 			}
 			h.note(v)
 			continue
@@ -199,7 +226,9 @@ func (h *UpdateHandle[O]) reach(ctx context.Context, stage protocol.UpdateStage)
 		case <-connected:
 		}
 		if err := h.look(ctx); err != nil {
-			return h.outcome, err
+			if err := h.next(ctx, err); err != nil {
+				return h.outcome, err
+			}
 		}
 		pause = min(max(2*pause, askFirst), askAtMost)
 	}

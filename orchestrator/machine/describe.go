@@ -23,7 +23,9 @@ func (w *Workflow) Describe() protocol.Description {
 	})
 	for _, u := range r.unfinished() {
 		if r.Open() {
-			d.Updates = append(d.Updates, protocol.PendingUpdate{ID: u.Outcome.ID, Name: u.Call.Name, Stage: u.Outcome.Stage, Event: u.since()})
+			d.Updates = append(d.Updates, protocol.PendingUpdate{
+				ID: u.Outcome.ID, Name: u.Call.Name, Stage: u.Outcome.Stage, Event: u.since(),
+			})
 		}
 	}
 	slices.SortFunc(d.Activities, func(a, b protocol.PendingActivity) int { return cmp.Compare(a.ScheduledID, b.ScheduledID) })

@@ -127,11 +127,17 @@ func scheduledBy(e protocol.Event) int64 {
 	return 0
 }
 
-// repeat drafts the signals among the events.
+// repeat drafts what the world told the run: the signals among the events, and the updates, which the code decides on anew.
 func (t *Turn) repeat(events []protocol.Event) {
+	rejected := rejectedIn(events)
 	for _, e := range events {
-		if s, ok := e.Attributes.(protocol.WorkflowExecutionSignaled); ok {
-			t.event(s)
+		switch a := e.Attributes.(type) {
+		case protocol.WorkflowExecutionSignaled:
+			t.event(a)
+		case protocol.WorkflowExecutionUpdateAdmitted:
+			t.readmit(a.Request, rejected)
+		case protocol.WorkflowExecutionUpdateAccepted:
+			t.readmit(a.Request, rejected)
 		}
 	}
 }

@@ -220,6 +220,8 @@ func (s *story) option(in *protocol.StartInput, name, value string) {
 		n, err := strconv.Atoi(value)
 		s.check(err)
 		in.RetryPolicy = &protocol.RetryPolicy{MaximumAttempts: n}
+	case "update":
+		in.Update = &protocol.UpdateInput{UpdateCall: protocol.UpdateCall{UpdateID: value, Name: "approve"}}
 	case "signal":
 		in.Signal = &protocol.SignalInput{Name: value}
 	default:
@@ -273,6 +275,9 @@ func (s *story) decided(r Ready) {
 		}
 		if v.Verdict.Error != nil {
 			s.say("%s: refused, %s: %s", v.Subject, v.Verdict.Error.Code, v.Verdict.Error.Message)
+			if next := v.Verdict.Error.Run; v.Verdict.Error.Code == protocol.CodeClosed && next != "" {
+				s.say("  and %s follows", next)
+			}
 			continue
 		}
 		how := "accepted by"

@@ -15,7 +15,7 @@ func (t *Turn) takeStart(in protocol.Input, b protocol.StartInput) bool {
 	}
 	switch {
 	case t.run != nil && b.RequestID != "" && (b.RequestID == t.run.Start.RequestID || t.run.requests.has(b.RequestID)):
-		t.reply(in, protocol.Verdict{Run: t.run.ID(), Outcome: t.run.Outcome}) // the same request again
+		t.answerStart(in, b, false) // the same request again
 	case t.run.Open() && b.Conflict == protocol.ConflictTerminate:
 		t.event(protocol.WorkflowExecutionTerminated{Reason: "another run was started in its place", Identity: b.Identity})
 		return false
@@ -38,11 +38,12 @@ func (t *Turn) meet(in protocol.Input, b protocol.StartInput) {
 		s := *b.Signal
 		s.Run, s.Identity, s.RequestID = "", b.Identity, b.RequestID
 		t.signal(s)
+	case b.Update != nil:
 	case b.Conflict != protocol.ConflictUseExisting:
 		t.refuse(in, taken(t.run, "workflow %q is running already", t.w.ID))
 		return
 	}
-	t.reply(in, protocol.Verdict{Run: t.run.ID(), Existing: true})
+	t.answerStart(in, b, true)
 }
 
 // taken says that a workflow ID cannot be used, and which run has it.
@@ -76,8 +77,19 @@ func (t *Turn) begin(in protocol.Input, b protocol.StartInput) {
 		s.Identity, s.RequestID = b.Identity, ""
 		t.signal(s)
 	}
-	t.accept(in)
+	t.answerStart(in, b, false)
 	t.starter = in.Reply
+}
+
+// answerStart accepts a start. One that carries an update hears what becomes of that, at the end of the step.
+func (t *Turn) answerStart(in protocol.Input, b protocol.StartInput, existing bool) {
+	if b.Update == nil {
+		t.reply(in, protocol.Verdict{Run: t.run.ID(), Existing: existing, Outcome: t.run.Outcome})
+		return
+	}
+	u := *b.Update
+	u.Run, u.Identity = "", b.Identity
+	t.takeUpdate(in, u, existing)
 }
 
 // Splits reports whether the input must wait for a step of its own: it opens a new run, and a record belongs to one.
@@ -112,6 +124,10 @@ func ValidateStart(b protocol.StartInput) error {
 		return protocol.Errorf(protocol.CodeBadRequest, "the start delay is negative").WithHint("leave it out to begin at once")
 	case b.Signal != nil && b.Signal.Name == "":
 		return protocol.Errorf(protocol.CodeBadRequest, "a signal needs a name").WithHint(`"signal": {"signal": "approve"}`)
+	case b.Signal != nil && b.Update != nil:
+		return protocol.Errorf(protocol.CodeBadRequest, "a start carries either a signal or an update").WithHint("send the signal first")
+	case b.Update != nil && (b.Update.UpdateID == "" || b.Update.Name == ""):
+		return errNoUpdate
 	case b.Conflict == protocol.ConflictTerminate && b.Reuse == protocol.ReuseReject:
 		return protocol.Errorf(protocol.CodeBadRequest, "the policies %s and %s exclude each other", b.Conflict, b.Reuse).
 			WithHint("a run that was terminated to make room is a run of this ID")

@@ -33,7 +33,7 @@ func (t *Turn) takeOne(in protocol.Input) bool {
 	case protocol.TerminateInput:
 		t.takeTerminate(in, b)
 	case protocol.UpdateInput:
-		t.takeUpdate(in, b)
+		t.takeUpdate(in, b, false)
 	case protocol.PauseInput:
 		t.takePause(in, b)
 	case Reset:

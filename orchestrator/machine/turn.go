@@ -123,7 +123,11 @@ func (t *Turn) next(a protocol.EventAttributes) protocol.Event {
 // Wants reports whether a worker should be asked to take the step.
 func (t *Turn) Wants() bool {
 	r := t.run
-	return r.Open() && (r.wants() || len(t.fresh) > 0) && t.wanted && !t.copied && r.paused == nil && !r.copying() && !t.now.Before(r.notBefore)
+	if !r.Open() {
+		return false
+	}
+	may := !t.copied && r.paused == nil && !r.copying() && !t.now.Before(r.notBefore)
+	return may && t.wanted && (r.wants() || len(t.fresh) > 0)
 }
 
 // timeOut drafts the end of a run that took too long. The execution timeout is not tried again: it is over for every attempt.

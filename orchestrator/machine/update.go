@@ -11,22 +11,24 @@ import (
 // of updates makes a task that no message can carry.
 const (
 	maxOffered      = 1000
-	maxOfferedBytes = 1 << 20
+	maxOfferedBytes = 512 << 10
 )
+
+var errNoUpdate = protocol.Errorf(protocol.CodeBadRequest, "an update needs an ID and a name").
+	WithHint(`"update_id": "u-1", "update": "approve"`)
 
 // takeUpdate drafts an update: it becomes part of the workflow task, and history hears of it when its handler has accepted it, or
 // when the step must be recorded without a worker's answer. The verdict waits for the end of the step.
-func (t *Turn) takeUpdate(in protocol.Input, b protocol.UpdateInput) {
+func (t *Turn) takeUpdate(in protocol.Input, b protocol.UpdateInput, existing bool) {
 	known := t.run != nil && (b.Run == "" || b.Run == t.run.ID()) && t.run.updates.has(b.UpdateID)
 	if !known && !t.target(in, b.Run, "") {
 		return
 	}
 	if b.UpdateID == "" || b.Name == "" {
-		t.refuse(in, protocol.Errorf(protocol.CodeBadRequest, "an update needs an ID and a name").
-			WithHint(`"update_id": "u-1", "update": "approve"`))
+		t.refuse(in, errNoUpdate)
 		return
 	}
-	t.askers = append(slices.Clip(t.askers), asker{in, b.UpdateID})
+	t.askers = append(slices.Clip(t.askers), asker{input: in, update: b.UpdateID, existing: existing})
 	if !known && !t.drafted(b.UpdateID) {
 		t.fresh = append(slices.Clip(t.fresh), b.UpdateCall)
 		t.wanted = true
@@ -35,8 +37,9 @@ func (t *Turn) takeUpdate(in protocol.Input, b protocol.UpdateInput) {
 
 // asker is an input that wants to know what becomes of an update.
 type asker struct {
-	input  protocol.Input
-	update string
+	input    protocol.Input
+	update   string
+	existing bool // it is a start that found its run open
 }
 
 // drafted reports whether the step has the update already.
@@ -124,7 +127,7 @@ func (t *Turn) settleUpdates(a *protocol.WorkflowTaskAnswer, task int64) {
 		}
 	}
 	if t.admit(); t.run.admitted > 0 {
-		t.event(protocol.WorkflowTaskScheduled{Queue: t.run.Start.Queue, Timeout: t.run.taskTimeout(), Attempt: 1})
+		t.event(protocol.WorkflowTaskScheduled{Queue: t.run.callQueue(), Timeout: t.run.taskTimeout(), Attempt: 1})
 	}
 }
 
@@ -151,20 +154,45 @@ func (t *Turn) admit() {
 func (t *Turn) answerAskers() {
 	for _, a := range t.askers {
 		if v, ok := t.run.UpdateVerdict(a.update); ok {
+			v.Existing = a.existing
 			t.reply(a.input, v)
 			continue
 		}
 		if f, ok := t.rejected[a.update]; ok {
-			t.reply(a.input, protocol.Verdict{Run: t.run.ID(), Update: &protocol.UpdateOutcome{
+			t.reply(a.input, protocol.Verdict{Run: t.run.ID(), Existing: a.existing, Update: &protocol.UpdateOutcome{
 				ID: a.update, Stage: protocol.UpdateRejected, Failure: f,
 			}})
 			continue
 		}
-		t.refuse(a.input, updateClosed(t.w.ID, a.update))
+		t.refuse(a.input, t.run.unseen(a.update))
 	}
 }
 
-func updateClosed(workflow, update string) *protocol.Error {
-	return protocol.Errorf(protocol.CodeClosed, "workflow %q ended before it saw the update %q", workflow, update).
-		WithHint("`millrace show %s` tells how it ended", workflow)
+// unseen is the error of an update that the run ended without having seen. Whoever asked can ask the next run, if there is one.
+func (r *Run) unseen(update string) *protocol.Error {
+	err := protocol.Errorf(protocol.CodeClosed, "workflow %q ended before it saw the update %q", r.Start.WorkflowID, update)
+	if r.next == nil {
+		return err.WithHint("`millrace show %s` tells how it ended", r.Start.WorkflowID)
+	}
+	err.Run = r.next.RunID
+	return err.WithHint("another run follows: ask again")
+}
+
+// readmit makes an update of the run that was reset wait for the code of the new one, unless it waits there already, or its asker
+// has heard that it was rejected.
+func (t *Turn) readmit(call protocol.UpdateCall, rejected map[string]bool) {
+	if !rejected[call.UpdateID] && !t.run.updates.has(call.UpdateID) {
+		t.event(protocol.WorkflowExecutionUpdateAdmitted{Request: call})
+	}
+}
+
+// rejectedIn are the updates that were rejected in some events.
+func rejectedIn(events []protocol.Event) map[string]bool {
+	rejected := map[string]bool{}
+	for _, e := range events {
+		if a, ok := e.Attributes.(protocol.WorkflowExecutionUpdateRejected); ok {
+			rejected[a.UpdateID] = true
+		}
+	}
+	return rejected
 }

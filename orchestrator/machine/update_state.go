@@ -83,7 +83,7 @@ func (r *Run) UpdateVerdict(id string) (protocol.Verdict, bool) {
 	switch {
 	case r.Open() || u.Outcome.Stage.Final():
 	case u.Outcome.Stage == protocol.UpdateAdmitted:
-		v.Error = updateClosed(v.ID, id)
+		v.Error = r.unseen(id)
 	default:
 		u.Outcome.Stage, u.Outcome.Failure = protocol.UpdateCompleted, &protocol.Failure{
 			Message: "the workflow ended before the update completed", Source: "server",

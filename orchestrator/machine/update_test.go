@@ -102,7 +102,7 @@ func TestMoreUpdatesThanATaskCarries(t *testing.T) {
 		}
 		offered := w.task.Updates
 		if len(offered) == 0 || len(offered) > 2 {
-			t.Fatalf("a task carries %d updates of half a mebibyte", len(offered))
+			t.Fatalf("a task carries %d updates of half of what it can", len(offered))
 		}
 		a := &protocol.WorkflowTaskAnswer{Worker: "ada"}
 		for _, u := range offered {

@@ -334,3 +334,111 @@ func TestManyUpdatesWithoutAWorker(t *testing.T) {
 		}
 	}
 }
+
+// Successive continues as new when it hears a word, and is then a desk that greets.
+func Successive(ctx workflow.Context, second bool) (string, error) {
+	if !second {
+		if _, err := workflow.Receive(ctx, word); err != nil {
+			return "", err
+		}
+		return "", workflow.ContinueAsNew(ctx, Successive, true)
+	}
+	return Doorman(ctx, struct{}{})
+}
+
+// A run that continues as new ends without having seen an update: the update goes to the next one.
+func TestUpdateOfARunThatContinues(t *testing.T) {
+	t.Parallel()
+	e := rig.Start(t)
+	run := rig.Run(t, e, Successive, false)
+	var asking errgroup.Group
+	asking.Go(func() error {
+		got, err := client.Update(context.WithoutCancel(t.Context()), e.Client(), run.ID(), greet, "Ada")
+		if err == nil && got != "Ada: hello" {
+			err = fmt.Errorf("the update came to %q", got)
+		}
+		return err
+	})
+	e.Await(t, run.ID(), "WorkflowExecutionUpdateAdmitted")
+	for _, w := range []string{"go on", "hello"} {
+		if err := client.Signal(t.Context(), e.Client(), run.ID(), word, w); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.Work(t, worker.Workflow(Successive))
+	if err := asking.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A paused run takes updates, and answers when it goes on.
+func TestUpdateOfAPausedRun(t *testing.T) {
+	t.Parallel()
+	e, run := counting(t)
+	ask(t, e, run.ID(), add, 1)
+	if err := e.Client().Pause(t.Context(), run.ID()); err != nil {
+		t.Fatal(err)
+	}
+	var asking errgroup.Group
+	asking.Go(func() error {
+		got, err := client.Update(context.WithoutCancel(t.Context()), e.Client(), run.ID(), add, 2)
+		if err == nil && got != 3 {
+			err = fmt.Errorf("the update came to %d", got)
+		}
+		return err
+	})
+	e.Await(t, run.ID(), "WorkflowExecutionUpdateAdmitted")
+	if err := e.Client().Unpause(t.Context(), run.ID()); err != nil {
+		t.Fatal(err)
+	}
+	if err := asking.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+// An update starts the workflow if none is open, and is done once however often the request is sent.
+func TestUpdateWithStart(t *testing.T) {
+	t.Parallel()
+	e := rig.Start(t)
+	e.Work(t, worker.Workflow(Counter), worker.Activity(Hello))
+	begin := func(n int, request string) (*client.Run[int], int, error) {
+		run, h, err := client.UpdateWithStart(t.Context(), e.Client(), Counter, struct{}{}, add, n,
+			client.ID("counter"), client.Queue(rig.Queue), client.RequestID(request))
+		if err != nil {
+			return nil, 0, err
+		}
+		sum, err := h.Wait(t.Context())
+		return run, sum, err
+	}
+	var first *client.Run[int]
+	for _, c := range []struct {
+		n       int
+		request string
+		sum     int
+	}{{2, "a", 2}, {3, "b", 5}, {2, "a", 2}, {3, "b", 5}} {
+		run, sum, err := begin(c.n, c.request)
+		if err != nil || sum != c.sum {
+			t.Fatalf("%s came to %d, %v, want %d", c.request, sum, err, c.sum)
+		}
+		if first == nil {
+			first = run
+		}
+		if run.RunID() != first.RunID() {
+			t.Errorf("%s reached run %s, want %s", c.request, run.RunID(), first.RunID())
+		}
+	}
+	if _, _, err := begin(-1, "c"); !errors.Is(err, protocol.ErrRejected) {
+		t.Errorf("a rejected update gives %v", err)
+	}
+	ask(t, e, "counter", settle, struct{}{})
+	if got := rig.Result(t, first); got != 5 {
+		t.Errorf("the run came to %d, want 5", got)
+	}
+	if _, _, err := begin(-1, "d"); !errors.Is(err, protocol.ErrRejected) {
+		t.Errorf("a rejected update of a new run gives %v", err)
+	}
+	ask(t, e, "counter", settle, struct{}{})
+	if run, err := e.Client().Describe(t.Context(), "counter"); err != nil || run.Run == first.RunID() {
+		t.Errorf("the rejected update took the start back: %v, %v", run.Run, err)
+	}
+}
