@@ -53,7 +53,9 @@ func (c control) query(ctx context.Context, r protocol.QueryRequest) (protocol.Q
 }
 
 // queryTask is the question for the worker that has the run in its cache; the worker is empty when none does.
-func (c control) queryTask(ctx context.Context, r protocol.QueryRequest, q *protocol.WorkflowQuery) (*protocol.WorkflowTask, string, error) {
+func (c control) queryTask(
+	ctx context.Context, r protocol.QueryRequest, q *protocol.WorkflowQuery,
+) (*protocol.WorkflowTask, string, error) {
 	var task *protocol.WorkflowTask
 	var worker, queue string
 	err := c.look(ctx, r.ID, r.Run, func(w *machine.Workflow) {
@@ -109,7 +111,9 @@ func (c control) queryAnyone(ctx context.Context, r protocol.QueryRequest, q *pr
 		WithHint("ask again, or start more workers")
 }
 
-func (c control) answered(r protocol.QueryRequest, task *protocol.WorkflowTask, a *protocol.WorkflowTaskAnswer) (protocol.QueryAnswer, error) {
+func (c control) answered(
+	r protocol.QueryRequest, task *protocol.WorkflowTask, a *protocol.WorkflowTaskAnswer,
+) (protocol.QueryAnswer, error) {
 	answer := protocol.QueryAnswer{ID: r.ID, Run: task.Run, Failure: a.Failure}
 	switch {
 	case a.Failure != nil:

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"encoding/json"
+	"maps"
 	"time"
 )
 
@@ -25,7 +26,8 @@ func (k SearchKey[T]) Is(v T) SearchAttribute {
 	if err != nil {
 		data = nil // a NaN: there is no such number in JSON
 	}
-	return SearchAttribute{Name: k.name, Value: Payload{Data: data, Metadata: map[string]string{MetadataEncoding: EncodingJSON, "type": searchType(v)}}}
+	metadata := map[string]string{MetadataEncoding: EncodingJSON, "type": searchType(v)}
+	return SearchAttribute{Name: k.name, Value: Payload{Data: data, Metadata: metadata}}
 }
 
 // Gone removes the attribute.
@@ -78,9 +80,7 @@ func Null() Payload { return Payload{Metadata: map[string]string{MetadataEncodin
 // Merge sets entries of a map of payloads, and removes those that are null. Neither map is changed.
 func Merge(old, changes map[string]Payload) map[string]Payload {
 	merged := make(map[string]Payload, len(old)+len(changes))
-	for k, v := range old {
-		merged[k] = v
-	}
+	maps.Copy(merged, old)
 	for k, v := range changes {
 		if v.Encoding() == EncodingNull {
 			delete(merged, k)

@@ -287,7 +287,8 @@ func plain(c rune) bool {
 // ValidateQueue reports whether s can be the name of a task queue.
 func ValidateQueue(s string) error {
 	if strings.Contains(s, "@") {
-		return Errorf(CodeBadRequest, "the queue %q holds an @, which tells the versions of a queue apart", s).WithHint("use another character")
+		return Errorf(CodeBadRequest, "the queue %q holds an @, which tells the versions of a queue apart", s).
+			WithHint("use another character")
 	}
 	return ValidateID("queue", s)
 }

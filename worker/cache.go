@@ -38,13 +38,10 @@ func newCache(size int) *cache {
 // called when the run was put back or given up.
 func (c *cache) take(ctx context.Context, id string) (run *cached, done func()) {
 	for {
-		c.mu.Lock()
-		busy, taken := c.out[id]
-		if !taken {
-			defer c.mu.Unlock()
-			return c.remove(id), c.lend(id)
+		run, done, busy := c.tryTake(id)
+		if busy == nil {
+			return run, done
 		}
-		c.mu.Unlock()
 		select {
 		case <-busy:
 		case <-ctx.Done():
@@ -53,16 +50,21 @@ func (c *cache) take(ctx context.Context, id string) (run *cached, done func()) 
 	}
 }
 
-// lend notes that a run is out. The lock is held.
-func (c *cache) lend(id string) (done func()) {
+// tryTake takes a run out, or returns what is closed when whoever has it is done.
+func (c *cache) tryTake(id string) (run *cached, done func(), busy <-chan struct{}) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if busy, taken := c.out[id]; taken {
+		return nil, nil, busy
+	}
 	back := make(chan struct{})
 	c.out[id] = back
-	return sync.OnceFunc(func() {
+	return c.remove(id), sync.OnceFunc(func() {
 		c.mu.Lock()
 		delete(c.out, id)
 		c.mu.Unlock()
 		close(back)
-	})
+	}), nil
 }
 
 func (c *cache) remove(id string) *cached {

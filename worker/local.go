@@ -101,7 +101,8 @@ func (w *Worker) tryLocal(
 	case err == nil:
 		return result, nil
 	case ctx.Err() != nil:
-		return protocol.Payload{}, protocol.TimeoutError(protocol.TimeoutStartToClose, "the attempt did not end in time", protocol.NewFailure(err))
+		late := protocol.TimeoutError(protocol.TimeoutStartToClose, "the attempt did not end in time", protocol.NewFailure(err))
+		return protocol.Payload{}, late
 	}
 	return protocol.Payload{}, protocol.NewFailure(err)
 }

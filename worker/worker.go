@@ -105,7 +105,8 @@ func (w *Worker) validate() error {
 	}
 	for name, pinned := range w.registry.pinned {
 		if pinned && w.version == "" {
-			errs = append(errs, protocol.Errorf(protocol.CodeBadRequest, "workflow %s is pinned, but the worker has no version to stay with", name).
+			errs = append(errs, protocol.Errorf(protocol.CodeBadRequest,
+				"workflow %s is pinned, but the worker has no version to stay with", name).
 				WithHint("pass worker.Version, such as a build ID"))
 		}
 	}

@@ -2,7 +2,7 @@ package engine
 
 import (
 	"errors"
-	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -141,7 +141,7 @@ func TestQueriesBesideSteps(t *testing.T) {
 		})
 	}
 	for i := range n {
-		signals(t, e, run.ID(), fmt.Sprint(i))
+		signals(t, e, run.ID(), strconv.Itoa(i))
 	}
 	all.Wait()
 	signals(t, e, run.ID(), "end")

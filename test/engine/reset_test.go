@@ -101,9 +101,9 @@ func TestResetOfAnOpenRun(t *testing.T) {
 	s.price.Store(1)
 	e.Work(t, s.options()...)
 	run := rig.Run(t, e, s.Sell, "lamp", client.ID("sale"))
-	signals(t, e, "sale", "one")
 	for price := int64(2); price <= 3; price++ {
 		settled(t, e, "sale")
+		signals(t, e, "sale", "dropped")
 		s.price.Store(price)
 		steps := completedSteps(e.History(t, "sale"))
 		if _, err := e.Client().Reset(t.Context(), "sale", steps[1], client.DropSignals()); err != nil {
@@ -190,7 +190,7 @@ func signals(t *testing.T, e *rig.Engine, id string, words ...string) {
 	}
 }
 
-// settled waits until the run has received its first word.
+// settled waits until the run has its price and waits for words: what comes now comes after the steps that are reset to.
 func settled(t *testing.T, e *rig.Engine, id string) {
 	t.Helper()
 	rig.Until(t, "the price of "+id, func() bool {

@@ -74,7 +74,9 @@ type mutable struct {
 }
 
 // MutableSideEffect calls f each time and records what it returned if that is new. The value is the last one recorded.
-func (e *Env) MutableSideEffect(id string, f func() (protocol.Payload, error), same func(old, now protocol.Payload) bool) (protocol.Payload, error) {
+func (e *Env) MutableSideEffect(
+	id string, f func() (protocol.Payload, error), same func(old, now protocol.Payload) bool,
+) (protocol.Payload, error) {
 	r := e.run
 	r.mayChange("have side effects")
 	m := r.mutables[id]

@@ -28,8 +28,8 @@ func SideEffect[T any](ctx Context, f func() (T, error)) (T, error) {
 	return value, nil
 }
 
-// MutableSideEffect is [SideEffect] for something that is looked at again and again and seldom changes: what f returns is recorded only if it
-// differs from the last recorded value, which is returned otherwise. id names the thing within the run.
+// MutableSideEffect is [SideEffect] for something that is looked at again and again and seldom changes: what f returns is recorded only
+// if it differs from the last recorded value, which is returned otherwise. id names the thing within the run.
 func MutableSideEffect[T comparable](ctx Context, id string, f func() (T, error)) (T, error) {
 	var value T
 	payload, err := ctx.env().MutableSideEffect(id, func() (protocol.Payload, error) {
