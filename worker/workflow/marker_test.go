@@ -62,6 +62,28 @@ func TestSideEffectThatWasAddedIsAMismatch(t *testing.T) {
 	}
 }
 
+// A side effect must not touch the run: what it does would be missing in a replay.
+func TestSideEffectOnlyReads(t *testing.T) {
+	t.Parallel()
+	bad := true
+	f := func(ctx workflow.Context, _ string) (string, error) {
+		return workflow.SideEffect(ctx, func() (string, error) {
+			if bad {
+				return "", workflow.Sleep(ctx, 1)
+			}
+			return "fine", nil
+		})
+	}
+	w := newWorld(t, f)
+	w.Start("")
+	a := w.Step()
+	if a.Failure == nil || !strings.Contains(a.Failure.Message, "a side effect must not") {
+		t.Errorf("got %v", a.Failure)
+	}
+	bad = false
+	step(t, w)
+}
+
 // A mutable side effect records its value when that changed, also between calls of one step.
 func TestMutableSideEffectRecordsChanges(t *testing.T) {
 	t.Parallel()
