@@ -17,6 +17,7 @@ type Context struct {
 	scope    *scope
 	defaults []ActivityOption
 	update   UpdateCall // that is being handled; zero elsewhere
+	values   *value     // the one attached last; see WithValue
 }
 
 // run is what all contexts of a run share.
