@@ -139,8 +139,9 @@ type ActivityResult struct {
 	LastFailure *Failure `json:"last_failure,omitempty"`
 }
 
-// CancelActivity tells the workers of a queue to stop an activity; it is broadcast and not stored.
+// CancelActivity tells the workers of a queue to stop an activity, or, when ScheduledID is zero, every activity of a run that has
+// ended; it is broadcast and not stored.
 type CancelActivity struct {
 	Run         string `json:"run_id"`
-	ScheduledID int64  `json:"scheduled_event_id"`
+	ScheduledID int64  `json:"scheduled_event_id,omitzero"`
 }

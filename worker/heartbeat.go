@@ -76,12 +76,19 @@ func (w *Worker) untrack(key execKey, e *execution) {
 	}
 }
 
-// cancelActivity asks a running activity to stop, if it runs here.
+// cancelActivity asks a running activity to stop, if it runs here, or every one of a run that has ended.
 func (w *Worker) cancelActivity(c protocol.CancelActivity) {
 	w.mu.Lock()
-	e, ok := w.executions[execKey{c.Run, c.ScheduledID}]
-	w.mu.Unlock()
-	if ok {
+	defer w.mu.Unlock()
+	if e, ok := w.executions[execKey{c.Run, c.ScheduledID}]; ok {
 		e.cancel(protocol.CanceledError("the workflow canceled the activity"))
+	}
+	if c.ScheduledID != 0 {
+		return
+	}
+	for key, e := range w.executions {
+		if key.run == c.Run {
+			e.cancel(protocol.CanceledError("the workflow has ended"))
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"slices"
 	"time"
 
 	"github.com/millrace-dev/millrace/protocol"
@@ -158,10 +159,19 @@ func (r *Run) close(e protocol.Event) {
 	}
 	r.Outcome = &o
 	r.follow(e)
+	r.orphans = r.queues()
 	r.activities, r.timers = table[int64, Activity]{}, table[int64, Timer]{}
 	r.activityID, r.timerID = table[string, int64]{}, table[string, int64]{}
 	r.externals = table[int64, External]{} // the children stay: what becomes of them is an effect of this event
 	r.deadlines, r.Tail = nil, nil
+}
+
+// queues are those of the pending activities, in order.
+func (r *Run) queues() []string {
+	var queues []string
+	r.activities.each(func(_ int64, a Activity) { queues = append(queues, a.Queue) })
+	slices.Sort(queues)
+	return slices.Compact(queues)
 }
 
 func payloadOrNil(p protocol.Payload) *protocol.Payload {

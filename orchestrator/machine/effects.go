@@ -72,6 +72,9 @@ func (w *Workflow) Effects(record *protocol.Record) Effects {
 		fx.Call = w.call()
 	}
 	if !r.Open() {
+		for _, queue := range r.orphans {
+			fx.Cancels = append(fx.Cancels, Cancel{Queue: queue, CancelActivity: protocol.CancelActivity{Run: r.ID()}})
+		}
 		fx.Row, fx.Closed = w.row(), r.Outcome
 	}
 	return fx

@@ -49,6 +49,8 @@ type Run struct {
 	paused *protocol.Pause
 	// copied says of a run that was reset that it is whole.
 	copied bool
+	// orphans are the queues on which activities were pending when the run ended.
+	orphans []string
 	// next is the first event of the run that follows this one, when one does.
 	next *protocol.WorkflowExecutionStarted
 	// dirty says that something happened which the run's code has not seen.

@@ -339,6 +339,10 @@ func (s *story) effects() {
 		s.say("task %s: %s attempt %d on %s", protocol.TaskID(task.Run, task.ScheduledID, task.Attempt), task.Type, task.Attempt, task.Queue)
 	}
 	for _, c := range fx.Cancels {
+		if c.ScheduledID == 0 {
+			s.say("tells the workers of %s that %s has ended", c.Queue, c.Run)
+			continue
+		}
 		s.say("tells the workers of %s to stop event %d", c.Queue, c.ScheduledID)
 	}
 	for _, t := range fx.Tells {
