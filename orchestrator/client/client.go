@@ -123,7 +123,7 @@ func (c *Client) Cancel(ctx context.Context, id string, opts ...ToOption) error 
 	return err
 }
 
-// Terminate ends the open run of a workflow at once, without asking its code. Activities that run are not stopped; their
+// Terminate ends the open run of a workflow at once, without asking its code. Activities that run are told to stop; their
 // results are dropped.
 func (c *Client) Terminate(ctx context.Context, id string, opts ...ToOption) error {
 	to := target(opts)

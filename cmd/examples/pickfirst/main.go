@@ -29,7 +29,8 @@ func Fastest(ctx workflow.Context, servers []string) (string, error) {
 	for i, server := range servers {
 		cases[i] = workflow.OnReady(workflow.Start(race, Fetch, server), func(answer string, err error) { winner, failed = answer, err })
 	}
-	return winner, errors.Join(workflow.Select(ctx, cases...), failed)
+	err := workflow.Select(ctx, cases...)
+	return winner, errors.Join(err, failed)
 }
 
 // Fetch asks a server. The slow one answers only when it is told to stop.

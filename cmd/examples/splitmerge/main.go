@@ -49,7 +49,8 @@ func Count(ctx workflow.Context, text string) (int, error) {
 		}
 	}
 	words.Close()
-	return sum, group.Wait()
+	err := group.Wait()
+	return sum, err
 }
 
 // Length counts letters.
