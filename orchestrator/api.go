@@ -186,30 +186,6 @@ func (c control) result(ctx context.Context, r protocol.RunRequest) (protocol.Ou
 	return o, err
 }
 
-// pageBytes is about how many bytes of events a page of history holds.
-const pageBytes = 256 << 10
-
-func (c control) history(ctx context.Context, r protocol.HistoryRequest) (protocol.HistoryPage, error) {
-	v, err := c.read(ctx, r.ID, r.Run)
-	if err != nil {
-		return protocol.HistoryPage{}, err
-	}
-	page := protocol.HistoryPage{Run: v.workflow.Run.ID()}
-	size := 0
-	for _, e := range v.events {
-		if e.ID <= r.After {
-			continue
-		}
-		size += machine.Size(e)
-		if size > pageBytes && len(page.Events) > 0 {
-			page.More = true
-			break
-		}
-		page.Events = append(page.Events, e)
-	}
-	return page, nil
-}
-
 // list reads every row and keeps those that fit; rows are small and come in batches.
 func (c control) list(ctx context.Context, r protocol.ListRequest) (protocol.ListPage, error) {
 	if r.Status != "" && !r.Status.Known() {

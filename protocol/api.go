@@ -162,6 +162,8 @@ type HistoryRequest struct {
 	ID    string `json:"id"`
 	Run   string `json:"run_id,omitempty"`
 	After int64  `json:"after,omitzero"`
+	// Cursor is that of the page before: it saves looking for the place.
+	Cursor uint64 `json:"cursor,omitzero"`
 }
 
 // HistoryPage is as many events as fit into a message. More says that others follow.
@@ -169,6 +171,8 @@ type HistoryPage struct {
 	Run    string  `json:"run_id"`
 	Events []Event `json:"events"`
 	More   bool    `json:"more,omitzero"`
+	// Cursor is where the page ends; the next request carries it.
+	Cursor uint64 `json:"cursor,omitzero"`
 }
 
 // ListRequest asks for rows. Every field narrows the list; the zero value lists everything, newest first.

@@ -156,17 +156,18 @@ func unseen(events []protocol.Event, last int64) []protocol.Event {
 // task, and the payloads that lie in the object store.
 func (w *Worker) eventsOf(ctx context.Context, task *protocol.WorkflowTask) ([]protocol.Event, error) {
 	var events []protocol.Event
-	for after := int64(0); after < task.Omitted; {
+	req := protocol.HistoryRequest{ID: task.Workflow, Run: task.Run}
+	for req.After < task.Omitted {
 		var page protocol.HistoryPage
-		req := protocol.HistoryRequest{ID: task.Workflow, Run: task.Run, After: after}
 		if err := w.store.Request(ctx, protocol.EndpointHistory, req, &page); err != nil {
 			return nil, err
 		}
+		req.Cursor = page.Cursor
 		for _, e := range page.Events {
 			if e.ID <= task.Omitted {
 				events = append(events, e)
 			}
-			after = e.ID
+			req.After = e.ID
 		}
 		if len(page.Events) == 0 {
 			return nil, protocol.Errorf(protocol.CodeUnavailable, "the history ends before event %d", task.Omitted)

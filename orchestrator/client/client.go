@@ -166,7 +166,7 @@ func (c *Client) History(ctx context.Context, id string, opts ...ToOption) iter.
 				yield(protocol.Event{}, err)
 				return
 			}
-			req.Run = page.Run
+			req.Run, req.Cursor = page.Run, page.Cursor
 			for _, e := range page.Events {
 				if req.After = e.ID; !yield(e, nil) {
 					return

@@ -24,31 +24,31 @@ func Order(ctx workflow.Context, slow bool) (string, error) {
 	patient, stop := workflow.WithCancel(ctx)
 	defer stop()
 	processed := workflow.Start(ctx, Process, slow)
-	told := ""
+	notice := ""
 	err := workflow.Select(ctx,
 		workflow.OnReady(processed, func(string, error) { stop() }),
-		workflow.OnReady(workflow.NewTimer(patient, 50*time.Millisecond), func(time.Time, error) { told = " after a notice" }),
+		workflow.OnReady(workflow.NewTimer(patient, 50*time.Millisecond), func(time.Time, error) { notice = " after a notice" }),
 	)
 	if err != nil {
 		return "", err
 	}
-	if told != "" {
+	if notice != "" {
 		if _, err := workflow.Do(ctx, Notify, "it takes longer"); err != nil {
 			return "", err
 		}
 	}
 	result, err := processed.Get(ctx)
-	return result + told, err
+	return result + notice, err
 }
 
 // Process takes its time when it is slow.
 func Process(ctx context.Context, slow bool) (string, error) {
 	if !slow {
-		return "processed", nil
+		return "done", nil
 	}
 	select {
 	case <-time.After(300 * time.Millisecond):
-		return "processed", nil
+		return "done", nil
 	case <-ctx.Done():
 		return "", ctx.Err()
 	}

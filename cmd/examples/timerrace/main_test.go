@@ -16,8 +16,8 @@ func TestPlay(t *testing.T) {
 	if err := stage.Run(t.Context(), &out, play, options()...); err != nil {
 		t.Fatal(err)
 	}
-	const want = `processed
-processed after a notice
+	const want = `done
+done after a notice
 `
 	if got := out.String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
