@@ -23,6 +23,7 @@ func (s *Store) Offer(
 	if err != nil {
 		return nil, err
 	}
+	data = protocol.Pack(data)
 	subject := s.ns.WorkflowTasks(task.Queue)
 	if worker != "" {
 		subject = s.ns.WorkerTasks(task.Queue, worker)
@@ -82,7 +83,11 @@ func readAnswer(m *nats.Msg) (*protocol.WorkflowTaskAnswer, error) {
 		return nil, protocol.ErrNoWorker
 	}
 	var answer protocol.WorkflowTaskAnswer
-	if err := json.Unmarshal(m.Data, &answer); err != nil {
+	data, err := protocol.Unpack(m.Data)
+	if err == nil {
+		err = json.Unmarshal(data, &answer)
+	}
+	if err != nil {
 		// The step failed, and the run should say why; it is tried again like any other failed step.
 		return &protocol.WorkflowTaskAnswer{
 			Cause: protocol.CauseBadCommand, Failure: protocol.NewFailure(err),
@@ -104,14 +109,18 @@ func (s *Store) ServeWorkflowTasks(queue, worker string, handle func(*protocol.W
 			if err != nil {
 				return err
 			}
-			return wrap(m.Respond(data))
+			return wrap(m.Respond(protocol.Pack(data)))
 		}
 		if len(m.Data) == 0 {
 			_ = respond(&protocol.WorkflowTaskAnswer{Worker: worker})
 			return
 		}
 		var task protocol.WorkflowTask
-		if err := json.Unmarshal(m.Data, &task); err != nil {
+		data, err := protocol.Unpack(m.Data)
+		if err == nil {
+			err = json.Unmarshal(data, &task)
+		}
+		if err != nil {
 			_ = respond(&protocol.WorkflowTaskAnswer{
 				Worker: worker, Cause: protocol.CauseWorkflowPanic, Failure: protocol.NewFailure(err),
 			})

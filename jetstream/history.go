@@ -173,7 +173,7 @@ const (
 	rangeBatch = 256
 	// rangeBytes is the size at which the server ends a page early. Without, it sends up to 64 MB, which is more than the
 	// client library keeps for a reader that is slower than the server.
-	rangeBytes = 8 << 20
+	rangeBytes = 2 << 20
 )
 
 // Range reads the subject's records between two sequences, both included, in order. A page may end early: only the server's

@@ -75,6 +75,9 @@ func (s *Store) Shards() int { return s.config.Shards }
 // Namespace is the namespace's name.
 func (s *Store) Namespace() protocol.Namespace { return s.ns }
 
+// MaxMessage is how many bytes a message can have.
+func (s *Store) MaxMessage() int { return int(s.nc.MaxPayload()) }
+
 // Conn is the connection that the store was made from.
 func (s *Store) Conn() *nats.Conn { return s.nc }
 

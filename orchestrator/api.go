@@ -19,6 +19,8 @@ type API interface {
 	Store
 	// Ask publishes an input and waits for its verdict. A refusal is the error.
 	Ask(ctx context.Context, workflow string, body protocol.InputBody, id string) (protocol.Verdict, error)
+	// MaxMessage is how many bytes a message can have.
+	MaxMessage() int
 	// Rows reads every row.
 	Rows(ctx context.Context) iter.Seq2[protocol.Row, error]
 	// LiveWorkers lists the workers that listen, on one queue or on all.

@@ -2,34 +2,34 @@ package orchestrator
 
 import (
 	"context"
+	"encoding/json"
 
-	"github.com/millrace-dev/millrace/orchestrator/machine"
 	"github.com/millrace-dev/millrace/protocol"
 )
 
-// pageBytes is about how many bytes of events a page of history holds.
-const pageBytes = 256 << 10
+// pageBytes is the most bytes of events that a page of history holds, if a message can hold twice as much.
+const pageBytes = 2 << 20
 
 // history reads a page of a run's events. A page says where the next one begins, so that a history of any length is read once: looking
 // for the place again with each page would cost the square of the length.
-func (c control) history(ctx context.Context, r protocol.HistoryRequest) (protocol.HistoryPage, error) {
+func (c control) history(ctx context.Context, r protocol.HistoryRequest) (historyPage, error) {
 	if err := protocol.ValidateID("workflow ID", r.ID); err != nil {
-		return protocol.HistoryPage{}, err
+		return historyPage{}, err
 	}
 	shard := protocol.Shard(r.ID, c.store.Shards())
 	last, err := c.store.Last(ctx, shard, r.ID)
 	if err != nil {
-		return protocol.HistoryPage{}, err
+		return historyPage{}, err
 	}
 	if last.Seq == 0 {
-		return protocol.HistoryPage{}, notFound(r.ID, r.Run)
+		return historyPage{}, notFound(r.ID, r.Run)
 	}
-	p := &pager{run: r.Run, after: r.After}
+	p := &pager{run: r.Run, after: r.After, room: min(pageBytes, c.store.MaxMessage()/2)}
 	from := r.Cursor
 	if from == 0 {
 		latest, err := decodeRecord(r.ID, last)
 		if err != nil {
-			return protocol.HistoryPage{}, err
+			return historyPage{}, err
 		}
 		if from = 1; r.Run == "" || r.Run == latest.Run { // else it is an earlier run, somewhere before
 			p.run, from = latest.Run, firstOf(latest, last.Seq)
@@ -37,21 +37,25 @@ func (c control) history(ctx context.Context, r protocol.HistoryRequest) (protoc
 	}
 	for e, err := range c.store.Range(ctx, shard, r.ID, from, last.Seq) {
 		if err != nil {
-			return protocol.HistoryPage{}, err
+			return historyPage{}, err
 		}
-		record, err := decodeRecord(r.ID, e)
+		var record rawRecord
+		data, err := protocol.Unpack(e.Data)
+		if err == nil {
+			err = json.Unmarshal(data, &record)
+		}
 		if err != nil {
-			return protocol.HistoryPage{}, err
+			return historyPage{}, protocol.Errorf(protocol.CodeCorrupt, "workflow %q: the record at %d cannot be read: %v", r.ID, e.Seq, err)
 		}
-		if !p.take(e.Seq, record) {
+		if !p.take(e.Seq, &record) {
 			break
 		}
 	}
 	switch {
 	case !p.found:
-		return protocol.HistoryPage{}, notFound(r.ID, r.Run)
+		return historyPage{}, notFound(r.ID, r.Run)
 	case p.page.Cursor < last.Seq && !p.page.More && !p.over:
-		return protocol.HistoryPage{}, protocol.Errorf(protocol.CodeUnavailable,
+		return historyPage{}, protocol.Errorf(protocol.CodeUnavailable,
 			"the history of workflow %q does not reach to its end yet", r.ID).
 			WithHint("ask again")
 	}
@@ -70,24 +74,45 @@ func firstOf(r *protocol.Record, seq uint64) uint64 {
 type pager struct {
 	run   string
 	after int64
-	page  protocol.HistoryPage
+	page  historyPage
 	size  int
+	room  int // bytes
 	found bool // a record of the run
 	over  bool // the run's last record was read: another run's follows
 }
 
+// historyPage is a [protocol.HistoryPage] whose events are passed on as they are stored: reading them would take most of the time.
+type historyPage struct {
+	Run    string            `json:"run_id"`
+	Events []json.RawMessage `json:"events"`
+	More   bool              `json:"more,omitzero"`
+	Cursor uint64            `json:"cursor,omitzero"`
+}
+
+// rawRecord is what a page needs of a [protocol.Record].
+type rawRecord struct {
+	Run    string            `json:"run_id"`
+	Events []json.RawMessage `json:"events"`
+}
+
 // take adds a record's events, and reports whether there is room for another record.
-func (p *pager) take(seq uint64, r *protocol.Record) bool {
+func (p *pager) take(seq uint64, r *rawRecord) bool {
 	if r.Run != p.run {
 		p.over = p.found
 		return !p.found
 	}
+	var first struct {
+		ID int64 `json:"id"`
+	}
+	if len(r.Events) == 0 || json.Unmarshal(r.Events[0], &first) != nil {
+		return true
+	}
 	p.found, p.page.Run, p.page.Cursor = true, r.Run, seq
-	for _, e := range r.Events {
-		if e.ID <= p.after {
+	for i, e := range r.Events { // their IDs are dense
+		if first.ID+int64(i) <= p.after {
 			continue
 		}
-		if p.size += machine.Size(e); p.size > pageBytes && len(p.page.Events) > 0 {
+		if p.size += len(e); p.size > p.room && len(p.page.Events) > 0 {
 			p.page.More = true
 			return false
 		}

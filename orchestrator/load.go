@@ -57,7 +57,11 @@ func eachRecord(ctx context.Context, log Log, shard int, id string, f func(proto
 
 func decodeRecord(id string, e protocol.Entry) (*protocol.Record, error) {
 	var r protocol.Record
-	if err := json.Unmarshal(e.Data, &r); err != nil {
+	data, err := protocol.Unpack(e.Data)
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(data, &r); err != nil {
 		if perr := protocol.AsError(err); perr.Code == protocol.CodeUnsupported {
 			return nil, perr
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/millrace-dev/millrace/orchestrator/machine"
 	"github.com/millrace-dev/millrace/protocol"
 )
 
@@ -15,6 +14,9 @@ const (
 	patience = 2 * time.Second
 	// groupTries is how many workers of the queue are asked when they are busy.
 	groupTries = 3
+	// reading is how long a worker may take to read a history beyond the time for the step itself. It says all the while that it is
+	// alive, and gives the step up by itself when its code takes too long.
+	reading = 5 * time.Minute
 	// inlineHistory is the most bytes of events that a workflow task carries; a longer history is fetched by the worker.
 	inlineHistory = 512 << 10
 )
@@ -24,7 +26,7 @@ const (
 // nobody took it.
 func (t *taking) ask(ctx context.Context) (*protocol.WorkflowTaskAnswer, error) {
 	task := t.turn.Task(now())
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(task.Timeout)+patience)
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(task.Timeout)+patience+reading)
 	defer cancel()
 	if worker := t.turn.Worker(); worker != "" {
 		answer, err := t.askWorker(ctx, worker, task)
@@ -87,6 +89,10 @@ func (t *taking) offerTo(ctx context.Context, worker string, task *protocol.Work
 func (t *taking) wholeTask(ctx context.Context, task *protocol.WorkflowTask) (*protocol.WorkflowTask, error) {
 	whole := *task
 	whole.Last, whole.Base, whole.After = task.Base, "", 0
+	if recorded := t.w.Run; recorded != nil && recorded.ID() == task.Run && recorded.Size > inlineHistory {
+		omit(&whole, recorded.LastEvent)
+		return &whole, nil
+	}
 	if task.After > 0 {
 		before, err := loadEvents(ctx, t.shard.store, t.shard.id, t.id, task.After)
 		if err != nil {
@@ -94,19 +100,13 @@ func (t *taking) wholeTask(ctx context.Context, task *protocol.WorkflowTask) (*p
 		}
 		whole.Events = append(before, task.Events...)
 	}
-	if t.w.Run != nil && t.w.Run.ID() == task.Run {
-		omitLong(&whole, int(t.w.Run.LastEvent))
-	}
 	return &whole, nil
 }
 
-// omitLong leaves out of a task with a whole history the events that are recorded, when they are too much for a message.
-func omitLong(task *protocol.WorkflowTask, recorded int) {
-	size := 0
-	for _, e := range task.Events {
-		size += machine.Size(e)
-	}
-	if size > inlineHistory {
-		task.Omitted, task.Events = int64(recorded), task.Events[recorded:]
+// omit leaves the events up to one that is recorded out of a task with a whole history.
+func omit(task *protocol.WorkflowTask, recorded int64) {
+	task.Omitted = recorded
+	for len(task.Events) > 0 && task.Events[0].ID <= recorded {
+		task.Events = task.Events[1:]
 	}
 }

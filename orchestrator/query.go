@@ -60,6 +60,9 @@ func (c control) queryTask(
 	var worker, queue string
 	err := c.look(ctx, r.ID, r.Run, func(w *machine.Workflow) {
 		task, worker, queue = w.QueryTask(q, protocol.Duration(queryTimeout)), w.Run.Worker, w.Run.Start.Queue
+		if task != nil && w.Run.Size > inlineHistory {
+			task.Omitted = w.Run.LastEvent
+		}
 		if !w.Run.Open() {
 			worker = ""
 		}
@@ -84,16 +87,17 @@ func (c control) queryAnyone(ctx context.Context, r protocol.QueryRequest, q *pr
 	if err != nil {
 		return protocol.QueryAnswer{}, err
 	}
-	view, err := c.read(ctx, r.ID, task.Run)
-	if err != nil {
-		return protocol.QueryAnswer{}, err
+	task.Last, task.Base, task.After = task.Base, "", 0
+	if task.Omitted == 0 {
+		view, err := c.read(ctx, r.ID, task.Run)
+		if err != nil {
+			return protocol.QueryAnswer{}, err
+		}
+		if now := view.workflow.QueryTask(q, task.Timeout); now != nil {
+			task.Last = now.Base
+		}
+		task.Events = view.events
 	}
-	if now := view.workflow.QueryTask(q, task.Timeout); now != nil {
-		now.Queue = task.Queue
-		task = now
-	}
-	task.Last, task.Base, task.After, task.Events = task.Base, "", 0, view.events
-	omitLong(task, len(view.events))
 	for range groupTries {
 		answer, err := c.store.Offer(ctx, "", task, patience)
 		if errors.Is(err, protocol.ErrNoWorker) {

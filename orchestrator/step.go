@@ -111,6 +111,7 @@ func (a *actor) commit(r *protocol.Record) error {
 	if err != nil {
 		return err
 	}
+	data = protocol.Pack(data)
 	var seq uint64
 	var final error
 	err = a.shard.persist("append a record", func(ctx context.Context) error {

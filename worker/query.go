@@ -10,11 +10,12 @@ import (
 
 // query lets the code of a run answer a question, on the run in the cache or on a replay of its history. The run stays in the cache
 // for its next step.
-func (w *Worker) query(ctx context.Context, task *protocol.WorkflowTask, p program) *protocol.WorkflowTaskAnswer {
+func (w *Worker) query(ctx context.Context, task *protocol.WorkflowTask, p program, ready func()) *protocol.WorkflowTaskAnswer {
 	c, done := w.cache.take(ctx, task.Run)
 	defer done()
 	context.AfterFunc(ctx, done)
 	if c.fits(task) {
+		ready()
 		defer w.cache.put(c)
 		return w.ask(ctx, c.run, task)
 	}
@@ -24,7 +25,7 @@ func (w *Worker) query(ctx context.Context, task *protocol.WorkflowTask, p progr
 	if task.Base != "" {
 		return &protocol.WorkflowTaskAnswer{Refusal: protocol.RefusalCacheMiss}
 	}
-	fresh, failed := w.replayed(ctx, task, p)
+	fresh, failed := w.replayed(ctx, task, p, ready)
 	if failed != nil {
 		return failed
 	}
@@ -38,11 +39,14 @@ func (w *Worker) query(ctx context.Context, task *protocol.WorkflowTask, p progr
 }
 
 // replayed is a new run that has seen the task's whole history.
-func (w *Worker) replayed(ctx context.Context, task *protocol.WorkflowTask, p program) (*cached, *protocol.WorkflowTaskAnswer) {
+func (w *Worker) replayed(
+	ctx context.Context, task *protocol.WorkflowTask, p program, ready func(),
+) (*cached, *protocol.WorkflowTaskAnswer) {
 	events, err := w.eventsOf(ctx, task)
 	if err != nil {
 		return nil, failedTask(protocol.CauseWorkflowPanic, protocol.NewFailure(fmt.Errorf("read the run's history: %w", err)))
 	}
+	ready()
 	run := replay.New(p)
 	if a := run.Step(events); a.Failure != nil {
 		run.Close()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/millrace-dev/millrace/protocol"
@@ -49,18 +50,26 @@ func (w *Worker) respond(task *protocol.WorkflowTask, respond Responder, a *prot
 
 // answerInTime takes the step in a goroutine of its own. Workflow code that blocks on something other than this SDK, such as
 // a Go channel, cannot be stopped: the step fails and says so, and the goroutine and its slot are lost to the worker until
-// the code returns.
+// the code returns. The time that it takes to read a long history does not count.
 func (w *Worker) answerInTime(work context.Context, task *protocol.WorkflowTask) *protocol.WorkflowTaskAnswer {
-	ctx, cancel := context.WithTimeout(work, time.Duration(task.Timeout))
+	ctx, cancel := context.WithCancel(work)
 	defer cancel()
-	answered := make(chan *protocol.WorkflowTaskAnswer, 1)
+	answered, ready := make(chan *protocol.WorkflowTaskAnswer, 1), make(chan struct{})
 	go func() {
 		defer func() { <-w.steps }()
-		answered <- w.step(ctx, task)
+		answered <- w.step(ctx, task, sync.OnceFunc(func() { close(ready) }))
 	}()
 	select {
 	case a := <-answered:
 		return a
+	case <-ready:
+	}
+	late := time.NewTimer(time.Duration(task.Timeout))
+	defer late.Stop()
+	select {
+	case a := <-answered:
+		return a
+	case <-late.C:
 	case <-ctx.Done():
 	}
 	if work.Err() != nil { // the worker is cut off, which is not the code's fault: another one takes the step
@@ -79,13 +88,15 @@ func failedTask(cause protocol.TaskFailedCause, f *protocol.Failure) *protocol.W
 }
 
 // step runs the workflow's code over the task's events, on the run in the cache or on a new one.
-func (w *Worker) step(ctx context.Context, task *protocol.WorkflowTask) *protocol.WorkflowTaskAnswer {
+//
+// ready is called when the history is there and the code is about to run.
+func (w *Worker) step(ctx context.Context, task *protocol.WorkflowTask, ready func()) *protocol.WorkflowTaskAnswer {
 	program, ok := w.registry.workflows[task.Type]
 	if !ok {
 		return failedTask(protocol.CauseUnknownType, w.unknown("workflow", task.Type, w.registry.workflowNames()))
 	}
 	if task.Query != nil {
-		return w.query(ctx, task, program)
+		return w.query(ctx, task, program, ready)
 	}
 	run, done, refusal := w.runFor(ctx, task, program)
 	defer done()
@@ -97,6 +108,7 @@ func (w *Worker) step(ctx context.Context, task *protocol.WorkflowTask) *protoco
 		run.Close()
 		return failedTask(protocol.CauseWorkflowPanic, protocol.NewFailure(fmt.Errorf("read the run's history: %w", err)))
 	}
+	ready()
 	answer := run.Step(unseen(events, run.LastEvent()), task.Updates...)
 	answer = w.runLocals(ctx, task, run, answer)
 	if answer.Failure != nil {

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"os"
@@ -30,6 +31,8 @@ type Options struct {
 	Listen string
 	// Sync says when the server flushes to disk: "always", or at intervals such as "100ms". Defaults to "always".
 	Sync string
+	// MaxPayload is the most bytes of a message. Defaults to 8 MiB.
+	MaxPayload int32
 }
 
 // Server is a running server. It is safe for concurrent use.
@@ -93,7 +96,7 @@ func (o Options) server() (*server.Options, error) {
 		return nil, misuse(`set Dir, such as orchestrator.Options{Dir: "data"}`, "an embedded NATS needs a data directory")
 	}
 	opts := &server.Options{
-		ServerName: "millrace", JetStream: true, StoreDir: filepath.Join(o.Dir, "nats"), MaxPayload: maxPayload,
+		ServerName: "millrace", JetStream: true, StoreDir: filepath.Join(o.Dir, "nats"), MaxPayload: cmp.Or(o.MaxPayload, maxPayload),
 		DontListen: o.Listen == "", NoSigs: true, NoLog: true,
 		JetStreamLimits: server.JSLimitOpts{DefaultMaxConsumers: unlimited},
 	}

@@ -22,6 +22,8 @@ type Run struct {
 	Step      int64
 	LastEvent int64
 	LastTime  time.Time
+	// Size is about how many bytes the run's events take in messages.
+	Size int
 	// CancelRequested says that the run was asked to stop.
 	CancelRequested bool
 	// Worker is who answered the last workflow task: its cache holds the run.

@@ -4,9 +4,12 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/millrace-dev/millrace/jetstream/embedded"
+	"github.com/millrace-dev/millrace/orchestrator"
 	"github.com/millrace-dev/millrace/orchestrator/client"
 	"github.com/millrace-dev/millrace/protocol"
 	"github.com/millrace-dev/millrace/test/rig"
@@ -39,7 +42,23 @@ func TestFanOut(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}
-	e := rig.Start(t)
+	// Messages of a megabyte, as a server has them by default.
+	srv, err := embedded.Start(embedded.Options{Dir: t.TempDir(), Sync: "1m", MaxPayload: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(srv.Close)
+	nc, err := srv.Conn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	node, err := orchestrator.Attach(t.Context(), nc, orchestrator.Options{Shards: 1, Logger: rig.Logger(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &rig.Engine{Server: node}
+	t.Cleanup(func() { e.Halt(t) })
 	e.Work(t, worker.Workflow(Fan), worker.Activity(One), worker.Slots(1000))
 	const n = 10_000
 	begin := time.Now()
@@ -89,48 +108,63 @@ func TestSignalBurst(t *testing.T) {
 	t.Logf("%d signals took %v", len(words), time.Since(begin))
 }
 
-// Rounds runs n times a thousand activities, and then waits for a word.
+// Rounds writes ten thousand things down and runs an activity, n times, and then waits for a word.
 func Rounds(ctx workflow.Context, n int) (string, error) {
-	for range n {
-		if _, err := Fan(ctx, 1000); err != nil {
+	for round := range n {
+		for i := range 10_000 {
+			if _, err := workflow.SideEffect(ctx, func() (int, error) { return i, nil }); err != nil {
+				return "", err
+			}
+		}
+		if _, err := workflow.Do(ctx, Last, round); err != nil {
 			return "", err
 		}
 	}
 	return workflow.Receive(ctx, word)
 }
 
+// lastRound is the number of the last round that came to its activity.
+var lastRound atomic.Int64
+
+func Last(_ context.Context, round int) (int, error) {
+	lastRound.Store(int64(round))
+	return round, nil
+}
+
 // A history of two hundred thousand events goes on, on a worker that has never seen it.
 func TestLongHistory(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
-		t.Skip("takes half a minute")
+		t.Skip("takes seconds")
 	}
 	e := rig.Start(t)
-	stop := e.Work(t, worker.Workflow(Rounds), worker.Activity(One), worker.Slots(1000))
-	const rounds = 67
+	stop := e.Work(t, worker.Workflow(Rounds), worker.Activity(Last))
+	const n = 20
 	begin := time.Now()
-	run := rig.Run(t, e, Rounds, rounds)
-	rig.Until(t, "the activities", func() bool {
+	run := rig.Run(t, e, Rounds, n)
+	rig.Until(t, "the last round", func() bool { return lastRound.Load() == n-1 })
+	rig.Until(t, "its end", func() bool {
 		d, err := e.Client().Describe(t.Context(), run.ID())
-		return err == nil && d.HistoryLength > 3*1000*rounds && len(d.Activities) == 0
+		return err == nil && d.Task == nil && len(d.Activities) == 0
 	})
-	t.Logf("%d activities took %v", 1000*rounds, time.Since(begin))
+
+	t.Logf("%d rounds took %v", n, time.Since(begin))
 	stop()
 
 	begin = time.Now()
-	n := 0
+	events := 0
 	for _, err := range e.Client().History(t.Context(), run.ID()) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		n++
+		events++
 	}
-	t.Logf("reading %d events took %v", n, time.Since(begin))
-	if n < 200_000 {
-		t.Errorf("the history has %d events, want 200,000", n)
+	t.Logf("reading %d events took %v", events, time.Since(begin))
+	if events < 200_000 {
+		t.Errorf("the history has %d events, want 200,000", events)
 	}
 
-	e.Work(t, worker.Workflow(Rounds), worker.Activity(One))
+	e.Work(t, worker.Workflow(Rounds), worker.Activity(Last))
 	begin = time.Now()
 	signals(t, e, run.ID(), "end")
 	if got := rig.Result(t, run); got != "end" {

@@ -14,6 +14,7 @@ const DefaultVersion = -1
 type marks struct {
 	recorded []protocol.MarkerRecorded
 	used     []bool
+	first    int // those before it are used
 }
 
 // recordedMarks finds the markers of a recorded step among the events that follow its WorkflowTaskCompleted.
@@ -31,10 +32,13 @@ func recordedMarks(events []protocol.Event) marks {
 	return m
 }
 
-// take finds a marker that nobody asked for yet.
+// take finds a marker that nobody asked for yet. They are asked for in order, or nearly so.
 func (m *marks) take(name, id string) (protocol.MarkerRecorded, bool) {
-	for i, a := range m.recorded {
-		if !m.used[i] && a.Name == name && a.ID == id {
+	for m.first < len(m.used) && m.used[m.first] {
+		m.first++
+	}
+	for i, a := range m.recorded[m.first:] {
+		if i += m.first; !m.used[i] && a.Name == name && a.ID == id {
 			m.used[i] = true
 			return a, true
 		}
