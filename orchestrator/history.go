@@ -45,7 +45,8 @@ func (c control) history(ctx context.Context, r protocol.HistoryRequest) (histor
 			err = json.Unmarshal(data, &record)
 		}
 		if err != nil {
-			return historyPage{}, protocol.Errorf(protocol.CodeCorrupt, "workflow %q: the record at %d cannot be read: %v", r.ID, e.Seq, err)
+			return historyPage{}, protocol.Errorf(protocol.CodeCorrupt,
+				"workflow %q: the record at %d cannot be read: %v", r.ID, e.Seq, err)
 		}
 		if !p.take(e.Seq, &record) {
 			break
@@ -76,7 +77,7 @@ type pager struct {
 	after int64
 	page  historyPage
 	size  int
-	room  int // bytes
+	room  int  // bytes
 	found bool // a record of the run
 	over  bool // the run's last record was read: another run's follows
 }

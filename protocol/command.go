@@ -23,6 +23,7 @@ type ScheduleActivityTask struct {
 	Queue           string            `json:"queue,omitempty"` // the workflow's own when empty
 	Input           Payload           `json:"input,omitzero"`
 	ScheduleToClose Duration          `json:"schedule_to_close_timeout,omitzero"`
+	ScheduleToStart Duration          `json:"schedule_to_start_timeout,omitzero"`
 	StartToClose    Duration          `json:"start_to_close_timeout,omitzero"`
 	Heartbeat       Duration          `json:"heartbeat_timeout,omitzero"`
 	RetryPolicy     RetryPolicy       `json:"retry_policy,omitzero"`

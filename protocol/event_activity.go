@@ -7,6 +7,7 @@ type ActivityTaskScheduled struct {
 	Queue           string            `json:"queue"`
 	Input           Payload           `json:"input,omitzero"`
 	ScheduleToClose Duration          `json:"schedule_to_close_timeout,omitzero"` // over all attempts; zero: none
+	ScheduleToStart Duration          `json:"schedule_to_start_timeout,omitzero"` // until a worker begins; zero: none
 	StartToClose    Duration          `json:"start_to_close_timeout,omitzero"`    // of each attempt; zero: none
 	Heartbeat       Duration          `json:"heartbeat_timeout,omitzero"`         // between heartbeats; zero: none asked for
 	RetryPolicy     RetryPolicy       `json:"retry_policy"`
@@ -15,10 +16,12 @@ type ActivityTaskScheduled struct {
 }
 
 // ActivityTaskStarted says which attempt ended the activity. It is written together with the event that ends it,
-// so that retries add no events.
+// so that retries add no events; but when the attempt begins, if somebody must know: the activity has a schedule-to-start timeout, or
+// somebody else completes it.
 type ActivityTaskStarted struct {
 	ScheduledID int64    `json:"scheduled_event_id"`
 	Attempt     int      `json:"attempt"`
+	Async       bool     `json:"async,omitzero"` // its worker is done with it, and somebody else completes it
 	Identity    string   `json:"identity,omitempty"`
 	LastFailure *Failure `json:"last_failure,omitempty"`
 }

@@ -18,6 +18,7 @@ const (
 	KindPause     InputKind = "pause"     // clients: [PauseInput]
 	KindReset     InputKind = "reset"     // clients: [ResetInput]
 	KindResult    InputKind = "result"    // workers: [ActivityResult]
+	KindStarted   InputKind = "started"   // workers: [ActivityStarted]
 	KindReady     InputKind = "ready"     // workers: [WorkerReady]
 	KindAnswer    InputKind = "answer"    // orchestrators: [AnswerInput]
 	KindChild     InputKind = "child"     // orchestrators: [ChildInput]
@@ -174,6 +175,9 @@ func (ResetInput) InputKind() InputKind { return KindReset }
 func (ActivityResult) InputKind() InputKind { return KindResult }
 
 // InputKind implements [InputBody].
+func (ActivityStarted) InputKind() InputKind { return KindStarted }
+
+// InputKind implements [InputBody].
 func (WorkerReady) InputKind() InputKind { return KindReady }
 
 // InputKind implements [InputBody].
@@ -198,6 +202,8 @@ func DecodeInput(kind InputKind, data []byte) (InputBody, error) {
 		return decodeBody[ResetInput](data)
 	case KindResult:
 		return decodeBody[ActivityResult](data)
+	case KindStarted:
+		return decodeBody[ActivityStarted](data)
 	case KindReady:
 		return decodeBody[WorkerReady](data)
 	case KindAnswer:

@@ -18,7 +18,7 @@ import (
 // spoken is every type of which PROTOCOL.md must show an example.
 var spoken = types(
 	protocol.NamespaceConfig{}, protocol.Payload{}, protocol.Failure{}, protocol.Error{}, protocol.Verdict{}, protocol.Outcome{},
-	protocol.StartInput{}, protocol.SignalInput{}, protocol.CancelInput{}, protocol.TerminateInput{}, protocol.UpdateInput{}, protocol.PauseInput{}, protocol.ResetInput{},
+	protocol.StartInput{}, protocol.SignalInput{}, protocol.CancelInput{}, protocol.TerminateInput{}, protocol.UpdateInput{}, protocol.PauseInput{}, protocol.ActivityStarted{}, protocol.ResetInput{},
 	protocol.Worker{}, protocol.AnswerInput{}, protocol.ChildInput{},
 	protocol.WorkflowTask{}, protocol.WorkflowTaskAnswer{}, protocol.QueuedWorkflowTask{}, protocol.WorkerReady{},
 	protocol.RetryPolicy{}, protocol.Event{}, protocol.ActivityTask{}, protocol.ActivityResult{}, protocol.CancelActivity{},

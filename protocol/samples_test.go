@@ -85,10 +85,10 @@ var events = []sample{
 	of(protocol.TimerFired{TimerID: "1", StartedID: 5}),
 	of(protocol.TimerCanceled{TimerID: "1", StartedID: 5, TaskCompletedID: 9}),
 	of(protocol.ActivityTaskScheduled{
-		ActivityID: "1", ActivityType: "shop.Charge", Queue: "payments", Input: large, ScheduleToClose: 600 * second,
+		ActivityID: "1", ActivityType: "shop.Charge", Queue: "payments", Input: large, ScheduleToClose: 600 * second, ScheduleToStart: 30 * second,
 		StartToClose: 60 * second, Heartbeat: 5 * second, RetryPolicy: policy, Headers: headers, TaskCompletedID: 4,
 	}),
-	of(protocol.ActivityTaskStarted{ScheduledID: 5, Attempt: 2, Identity: who, LastFailure: declined}),
+	of(protocol.ActivityTaskStarted{ScheduledID: 5, Attempt: 2, Async: true, Identity: who, LastFailure: declined}),
 	of(protocol.ActivityTaskCompleted{ScheduledID: 5, StartedID: 6, Result: receipt}),
 	of(protocol.ActivityTaskFailed{
 		ScheduledID: 5, StartedID: 6, Failure: declined, RetryState: protocol.RetryNonRetryableFailure,
@@ -156,7 +156,7 @@ var commands = []sample{
 		WorkflowID: "mail-42", RunID: runID, FirstRunID: "first", ChildInitiatedID: 5, Reason: "sold out",
 	}),
 	of(protocol.ScheduleActivityTask{
-		ActivityID: "1", ActivityType: "shop.Charge", Queue: "payments", Input: ada, ScheduleToClose: 600 * second,
+		ActivityID: "1", ActivityType: "shop.Charge", Queue: "payments", Input: ada, ScheduleToClose: 600 * second, ScheduleToStart: 30 * second,
 		StartToClose: 60 * second, Heartbeat: 5 * second, RetryPolicy: policy, Headers: headers,
 	}),
 	of(protocol.RequestCancelActivityTask{ActivityID: "1"}),

@@ -1,6 +1,10 @@
 package protocol
 
-import "time"
+import (
+	"encoding/base64"
+	"encoding/json"
+	"time"
+)
 
 // WorkflowTask asks a worker to take one step of a run. It travels as a core request to one worker's own subject when that
 // worker holds the run in its cache, else to the queue group.
@@ -117,6 +121,8 @@ type ActivityTask struct {
 	// MaximumAttempts is the policy's limit; zero means none.
 	MaximumAttempts int       `json:"maximum_attempts,omitzero"`
 	ScheduledTime   time.Time `json:"scheduled_time"`
+	// StartBy is when the attempt must have begun; zero means any time. Who takes it in time says so with [ActivityStarted].
+	StartBy time.Time `json:"start_by,omitzero"`
 	// Deadline is the schedule-to-close deadline; zero means none.
 	Deadline     time.Time         `json:"deadline,omitzero"`
 	StartToClose Duration          `json:"start_to_close_timeout,omitzero"`
@@ -137,6 +143,43 @@ type ActivityResult struct {
 	Failure     *Failure  `json:"failure,omitempty"`
 	// LastFailure repeats the task's, so that history can tell it.
 	LastFailure *Failure `json:"last_failure,omitempty"`
+}
+
+// ActivityStarted says that an attempt began, when somebody must know: see [ActivityTaskStarted]. It goes to the workflow's inbox.
+type ActivityStarted struct {
+	Run         string   `json:"run_id"`
+	ScheduledID int64    `json:"scheduled_event_id"`
+	Attempt     int      `json:"attempt"`
+	Worker      string   `json:"worker"`
+	Async       bool     `json:"async,omitzero"` // somebody else completes the attempt
+	LastFailure *Failure `json:"last_failure,omitempty"`
+}
+
+// ActivityToken names an attempt of an activity to whoever completes it.
+type ActivityToken struct {
+	Workflow    string `json:"workflow_id"`
+	Run         string `json:"run_id"`
+	ScheduledID int64  `json:"scheduled_event_id"`
+	Attempt     int    `json:"attempt"`
+}
+
+// String writes the token as one word.
+func (t ActivityToken) String() string {
+	data, _ := json.Marshal(t) //nolint:errchkjson // strings and numbers
+	return base64.RawURLEncoding.EncodeToString(data)
+}
+
+// ParseActivityToken reads a token.
+func ParseActivityToken(s string) (ActivityToken, error) {
+	var t ActivityToken
+	data, err := base64.RawURLEncoding.DecodeString(s)
+	if err == nil {
+		err = json.Unmarshal(data, &t)
+	}
+	if err != nil || t.Workflow == "" || t.Run == "" {
+		return t, Errorf(CodeBadRequest, "%.40q is no activity token", s).WithHint("pass what activity.Token returned, unchanged")
+	}
+	return t, nil
 }
 
 // CancelActivity tells the workers of a queue to stop an activity, or, when ScheduledID is zero, every activity of a run that has

@@ -38,8 +38,17 @@ func (w *Worker) runActivity(ctx context.Context, t Task) {
 		result.Attempt = task.MaximumAttempts // the last that ran; this delivery may be any later one
 		result.Failure = silent(result.Attempt)
 		result.LastFailure = nil
-	} else {
-		result.Result, result.Failure = w.execute(ctx, &task)
+	} else if !w.begin(ctx, &task, false) {
+		w.settle(t.Nak())
+		return
+	} else if result.Result, result.Failure = w.execute(ctx, &task); result.Failure == pending {
+		// Somebody else completes the attempt. Once the workflow knows, the task is done.
+		if w.tellStarted(ctx, &task, true) {
+			w.settle(t.Ack())
+		} else {
+			w.settle(t.Nak())
+		}
+		return
 	}
 	if ctx.Err() != nil {
 		w.settle(t.Nak()) // the worker is cut off; another one starts the attempt anew
@@ -53,6 +62,29 @@ func (w *Worker) runActivity(ctx context.Context, t Task) {
 	if result.Failure == nil && task.Heartbeat > 0 {
 		w.settle(w.store.DeleteHeartbeat(ctx, task.Run, task.ScheduledID))
 	}
+}
+
+// pending is the failure of an attempt that is not over.
+var pending = &protocol.Failure{Message: "the result is pending"}
+
+// begin tells the workflow that the attempt begins, if it wants to know. It reports whether the attempt may go on.
+func (w *Worker) begin(ctx context.Context, task *protocol.ActivityTask, async bool) bool {
+	if task.StartBy.IsZero() || time.Now().After(task.StartBy) {
+		return true // execute says that it is too late
+	}
+	return w.tellStarted(ctx, task, async)
+}
+
+func (w *Worker) tellStarted(ctx context.Context, task *protocol.ActivityTask, async bool) bool {
+	b := protocol.ActivityStarted{
+		Run: task.Run, ScheduledID: task.ScheduledID, Attempt: task.Attempt, Worker: w.identity, Async: async, LastFailure: task.LastFailure,
+	}
+	id := fmt.Sprintf("started-%s-%t", protocol.TaskID(task.Run, task.ScheduledID, task.Attempt), async)
+	if err := w.store.Tell(ctx, task.Workflow, b, id, ""); err != nil {
+		w.log.Warn("the begin of an attempt could not be told; its task goes back", "activity_type", task.Type, "error", err)
+		return false
+	}
+	return true
 }
 
 func silent(attempt int) *protocol.Failure {

@@ -45,6 +45,9 @@ type outcome struct {
 // execute runs the activity's code under its deadlines. When one passes, the attempt is over even if the code goes on: what it
 // returns later is nobody's result.
 func (w *Worker) execute(ctx context.Context, task *protocol.ActivityTask) (protocol.Payload, *protocol.Failure) {
+	if !task.StartBy.IsZero() && time.Now().After(task.StartBy) {
+		return protocol.Payload{}, protocol.TimeoutError(protocol.TimeoutScheduleToStart, "no worker began the activity in time", nil)
+	}
 	f, ok := w.registry.activities[task.Type]
 	if !ok {
 		return protocol.Payload{}, w.unknown("activity", task.Type, w.registry.activityNames())
@@ -151,6 +154,9 @@ func (e *execution) finish(ctx context.Context, o outcome) (protocol.Payload, *p
 	if f := e.expired(); f != nil {
 		return protocol.Payload{}, f
 	}
+	if errors.Is(o.err, activity.ErrResultPending) {
+		return protocol.Payload{}, pending
+	}
 	stopped := errors.Is(o.err, context.Canceled) || errors.Is(o.err, protocol.ErrCanceled)
 	if stopped && errors.Is(context.Cause(ctx), protocol.ErrCanceled) {
 		return protocol.Payload{}, protocol.CanceledError("the activity was canceled")
@@ -190,6 +196,7 @@ func (e *execution) env(deadline time.Time) *activity.Env {
 			Attempt: t.Attempt, Scheduled: t.ScheduledTime, Started: time.Now().UTC(), Deadline: deadline,
 			HeartbeatTimeout: e.heartbeat, LastFailure: t.LastFailure, Headers: t.Headers,
 		},
+		ScheduledID: t.ScheduledID,
 		Logger: e.w.log.With("workflow_id", t.Workflow, "run_id", t.Run, "activity_type", t.Type,
 			"activity_id", t.ActivityID, "attempt", t.Attempt),
 		Heartbeat:     e.beat,

@@ -225,3 +225,5 @@ func (c *Client) Promote(ctx context.Context, queue, version string) (protocol.V
 }
 
 func newID() string { return uuid.NewString() }
+
+func now() time.Time { return time.Now().UTC().Round(0) }

@@ -106,8 +106,18 @@ func (r *Run) applyActivity(e protocol.Event) {
 		act := Activity{Event: e.ID, Scheduled: e.Time, ActivityTaskScheduled: a, Attempt: 1}
 		r.activities.put(e.ID, act)
 		r.activityID.put(a.ActivityID, e.ID)
-		if a.ScheduleToClose > 0 {
-			r.deadlines.add(act.Deadline(), e.ID)
+		for _, at := range []time.Time{act.Deadline(), act.startBy()} {
+			if !at.IsZero() {
+				r.deadlines.add(at, e.ID)
+			}
+		}
+	case protocol.ActivityTaskStarted:
+		if act, ok := r.activities.get(a.ScheduledID); ok {
+			act.Begun, act.BegunAt, act.BegunAttempt, act.Async = e.ID, e.Time, a.Attempt, a.Async
+			r.activities.put(a.ScheduledID, act)
+			if at := act.asyncBy(); !at.IsZero() {
+				r.deadlines.add(at, a.ScheduledID)
+			}
 		}
 	case protocol.ActivityTaskCancelRequested:
 		if act, ok := r.activities.get(a.ScheduledID); ok {

@@ -56,9 +56,9 @@ func (d deadlines) due(now time.Time) []deadline {
 }
 
 // next is the first deadline that still counts, or the zero time. It drops those before it that do not.
-func (d *deadlines) next(counts func(event int64) bool) time.Time {
+func (d *deadlines) next(counts func(deadline) bool) time.Time {
 	for len(*d) > 0 {
-		if top := (*d)[0]; counts(top.event) {
+		if top := (*d)[0]; counts(top) {
 			return top.at
 		}
 		heap.Pop(d)

@@ -98,6 +98,6 @@ func (r *Run) activityTask(a Activity) protocol.ActivityTask {
 		Workflow: r.Start.WorkflowID, Run: r.ID(), WorkflowType: r.Start.WorkflowType, ScheduledID: a.Event,
 		ActivityID: a.ActivityID, Type: a.ActivityType, Queue: a.Queue, Input: a.Input, Attempt: a.Attempt,
 		MaximumAttempts: a.RetryPolicy.MaximumAttempts, ScheduledTime: a.Scheduled, Deadline: a.Deadline(),
-		StartToClose: a.StartToClose, Heartbeat: a.Heartbeat, Headers: a.Headers, LastFailure: a.LastFailure,
+		StartBy: a.startBy(), StartToClose: a.StartToClose, Heartbeat: a.Heartbeat, Headers: a.Headers, LastFailure: a.LastFailure,
 	}
 }

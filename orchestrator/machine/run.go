@@ -79,6 +79,12 @@ type Activity struct {
 	Scheduled time.Time
 	protocol.ActivityTaskScheduled
 	CancelRequested bool
+	// Begun is the ActivityTaskStarted of the last attempt that said that it began, zero when none did; Async says that somebody
+	// else than its worker completes that attempt.
+	Begun        int64
+	BegunAt      time.Time
+	BegunAttempt int
+	Async        bool
 
 	// Volatile: known only to the node that saw the attempts fail.
 	Attempt     int
@@ -93,6 +99,28 @@ func (a Activity) Deadline() time.Time {
 		return time.Time{}
 	}
 	return a.Scheduled.Add(time.Duration(a.ScheduleToClose))
+}
+
+// startBy is when the first attempt must have begun, until it has; or the zero time. Of a further attempt only the worker knows: its
+// wait leaves nothing in history.
+func (a Activity) startBy() time.Time {
+	if a.ScheduleToStart == 0 || a.Begun != 0 || a.Attempt > 1 {
+		return time.Time{}
+	}
+	return a.Scheduled.Add(time.Duration(a.ScheduleToStart))
+}
+
+// asyncBy is when an attempt must end that has no worker to watch over it, or the zero time.
+func (a Activity) asyncBy() time.Time {
+	if !a.Async || a.StartToClose == 0 || a.Attempt > a.BegunAttempt {
+		return time.Time{}
+	}
+	return a.BegunAt.Add(time.Duration(a.StartToClose))
+}
+
+// expects reports whether a moment still means something to the activity.
+func (a Activity) expects(at time.Time) bool {
+	return at.Equal(a.Deadline()) || at.Equal(a.startBy()) || at.Equal(a.asyncBy())
 }
 
 // Timer is a timer that has not fired.

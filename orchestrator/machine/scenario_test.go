@@ -57,12 +57,13 @@ func (s *story) say(format string, args ...any) { //nolint:goprintffuncname // i
 //
 //	start [REQUEST [TIMEOUT]] [OPTION=VALUE...]  signal [REQUEST]  cancel  terminate [RUN]  ready WORKER
 //	pause  unpause  reset EVENT REQUEST  update ID [RUN]
+//	starts EVENT ATTEMPT [async]  an attempt says that it began
 //	complete EVENT [ATTEMPT]   fail EVENT ATTEMPT [TYPE]   canceled EVENT
 //	childstart  told  childend  asked ...: see scenario_child_test.go
 //	after DURATION        time passes; retries and wake-ups that become due arrive
 //	step                  a step begins with what waits, and ends at once if no worker is needed
 //	join                  what arrived meanwhile is taken into the step
-//	answer COMMAND...     a worker answers: do ID, do3 ID (three attempts), soon ID (within 30 s), stop ID, timer ID,
+//	answer COMMAND...     a worker answers: do ID, wait ID (begun within 1m), do3 ID (three attempts), soon ID (within 30 s), stop ID, timer ID,
 //	                      untimer ID, end, giveup, fail, next (continue as new), accept ID, done ID,
 //	                      broken ID (an update's handler fails), reject ID (without an event), refuse ID (with one)
 //	panic  silent  nobody a worker fails, falls silent, or is not there
@@ -166,6 +167,10 @@ func (s *story) arrives(f []string) bool {
 		}, Events: s.w.events()}, arg(2))
 	case "ready":
 		s.w.arrive(protocol.WorkerReady{Run: run, Worker: f[1]}, "")
+	case "starts":
+		s.w.arrive(protocol.ActivityStarted{
+			Run: run, ScheduledID: number(1), Attempt: int(number(2)), Worker: "ada", Async: arg(3) == "async",
+		}, "")
 	case "complete":
 		attempt := int64(1)
 		if len(f) > 2 {
@@ -459,6 +464,11 @@ func commands(words []string) []protocol.Command {
 		case "soon":
 			add(protocol.ScheduleActivityTask{
 				ActivityID: id, ActivityType: "shop.Charge", ScheduleToClose: protocol.Duration(30 * time.Second),
+			})
+		case "wait": // a worker must begin within a minute, and end within an hour
+			add(protocol.ScheduleActivityTask{
+				ActivityID: id, ActivityType: "shop.Charge", ScheduleToStart: protocol.Duration(time.Minute),
+				StartToClose: protocol.Duration(time.Hour), RetryPolicy: protocol.RetryPolicy{MaximumAttempts: 2},
 			})
 		case "stop":
 			add(protocol.RequestCancelActivityTask{ActivityID: id})

@@ -39,7 +39,9 @@ func (t *Turn) takeOne(in protocol.Input) bool {
 	case Reset:
 		return t.takeReset(in, b)
 	case protocol.ActivityResult:
-		t.takeResult(b)
+		t.takeResult(in, b)
+	case protocol.ActivityStarted:
+		t.takeStarted(b)
 	case protocol.AnswerInput:
 		t.takeAnswer(b)
 	case protocol.ChildInput:

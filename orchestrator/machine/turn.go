@@ -85,10 +85,8 @@ func (t *Turn) passDeadlines() {
 	for _, d := range t.w.Run.deadlines.due(t.now) {
 		if timer, ok := t.run.timers.get(d.event); ok {
 			t.event(protocol.TimerFired{TimerID: timer.TimerID, StartedID: timer.Event})
-		} else if a, ok := t.run.activities.get(d.event); ok {
-			f := protocol.TimeoutError(protocol.TimeoutScheduleToClose,
-				"the activity did not end within "+a.ScheduleToClose.String(), a.LastFailure)
-			t.event(protocol.ActivityTaskTimedOut{ScheduledID: a.Event, Failure: f, RetryState: protocol.RetryTimeout})
+		} else if a, ok := t.run.activities.get(d.event); ok && a.expects(d.at) {
+			t.expire(a, d.at)
 		}
 	}
 	if d, limit := t.run.deadline(); !d.IsZero() && !d.After(t.now) {

@@ -110,8 +110,9 @@ func (w *Workflow) Wakeup() time.Time {
 	if !w.Run.Open() || w.Run.copying() {
 		return time.Time{}
 	}
-	at := w.Run.deadlines.next(func(event int64) bool {
-		return w.Run.timers.has(event) || w.Run.activities.has(event)
+	at := w.Run.deadlines.next(func(d deadline) bool {
+		a, ok := w.Run.activities.get(d.event)
+		return ok && a.expects(d.at) || w.Run.timers.has(d.event)
 	})
 	limit, _ := w.Run.deadline()
 	for _, t := range []time.Time{limit, w.Run.notBefore, w.TaskDue()} {

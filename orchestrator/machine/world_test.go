@@ -49,7 +49,11 @@ func (w *world) arrive(body protocol.InputBody, request string) protocol.Input {
 		in.Seq, in.Reply = w.seq, fmt.Sprintf("reply-%d", w.seq)
 	}
 	if r, ok := body.(protocol.ActivityResult); ok {
+		in.Reply = "" // workers do not wait for it
 		delete(w.out, protocol.TaskID(r.Run, r.ScheduledID, r.Attempt))
+	}
+	if _, ok := body.(protocol.ActivityStarted); ok {
+		in.Reply = ""
 	}
 	w.waiting = append(w.waiting, in)
 	return in

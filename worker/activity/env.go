@@ -12,6 +12,8 @@ import (
 type Env struct {
 	// Details describe the activity.
 	Details Details
+	// ScheduledID is the event that scheduled the activity.
+	ScheduledID int64
 	// Logger carries the activity's attributes.
 	Logger *slog.Logger
 	// Heartbeat takes what the activity reports.

@@ -34,6 +34,12 @@ func Queue(name string) ActivityOption {
 	return func(c *protocol.ScheduleActivityTask) { c.Queue = name }
 }
 
+// ScheduleToStart limits how long an attempt may wait for a worker. One that waits longer fails the activity, and is not tried again:
+// another attempt would wait as well. Defaults to no limit.
+func ScheduleToStart(d time.Duration) ActivityOption {
+	return func(c *protocol.ScheduleActivityTask) { c.ScheduleToStart = protocol.Duration(d) }
+}
+
 // StartToClose limits each attempt. Defaults to no limit: the broker notices a worker that dies, whatever this says.
 func StartToClose(d time.Duration) ActivityOption {
 	return func(c *protocol.ScheduleActivityTask) { c.StartToClose = protocol.Duration(d) }
@@ -58,7 +64,7 @@ func WithActivityOptions(ctx Context, opts ...ActivityOption) Context {
 // validate reports options that the orchestrator would refuse. They may have been computed from data, so the workflow
 // gets an error that it can handle.
 func validate(c protocol.ScheduleActivityTask) error {
-	if c.StartToClose < 0 || c.ScheduleToClose < 0 || c.Heartbeat < 0 {
+	if c.StartToClose < 0 || c.ScheduleToStart < 0 || c.ScheduleToClose < 0 || c.Heartbeat < 0 {
 		return protocol.Errorf(protocol.CodeBadRequest, "activity %s has a negative timeout", c.ActivityType)
 	}
 	if c.Queue != "" {

@@ -16,9 +16,7 @@ func TestPlay(t *testing.T) {
 	if err := stage.Run(t.Context(), &out, play, options()...); err != nil {
 		t.Fatal(err)
 	}
-	const want = `done
-done after a notice
-`
+	const want = "done\n" + "done after a notice\n"
 	if got := out.String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}

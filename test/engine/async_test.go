@@ -1,0 +1,104 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/millrace-dev/millrace/orchestrator/client"
+	"github.com/millrace-dev/millrace/protocol"
+	"github.com/millrace-dev/millrace/test/rig"
+	"github.com/millrace-dev/millrace/worker"
+	"github.com/millrace-dev/millrace/worker/activity"
+	"github.com/millrace-dev/millrace/worker/workflow"
+)
+
+// desk hands the tokens of its activities to whoever completes them.
+type desk struct{ tokens chan string }
+
+func (d *desk) Ask(ctx context.Context, _ string) (string, error) {
+	d.tokens <- activity.Token(ctx)
+	return "", activity.ErrResultPending
+}
+
+func (d *desk) Decide(ctx workflow.Context, question string) (string, error) {
+	return workflow.Do(ctx, d.Ask, question, workflow.Attempts(2), workflow.Retry(workflow.RetryPolicy{
+		InitialInterval: workflow.Duration(time.Millisecond), MaximumAttempts: 2,
+	}))
+}
+
+// An activity ends long after its worker: by token, from anywhere, once. A failure is tried again.
+func TestAsyncCompletion(t *testing.T) {
+	t.Parallel()
+	e := rig.Start(t)
+	d := &desk{tokens: make(chan string, 1)}
+	e.Work(t, worker.Workflow(d.Decide), worker.Activity(d.Ask))
+	run := rig.Run(t, e, d.Decide, "may I?")
+	c := e.Client()
+	first := <-d.tokens
+	e.Await(t, run.ID(), "ActivityTaskStarted")
+	if err := c.FailActivity(t.Context(), first, errors.New("ask again")); err != nil {
+		t.Fatal(err)
+	}
+	second := <-d.tokens
+	if _, err := c.HeartbeatActivity(t.Context(), second, "thinking"); err != nil {
+		t.Error(err)
+	}
+	if err := c.FailActivity(t.Context(), first, errors.New("too late")); !errors.Is(err, protocol.ErrNotFound) {
+		t.Errorf("the token of an attempt that is over: %v", err)
+	}
+	if err := c.CompleteActivity(t.Context(), second, "you may"); err != nil {
+		t.Fatal(err)
+	}
+	if got := rig.Result(t, run); got != "you may" {
+		t.Errorf("got %q", got)
+	}
+	if err := c.CompleteActivity(t.Context(), "nonsense", 1); protocol.AsError(err).Code != protocol.CodeBadRequest {
+		t.Errorf("a token that is none: %v", err)
+	}
+}
+
+// Whoever was handed no token makes one of the IDs that describe shows.
+func TestAsyncCompletionByID(t *testing.T) {
+	t.Parallel()
+	e := rig.Start(t)
+	d := &desk{tokens: make(chan string, 1)}
+	e.Work(t, worker.Workflow(d.Decide), worker.Activity(d.Ask))
+	run := rig.Run(t, e, d.Decide, "may I?")
+	<-d.tokens
+	e.Await(t, run.ID(), "ActivityTaskStarted")
+	token, err := e.Client().ActivityToken(t.Context(), run.ID(), "1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Client().CompleteActivity(t.Context(), token, "yes"); err != nil {
+		t.Fatal(err)
+	}
+	if got := rig.Result(t, run); got != "yes" {
+		t.Errorf("got %q", got)
+	}
+	if _, err := e.Client().ActivityToken(t.Context(), run.ID(), "1"); !errors.Is(err, protocol.ErrNotFound) {
+		t.Errorf("the token of an activity that is over: %v", err)
+	}
+}
+
+func waits(ctx workflow.Context, d time.Duration) (string, error) {
+	return workflow.NewActivity[int, string]("nobody").Do(ctx, 1, workflow.Queue("nobody"), workflow.ScheduleToStart(d))
+}
+
+// No worker begins the activity: its workflow hears of it in time, and it is not tried again.
+func TestScheduleToStart(t *testing.T) {
+	t.Parallel()
+	e := rig.Start(t)
+	e.Work(t, worker.Workflow(waits, worker.Named("waits")))
+	run, err := client.StartNamed[string](t.Context(), e.Client(), "waits", 50*time.Millisecond, client.Queue(rig.Queue))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = run.Wait(t.Context())
+	var late *protocol.TimeoutFailure
+	if !errors.As(err, &late) || late.Type != protocol.TimeoutScheduleToStart {
+		t.Errorf("the run ended with %v, want a timeout of type %s", err, protocol.TimeoutScheduleToStart)
+	}
+}
