@@ -28,7 +28,19 @@ type ScheduleActivityTask struct {
 	Heartbeat       Duration          `json:"heartbeat_timeout,omitzero"`
 	RetryPolicy     RetryPolicy       `json:"retry_policy,omitzero"`
 	Headers         map[string]string `json:"headers,omitempty"`
+	// Cancellation is what the code does when it cancels the activity. Orchestrators do not look at it.
+	Cancellation CancellationType `json:"cancellation_type,omitempty"`
 }
+
+// CancellationType says what becomes of an activity that is cancelled. The names are Temporal's.
+type CancellationType string
+
+// Cancellation types. The empty one is [CancelTry].
+const (
+	CancelTry     CancellationType = "TryCancel"                 // ask it to stop, and do not wait
+	CancelWait    CancellationType = "WaitCancellationCompleted" // ask it to stop, and wait until it has
+	CancelAbandon CancellationType = "Abandon"                   // do not even ask
+)
 
 // RequestCancelActivityTask asks for an activity to stop; it becomes ActivityTaskCancelRequested.
 type RequestCancelActivityTask struct {

@@ -158,6 +158,7 @@ var commands = []sample{
 	of(protocol.ScheduleActivityTask{
 		ActivityID: "1", ActivityType: "shop.Charge", Queue: "payments", Input: ada, ScheduleToClose: 600 * second, ScheduleToStart: 30 * second,
 		StartToClose: 60 * second, Heartbeat: 5 * second, RetryPolicy: policy, Headers: headers,
+		Cancellation: protocol.CancelWait,
 	}),
 	of(protocol.RequestCancelActivityTask{ActivityID: "1"}),
 	of(protocol.StartTimer{TimerID: "1", StartToFire: 3600 * second}),

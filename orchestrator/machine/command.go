@@ -17,6 +17,9 @@ func (t *Turn) command(c protocol.Command, task int64) error {
 			return fmt.Errorf("there is no activity %q", c.ActivityID)
 		}
 		t.event(protocol.ActivityTaskCancelRequested{ScheduledID: event, TaskCompletedID: task})
+		if a, ok := t.run.activities.get(event); ok && !a.NextAttempt.IsZero() {
+			t.stopped = append(t.stopped, event)
+		}
 	case protocol.StartTimer:
 		return t.startTimer(c, task)
 	case protocol.CancelTimer:

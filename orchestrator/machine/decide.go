@@ -2,6 +2,7 @@ package machine
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/millrace-dev/millrace/protocol"
@@ -149,6 +150,7 @@ func (t *Turn) complete(a *protocol.WorkflowTaskAnswer) error {
 		}
 	}
 	t.settleUpdates(a, id)
+	t.endStopped()
 	return nil
 }
 
@@ -161,6 +163,21 @@ func (t *Turn) tellOutcome() {
 		if v.Subject != "" && v.Subject == t.starter {
 			t.verdicts[i].Verdict.Outcome = t.run.Outcome
 		}
+	}
+}
+
+// endStopped drafts the end of activities that were asked to stop while no attempt of theirs ran: nobody else will say that they
+// stopped. The run's code sees it in its next step.
+func (t *Turn) endStopped() {
+	if len(t.stopped) == 0 || !t.run.Open() {
+		return
+	}
+	for _, id := range t.stopped {
+		t.retries = slices.DeleteFunc(slices.Clone(t.retries), func(r Retry) bool { return r.Task.ScheduledID == id })
+		t.event(protocol.ActivityTaskCanceled{ScheduledID: id})
+	}
+	if t.run.TaskScheduled == 0 {
+		t.event(protocol.WorkflowTaskScheduled{Queue: t.run.callQueue(), Timeout: t.run.taskTimeout(), Attempt: 1})
 	}
 }
 

@@ -17,6 +17,9 @@ type Operation struct {
 	started  protocol.ActivityTaskStarted
 	event    int64 // of the command; zero until it is recorded
 	local    bool  // the worker runs it within the step
+	// cancellation is what becomes of the activity when it is cancelled, and asked says that it was asked to stop.
+	cancellation protocol.CancellationType
+	asked        bool
 }
 
 // ScheduleActivity asks for an activity and calls done once, when it ends; done must not block. The run chooses the
@@ -26,7 +29,7 @@ func (e *Env) ScheduleActivity(c protocol.ScheduleActivityTask, done func(protoc
 	r.mayChange("run an activity")
 	r.nextActivity++
 	c.ActivityID = strconv.Itoa(r.nextActivity)
-	op := &Operation{run: r, id: c.ActivityID, activity: c.ActivityType, done: done}
+	op := &Operation{run: r, id: c.ActivityID, activity: c.ActivityType, done: done, cancellation: c.Cancellation}
 	op.command = r.emit(c, op)
 	return op
 }
@@ -44,19 +47,24 @@ func (e *Env) StartTimer(d time.Duration, done func(error)) *Operation {
 }
 
 // Cancel gives the operation up: a timer is disarmed, an activity is asked to stop, and done is called at once with a
-// cancellation, without waiting for what the activity makes of it. An operation that was asked for in this very step is
+// cancellation, without waiting for what the activity makes of it, unless it is one to wait for. An operation that was asked for in this very step is
 // taken back instead: neither command is sent, and its ID is not used again. Cancelling what has ended does nothing.
 func (op *Operation) Cancel() {
 	switch {
-	case op.done == nil:
+	case op.done == nil || op.asked:
 		return
 	case op.local:
 		op.run.dropLocal(op)
 	case op.command != nil && op.command.takeBack():
 	case op.activity == "":
 		op.run.emit(protocol.CancelTimer{TimerID: op.id}, op)
+	case op.cancellation == protocol.CancelAbandon:
 	default:
 		op.run.emit(protocol.RequestCancelActivityTask{ActivityID: op.id}, op)
+		if op.cancellation == protocol.CancelWait {
+			op.asked = true // how it ends, an event will tell
+			return
+		}
 	}
 	canceled := protocol.CanceledError("canceled")
 	if op.activity != "" {

@@ -17,12 +17,13 @@ import (
 // Do returns an error that matches [ErrCanceled] when ctx is cancelled: the activity is not started, or is asked to stop
 // and no longer waited for.
 func Do[I, O any](ctx Context, activity func(context.Context, I) (O, error), in I, opts ...ActivityOption) (O, error) {
-	return Start(ctx, activity, in, opts...).Get(ctx)
+	return do[O](ctx, activityName(activity), in, opts)
 }
 
 // Start is like [Do] but does not wait.
 func Start[I, O any](ctx Context, activity func(context.Context, I) (O, error), in I, opts ...ActivityOption) Future[O] {
-	return start[O](ctx, activityName(activity), in, opts)
+	f, _ := start[O](ctx, activityName(activity), in, opts)
+	return f
 }
 
 // Activity is an activity that is known by name: one that is written in another language, or registered under a name of
@@ -37,23 +38,34 @@ func (a Activity[I, O]) Name() string { return a.name }
 
 // Do runs the activity and waits for its result; see the function [Do].
 func (a Activity[I, O]) Do(ctx Context, in I, opts ...ActivityOption) (O, error) {
-	return a.Start(ctx, in, opts...).Get(ctx)
+	return do[O](ctx, a.name, in, opts)
 }
 
 // Start is like Do but does not wait.
 func (a Activity[I, O]) Start(ctx Context, in I, opts ...ActivityOption) Future[O] {
-	return start[O](ctx, a.name, in, opts)
+	f, _ := start[O](ctx, a.name, in, opts)
+	return f
 }
 
-func start[O any](ctx Context, name string, in any, opts []ActivityOption) Future[O] {
+// do waits for an activity; even when ctx is cancelled, if it is one to wait for: it then ends soon.
+func do[O any](ctx Context, name string, in any, opts []ActivityOption) (O, error) {
+	f, wait := start[O](ctx, name, in, opts)
+	if wait {
+		return f.Get(Disconnected(ctx))
+	}
+	return f.Get(ctx)
+}
+
+// start asks for an activity, and reports whether a cancellation waits for its end.
+func start[O any](ctx Context, name string, in any, opts []ActivityOption) (future Future[O], wait bool) {
 	env := ctx.env()
 	var zero O
 	if err := ctx.Err(); err != nil {
-		return settledFuture(zero, err)
+		return settledFuture(zero, err), false
 	}
 	command, err := newCommand(ctx, name, in, opts)
 	if err != nil {
-		return settledFuture(zero, err)
+		return settledFuture(zero, err), false
 	}
 	f := newFuture[O]()
 	forget := func() {}
@@ -62,7 +74,7 @@ func start[O any](ctx Context, name string, in any, opts []ActivityOption) Futur
 		f.cell.settle(decodeResult[O]("activity "+name, result, err))
 	})
 	forget = ctx.scope.onCancel(op.Cancel)
-	return f
+	return f, command.Cancellation == protocol.CancelWait
 }
 
 func newCommand(ctx Context, name string, in any, opts []ActivityOption) (protocol.ScheduleActivityTask, error) {

@@ -55,6 +55,17 @@ func HeartbeatTimeout(d time.Duration) ActivityOption {
 	return func(c *protocol.ScheduleActivityTask) { c.Heartbeat = protocol.Duration(d) }
 }
 
+// WaitForCancel has a cancelled activity waited for: its future settles when the activity has stopped, completed or failed, and not before.
+// Without it, the future settles at once and the activity is only asked to stop.
+func WaitForCancel() ActivityOption {
+	return func(c *protocol.ScheduleActivityTask) { c.Cancellation = protocol.CancelWait }
+}
+
+// AbandonOnCancel leaves a cancelled activity alone: its future settles at once, and the activity is not asked to stop.
+func AbandonOnCancel() ActivityOption {
+	return func(c *protocol.ScheduleActivityTask) { c.Cancellation = protocol.CancelAbandon }
+}
+
 // WithActivityOptions returns a context whose activities have these options, unless a call says otherwise.
 func WithActivityOptions(ctx Context, opts ...ActivityOption) Context {
 	ctx.defaults = append(slices.Clip(ctx.defaults), opts...)
