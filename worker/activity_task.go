@@ -77,7 +77,8 @@ func (w *Worker) begin(ctx context.Context, task *protocol.ActivityTask, async b
 
 func (w *Worker) tellStarted(ctx context.Context, task *protocol.ActivityTask, async bool) bool {
 	b := protocol.ActivityStarted{
-		Run: task.Run, ScheduledID: task.ScheduledID, Attempt: task.Attempt, Worker: w.identity, Async: async, LastFailure: task.LastFailure,
+		Run: task.Run, ScheduledID: task.ScheduledID, Attempt: task.Attempt, Worker: w.identity, Async: async,
+		LastFailure: task.LastFailure,
 	}
 	id := fmt.Sprintf("started-%s-%t", protocol.TaskID(task.Run, task.ScheduledID, task.Attempt), async)
 	if err := w.store.Tell(ctx, task.Workflow, b, id, ""); err != nil {

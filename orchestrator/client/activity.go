@@ -71,7 +71,7 @@ func (c *Client) HeartbeatActivity(ctx context.Context, token string, details an
 		WithHint("`millrace describe %s` shows what is pending", t.Workflow)
 }
 
-// ActivityToken makes the token of a pending activity out of its workflow ID and its activity ID, as [Client.Describe] shows them, for whoever
+// ActivityToken makes the token of a pending activity out of its workflow ID and activity ID, as [Client.Describe] shows them, for whoever
 // was not handed one.
 func (c *Client) ActivityToken(ctx context.Context, workflow, activity string, opts ...ToOption) (string, error) {
 	d, err := c.Describe(ctx, workflow, opts...)

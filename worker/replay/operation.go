@@ -47,8 +47,8 @@ func (e *Env) StartTimer(d time.Duration, done func(error)) *Operation {
 }
 
 // Cancel gives the operation up: a timer is disarmed, an activity is asked to stop, and done is called at once with a
-// cancellation, without waiting for what the activity makes of it, unless it is one to wait for. An operation that was asked for in this very step is
-// taken back instead: neither command is sent, and its ID is not used again. Cancelling what has ended does nothing.
+// cancellation, without waiting for what the activity makes of it, unless it is one to wait for. An operation that was asked for in
+// this very step is taken back instead: neither command is sent, and its ID is not used again. Cancelling what has ended does nothing.
 func (op *Operation) Cancel() {
 	switch {
 	case op.done == nil || op.asked:
