@@ -13,6 +13,7 @@ import (
 
 	"github.com/millrace-dev/millrace/jetstream"
 	"github.com/millrace-dev/millrace/protocol"
+	"github.com/millrace-dev/millrace/protocol/codec"
 )
 
 // callTimeout bounds a call whose context has no deadline. It is longer than a step may take: a start is answered even if the
@@ -29,6 +30,7 @@ type Client struct {
 	identity  string
 	queue     string
 	threshold int
+	codec     codec.Codec
 
 	mu    sync.Mutex
 	store *jetstream.Store
@@ -51,6 +53,10 @@ func DefaultQueue(name string) Option { return func(c *Client) { c.queue = name 
 // BlobThreshold is the size in bytes above which a payload travels through the object store. Defaults to
 // [DefaultBlobThreshold].
 func BlobThreshold(n int) Option { return func(c *Client) { c.threshold = n } }
+
+// Codec encodes every value that the client sends, and decodes those that it gets: inputs, results, signals, queries, updates and memos.
+// The first codec encodes first. Defaults to none. The workers need the same codecs.
+func Codec(codecs ...codec.Codec) Option { return func(c *Client) { c.codec = codec.Chain(codecs...) } }
 
 // New returns a client on a connection, which stays the caller's. It does not ask the server anything yet: a namespace that
 // does not exist is reported by the first call.
@@ -149,10 +155,12 @@ func (c *Client) pause(ctx context.Context, id string, resume bool, to to) error
 	return err
 }
 
-// Describe tells everything about a run: the latest, unless [InRun] names another.
+// Describe tells everything about a run: the latest, unless [InRun] names another. With a [Codec], values that it can decode are
+// decoded here, in lists and in histories; the others stay encoded.
 func (c *Client) Describe(ctx context.Context, id string, opts ...ToOption) (protocol.Description, error) {
 	var d protocol.Description
 	err := c.request(ctx, protocol.EndpointDescribe, protocol.RunRequest{ID: id, Run: target(opts).run}, &d)
+	c.edge(ctx).LookAll(&d)
 	return d, err
 }
 
@@ -167,6 +175,7 @@ func (c *Client) History(ctx context.Context, id string, opts ...ToOption) iter.
 				return
 			}
 			req.Run, req.Cursor = page.Run, page.Cursor
+			c.edge(ctx).LookAll(&page)
 			for _, e := range page.Events {
 				if req.After = e.ID; !yield(e, nil) {
 					return
@@ -189,6 +198,7 @@ func (c *Client) List(ctx context.Context, req protocol.ListRequest) iter.Seq2[p
 				yield(protocol.Row{}, err)
 				return
 			}
+			c.edge(ctx).LookAll(&page)
 			for _, row := range page.Runs {
 				if !yield(row, nil) {
 					return
