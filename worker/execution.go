@@ -85,7 +85,7 @@ func (e *execution) call(ctx context.Context, f function, deadline time.Time) (p
 	if err := e.w.edge(ctx).OpenAll(&task); err != nil {
 		return protocol.Payload{}, fmt.Errorf("read the activity's input: %w", err)
 	}
-	return protect(activity.With(ctx, e.env(&task, deadline)), f, task.Input)
+	return protect(activity.With(e.w.extract(ctx, task.Headers), e.env(&task, deadline)), f, task.Input)
 }
 
 // attemptDeadline is when the attempt must end, and which timeout says so.

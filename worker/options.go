@@ -8,6 +8,7 @@ import (
 
 	"github.com/millrace-dev/millrace/protocol"
 	"github.com/millrace-dev/millrace/protocol/codec"
+	"github.com/millrace-dev/millrace/protocol/propagation"
 	"github.com/millrace-dev/millrace/worker/workflow"
 )
 
@@ -30,8 +31,10 @@ type config struct {
 
 	encodeFailures bool
 
-	registry registry
-	errs     []error
+	interceptors []Interceptor
+	propagators  []propagation.Propagator
+	registry     registry
+	errs         []error
 }
 
 // Defaults of a worker's options.
@@ -78,7 +81,7 @@ func Workflow[I, O any](f func(workflow.Context, I) (O, error), opts ...Register
 	return func(c *config) {
 		if name, ok := c.name(f, opts); ok {
 			c.pin(name, opts)
-			c.addWorkflow(name, func(log *slog.Logger) program { return workflow.Program(f, log) })
+			c.addWorkflow(name, func(log *slog.Logger) program { return workflow.Program(f, log, c.workflowInterceptors()...) })
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/millrace-dev/millrace/jetstream"
 	"github.com/millrace-dev/millrace/protocol"
 	"github.com/millrace-dev/millrace/protocol/codec"
+	"github.com/millrace-dev/millrace/protocol/propagation"
 )
 
 // callTimeout bounds a call whose context has no deadline. It is longer than a step may take: a start is answered even if the
@@ -31,6 +32,9 @@ type Client struct {
 	queue     string
 	threshold int
 	codec     codec.Codec
+
+	interceptors []func(Invoker) Invoker // outermost first
+	propagators  []propagation.Propagator
 
 	mu    sync.Mutex
 	store *jetstream.Store
@@ -105,7 +109,16 @@ func (c *Client) ask(ctx context.Context, workflow string, body protocol.InputBo
 	if err != nil {
 		return protocol.Verdict{}, err
 	}
-	return s.Ask(ctx, workflow, body, id)
+	call := &Call{Method: string(body.InputKind()), Workflow: workflow, Headers: c.headersOf(ctx, body), Request: body}
+	err = c.invoke(ctx, call, func(ctx context.Context, call *Call) error {
+		v, err := s.Ask(ctx, workflow, withHeaders(body, call.Headers), id)
+		call.Answer = &v
+		return err
+	})
+	if v, ok := call.Answer.(*protocol.Verdict); ok && v != nil {
+		return *v, err
+	}
+	return protocol.Verdict{}, err
 }
 
 // request calls an endpoint of the control API.
@@ -116,7 +129,10 @@ func (c *Client) request(ctx context.Context, endpoint string, in, out any) erro
 	if err != nil {
 		return err
 	}
-	return s.Request(ctx, endpoint, in, out)
+	return c.invoke(ctx, &Call{Method: endpoint, Workflow: workflowOf(in), Request: in}, func(ctx context.Context, call *Call) error {
+		call.Answer = out
+		return s.Request(ctx, endpoint, in, out)
+	})
 }
 
 // Cancel asks the open run of a workflow to stop. It returns when the request is part of the run's history; what the run
