@@ -153,12 +153,17 @@ func (p Payload) Equal(q Payload) bool {
 // String shows the payload to a person: JSON as it is, anything else by size.
 func (p Payload) String() string {
 	switch {
+	case p.Blob != nil && p.Metadata["key"] != "":
+		return fmt.Sprintf("blob %s (%s key %s, %d bytes)", p.Blob.Name, p.Encoding(), p.Metadata["key"], p.Blob.Size)
 	case p.Blob != nil:
 		return fmt.Sprintf("blob %s (%d bytes)", p.Blob.Name, p.Blob.Size)
 	case p.Encoding() == EncodingJSON:
 		return string(p.Data)
 	case p.Encoding() == EncodingNull:
 		return "null"
+	}
+	if key := p.Metadata["key"]; key != "" {
+		return fmt.Sprintf("%s key %s (%d bytes)", p.Encoding(), key, len(p.Data))
 	}
 	return fmt.Sprintf("%s (%d bytes)", p.Encoding(), len(p.Data))
 }
