@@ -77,19 +77,30 @@ func speaks(err error) bool {
 // anonymous is the type of errors.New.
 const anonymous = "errorString"
 
-// cause is what made err: the failure in its tree that came over the wire, or the next error in it that has a type of its own. That one
-// is kept so that errors.Is finds its [ErrorType] below the type of the outer one.
-func cause(err error, depth int) *Failure {
+// cause is what made err: the failure in its tree that came over the wire, or the next error in it of another type than its own, outer.
+// That one is kept so that errors.Is finds its [ErrorType] below the outer one.
+func cause(err error, outer string, depth int) *Failure {
 	if f, ok := errors.AsType[*Failure](err); ok {
 		return f
 	}
 	if depth >= maxDepth {
 		return nil
 	}
-	for _, inner := range within(typed(err)) {
-		if t := typed(inner); speaks(t) {
-			return newFailure(t, depth+1)
+	for _, inner := range within(err) {
+		if speaks(inner) && kind(inner) != outer {
+			return newFailure(inner, depth+1)
+		}
+		if f := cause(inner, outer, depth+1); f != nil {
+			return f
 		}
 	}
 	return nil
+}
+
+// kind is the type that err alone would have on the wire.
+func kind(err error) string {
+	if app, ok := err.(Applicable); ok { //nolint:errorlint // this very error
+		return app.ApplicationFailure().Type
+	}
+	return typeName(err)
 }

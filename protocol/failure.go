@@ -197,10 +197,10 @@ func newFailure(err error, depth int) *Failure {
 	if app, ok := errors.AsType[Applicable](err); ok {
 		f.Application = app.ApplicationFailure()
 	}
+	f.Cause = cause(err, f.Application.Type, depth)
 	if errors.Is(err, ErrCanceled) {
 		f.Application, f.Canceled = nil, &CanceledFailure{}
 	}
-	f.Cause = cause(err, depth)
 	return f
 }
 

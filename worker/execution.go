@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -73,8 +74,10 @@ func (w *Worker) execute(ctx context.Context, task *protocol.ActivityTask) (prot
 	select {
 	case o := <-done:
 		result, failure := e.finish(ctx, o)
+		w.logFailure(ctx, task, failure)
 		return w.sealResult(ctx, task, result, failure)
 	case <-e.over:
+		w.logFailure(ctx, task, e.expired())
 		return w.sealResult(ctx, task, protocol.Payload{}, e.expired())
 	}
 }
@@ -203,4 +206,17 @@ func (e *execution) env(t *protocol.ActivityTask, deadline time.Time) *activity.
 			return e.w.store.PutBlob(ctx, name, r)
 		},
 	}
+}
+
+// logFailure says that an attempt failed. What belongs to the normal course of things is for debugging only.
+func (w *Worker) logFailure(ctx context.Context, task *protocol.ActivityTask, f *protocol.Failure) {
+	if f == nil {
+		return
+	}
+	level := slog.LevelWarn
+	if f.Canceled != nil || f.Application != nil && f.Application.Category == protocol.CategoryBenign {
+		level = slog.LevelDebug
+	}
+	w.log.Log(ctx, level, "an attempt of an activity failed", "workflow_id", task.Workflow, "run_id", task.Run,
+		"activity_type", task.Type, "activity_id", task.ActivityID, "attempt", task.Attempt, "error", f)
 }

@@ -84,7 +84,7 @@ func (w *Worker) answerInTime(work context.Context, task *protocol.WorkflowTask)
 }
 
 func failedTask(cause protocol.TaskFailedCause, f *protocol.Failure) *protocol.WorkflowTaskAnswer {
-	return &protocol.WorkflowTaskAnswer{Cause: cause, Failure: f}
+	return &protocol.WorkflowTaskAnswer{Cause: cause, Failure: f.Bound()}
 }
 
 // step runs the workflow's code over the task's events, on the run in the cache or on a new one.

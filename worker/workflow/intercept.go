@@ -38,6 +38,10 @@ type (
 	TimerFunc = func(ctx Context, d time.Duration, done func(error))
 )
 
+// IsReplaying reports whether the present step was taken before and only repeats what it did. It is for what the outside world sees, such
+// as metrics, which must count once. What the workflow does must not depend on it.
+func IsReplaying(ctx Context) bool { return ctx.env().Replaying() }
+
 // intercepted wraps what does the work in what the interceptors have for it.
 func intercepted[F any](ctx Context, f F, wrapper func(Interceptor) func(F) F) F {
 	return intercept(ctx.run.interceptors, f, wrapper)
