@@ -99,7 +99,7 @@ func cause(err error, outer string, depth int) *Failure {
 
 // kind is the type that err alone would have on the wire.
 func kind(err error) string {
-	if app, ok := err.(Applicable); ok { //nolint:errorlint // this very error
+	if app, ok := err.(Applicable); ok && app.ApplicationFailure() != nil { //nolint:errorlint // this very error
 		return app.ApplicationFailure().Type
 	}
 	return typeName(err)

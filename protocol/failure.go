@@ -194,7 +194,7 @@ func newFailure(err error, depth int) *Failure {
 		return f
 	}
 	f := &Failure{Message: err.Error(), Source: sourceGo, Application: &ApplicationFailure{Type: typeName(typed(err))}}
-	if app, ok := errors.AsType[Applicable](err); ok {
+	if app, ok := errors.AsType[Applicable](err); ok && app.ApplicationFailure() != nil {
 		f.Application = app.ApplicationFailure()
 	}
 	f.Cause = cause(err, f.Application.Type, depth)

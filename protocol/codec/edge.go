@@ -37,7 +37,7 @@ const (
 	// Replay compares payloads by their digests. The digest of an encrypted payload will not do: with a random nonce it is another one
 	// each time. Nor would the plain digest in plain text: it tells a guess from the truth. So it travels encrypted, and a replay
 	// compares the input of an activity without fetching it.
-	MetadataDigest = "digest"
+	MetadataDigest = "plain-digest"
 	// encodingDigest names such a digest, and metadataOf the encoding of what it is the digest of. No value of a user's is called
 	// that, so that neither can be put in the place of the other.
 	encodingDigest = "digest/sha256"
@@ -65,7 +65,7 @@ func (e Edge) Seal(owner string, p protocol.Payload) (protocol.Payload, error) {
 		return p, err
 	}
 	meta := sealed.Metadata
-	if sealed.Encoding() != p.Encoding() {
+	if sealed.Encoding() != p.Encoding() || !bytes.Equal(sealed.Data, p.Data) {
 		digest, err := e.sealDigest(p)
 		if err != nil {
 			return p, err
