@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"time"
 
@@ -31,7 +30,7 @@ func with(workers []worker.Option, clients []client.Option, use func(context.Con
 	defer srv.stop()
 	working, stop := context.WithCancel(ctx)
 	ended := make(chan error, 1)
-	quiet := worker.Logger(slog.New(slog.NewTextHandler(io.Discard, nil)))
+	quiet := worker.Logger(slog.New(slog.DiscardHandler))
 	w := worker.New(srv.Conn(), "greetings", append(workers, quiet, worker.Workflow(Greet))...)
 	go func() { ended <- w.Run(working) }()
 	defer func() {

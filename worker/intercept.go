@@ -46,7 +46,7 @@ func Propagator(p ...propagation.Propagator) Option {
 func (c *config) extract(ctx context.Context, headers map[string]string) context.Context {
 	for _, p := range c.propagators {
 		if p.Extract != nil {
-			ctx = p.Extract(ctx, headers)
+			ctx = p.Extract(ctx, headers) //nolint:fatcontext // each propagator adds what it carries
 		}
 	}
 	return ctx

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 
 	"github.com/millrace-dev/millrace/orchestrator"
@@ -21,7 +20,7 @@ func whisper(_ workflow.Context, what string) (string, error) {
 
 // serveSecrets runs a worker that encrypts, on a queue of its own. The scripts have the key in a file.
 func serveSecrets(ctx context.Context, srv *orchestrator.Server) (<-chan error, error) {
-	ring, err := aesgcm.NewRing("k1", map[string][]byte{"k1": bytes.Repeat([]byte{0}, aesgcm.KeySize)})
+	ring, err := aesgcm.NewRing("k1", map[string][]byte{"k1": make([]byte, aesgcm.KeySize)})
 	if err != nil {
 		return nil, err
 	}

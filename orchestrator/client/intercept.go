@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"maps"
+	"slices"
 
 	"github.com/millrace-dev/millrace/protocol"
 	"github.com/millrace-dev/millrace/protocol/propagation"
@@ -103,8 +104,8 @@ func withHeaders(body protocol.InputBody, headers map[string]string) protocol.In
 
 // invoke makes a call through the interceptors.
 func (c *Client) invoke(ctx context.Context, call *Call, send Invoker) error {
-	for i := len(c.interceptors) - 1; i >= 0; i-- {
-		send = c.interceptors[i](send)
+	for _, wrap := range slices.Backward(c.interceptors) {
+		send = wrap(send)
 	}
 	return send(ctx, call)
 }

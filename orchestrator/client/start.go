@@ -75,7 +75,8 @@ func (c *Client) newStart(ctx context.Context, typ string, in any, opts []StartO
 	if err != nil {
 		return s, err
 	}
-	return s, c.edge(ctx).SealAll(s.Run, &s)
+	err = c.edge(ctx).SealAll(s.Run, &s)
+	return s, err
 }
 
 // start sends a start and makes the handle of the run that it leads to.

@@ -73,7 +73,8 @@ func compared(e protocol.EventAttributes) bool {
 	switch e.(type) {
 	case protocol.ActivityTaskScheduled, protocol.StartChildWorkflowExecutionInitiated,
 		protocol.SignalExternalWorkflowExecutionInitiated, protocol.WorkflowExecutionUpdateCompleted,
-		protocol.WorkflowPropertiesModified, protocol.WorkflowExecutionUpdateAdmitted, protocol.WorkflowExecutionCompleted, protocol.WorkflowExecutionFailed,
+		protocol.WorkflowPropertiesModified, protocol.WorkflowExecutionUpdateAdmitted,
+		protocol.WorkflowExecutionCompleted, protocol.WorkflowExecutionFailed,
 		protocol.WorkflowExecutionCanceled, protocol.WorkflowExecutionContinuedAsNew:
 		return true
 	}

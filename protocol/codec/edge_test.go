@@ -42,7 +42,8 @@ func (o *objects) edge(c codec.Codec) codec.Edge {
 func newEdge(t *testing.T) (codec.Edge, *objects) {
 	t.Helper()
 	o := &objects{stored: map[string][]byte{}}
-	return o.edge(codec.Chain(zstd.New(), aesgcm.New(ring(t, "k1")))), o
+	e := o.edge(codec.Chain(zstd.New(), aesgcm.New(ring(t, "k1"))))
+	return e, o
 }
 
 // A large value is encrypted before it is stored, its digest as well, and compares with itself without being read.
@@ -120,10 +121,13 @@ func TestNothingIsForgotten(t *testing.T) {
 	values := []any{
 		&protocol.WorkflowTaskAnswer{
 			Commands: []protocol.Command{
-				{Attributes: protocol.ScheduleActivityTask{Input: p}}, {Attributes: protocol.StartTimer{TimerID: "1"}},
+				{Attributes: protocol.ScheduleActivityTask{Input: p}},
+				{Attributes: protocol.StartTimer{TimerID: "1"}},
 				{Attributes: protocol.StartChildWorkflowExecution{Input: p, Memo: memo}},
-				{Attributes: protocol.RecordMarker{Value: p, Failure: failure}}, {Attributes: protocol.ModifyWorkflowProperties{Memo: memo}},
-				{Attributes: protocol.FailWorkflowExecution{Failure: failure}}, {Attributes: protocol.CancelWorkflowExecution{Details: p}},
+				{Attributes: protocol.RecordMarker{Value: p, Failure: failure}},
+				{Attributes: protocol.ModifyWorkflowProperties{Memo: memo}},
+				{Attributes: protocol.FailWorkflowExecution{Failure: failure}},
+				{Attributes: protocol.CancelWorkflowExecution{Details: p}},
 				{Attributes: protocol.ContinueAsNewWorkflowExecution{Input: p, CarriedSignals: p}},
 			},
 			Rejections: []protocol.UpdateRejection{{UpdateID: "u", Failure: failure}}, Failure: failure,

@@ -118,7 +118,7 @@ func (w *walker) changeList(v reflect.Value) error {
 }
 
 func (w *walker) changeMap(v reflect.Value) error {
-	m, ok := v.Interface().(map[string]protocol.Payload)
+	m, ok := reflect.TypeAssert[map[string]protocol.Payload](v)
 	if !ok {
 		return nil
 	}
@@ -214,8 +214,8 @@ func search(t reflect.Type, seen map[reflect.Type]bool) bool {
 	case reflect.Pointer, reflect.Slice, reflect.Map:
 		return search(t.Elem(), seen)
 	case reflect.Struct:
-		for i := range t.NumField() {
-			if f := t.Field(i); f.IsExported() && !plain[f.Name] && search(f.Type, seen) {
+		for f := range t.Fields() {
+			if f.IsExported() && !plain[f.Name] && search(f.Type, seen) {
 				return true
 			}
 		}

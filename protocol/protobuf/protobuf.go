@@ -28,7 +28,7 @@ const (
 // MetadataType is the metadata key that names the message.
 const MetadataType = "messageType"
 
-func init() {
+func init() { //nolint:gochecknoinits // importing the package is what registers it
 	protocol.RegisterConverter(converter{})
 	protocol.RegisterConverter(jsonConverter{})
 }
@@ -52,7 +52,8 @@ func (converter) Encode(v any) (protocol.Payload, bool, error) {
 		return protocol.Payload{}, true, protocol.Errorf(protocol.CodeBadPayload, "a message of type %T cannot be encoded: %v", v, err)
 	}
 	name := string(m.ProtoReflect().Descriptor().FullName())
-	return protocol.Payload{Metadata: map[string]string{protocol.MetadataEncoding: EncodingBinary, MetadataType: name}, Data: data}, true, nil
+	meta := map[string]string{protocol.MetadataEncoding: EncodingBinary, MetadataType: name}
+	return protocol.Payload{Metadata: meta, Data: data}, true, nil
 }
 
 // Decode implements [protocol.Converter].
@@ -99,7 +100,7 @@ func message(ptr any) (proto.Message, bool) {
 		return nil, false
 	}
 	fresh := reflect.New(v.Type().Elem().Elem())
-	m, ok := fresh.Interface().(proto.Message)
+	m, ok := reflect.TypeAssert[proto.Message](fresh)
 	if ok {
 		v.Elem().Set(fresh)
 	}

@@ -45,7 +45,8 @@ var Rules = []*Rule{
 		Why: "workers and clients link the chain of codecs always: only a leaf that a program chooses brings a library",
 	},
 	{
-		In: []string{"./protocol/codec/zstd"}, Allow: []string{"std", "./protocol", "./protocol/codec", "github.com/klauspost/compress/zstd"},
+		In:    []string{"./protocol/codec/zstd"},
+		Allow: []string{"std", "./protocol", "./protocol/codec", "github.com/klauspost/compress/zstd"},
 		check: imports, Why: "a codec brings its own library and no other",
 	},
 	{
@@ -58,7 +59,8 @@ var Rules = []*Rule{
 		Why: "payloads are encoded and decoded at the edges; orchestrators and streams never see plain ones",
 	},
 	{
-		In: []string{"./protocol/..."}, But: []string{propagation}, Deny: []string{"context", "log/...", "net/...", "os/..."}, check: imports,
+		In: []string{"./protocol/..."}, But: []string{propagation},
+		Deny: []string{"context", "log/...", "net/...", "os/..."}, check: imports,
 		Why: "the vocabulary is values; whoever needs a context, a logger or the network does something with them",
 	},
 
@@ -166,7 +168,7 @@ var Links = []Link{
 	{"./protocol/codec", []string{"github.com/google/uuid"}, "the chain is in every worker and every client"},
 	{"./protocol/codec/aesgcm", []string{"github.com/google/uuid"}, "the standard library encrypts"},
 	{"./protocol/codec/zstd", []string{"github.com/google/uuid", "github.com/klauspost/compress/..."}, "a codec brings its own library"},
-	{"./protocol/protobuf", []string{"github.com/google/uuid", "google.golang.org/protobuf/..."}, "who passes messages links protobuf anyway"},
+	{"./protocol/protobuf", []string{"github.com/google/uuid", "google.golang.org/protobuf/..."}, "messages need their library"},
 	{"./protocol/propagation", nil, "who traces brings the library"},
 	{"./worker", small, "a worker's binary is 6 MB, with nats-server linked it would be 17 MB"},
 	{"./worker/workflow", nil, "workflow code is plain Go and links nothing"},

@@ -119,7 +119,7 @@ type diary struct {
 	lines []string
 }
 
-func (d *diary) note(format string, args ...any) {
+func (d *diary) notef(format string, args ...any) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.lines = append(d.lines, fmt.Sprintf(format, args...))
@@ -137,15 +137,15 @@ func (d *diary) take() []string {
 func noting(d *diary, name string) worker.Interceptor {
 	quietly := func(ctx workflow.Context, format string, args ...any) {
 		if !workflow.IsReplaying(ctx) {
-			d.note(name+" "+format, args...)
+			d.notef(name+" "+format, args...)
 		}
 	}
 	return worker.Interceptor{
 		Activity: func(next worker.ActivityFunc) worker.ActivityFunc {
 			return func(ctx context.Context, in protocol.Payload) (protocol.Payload, error) {
-				d.note("%s runs %s(%s)", name, activity.Info(ctx).Type, in)
+				d.notef("%s runs %s(%s)", name, activity.Info(ctx).Type, in)
 				out, err := next(ctx, in)
-				d.note("%s ran it: %s", name, out)
+				d.notef("%s ran it: %s", name, out)
 				return out, err
 			}
 		},
@@ -245,7 +245,7 @@ func TestClientInterceptors(t *testing.T) {
 				}
 				err := next(ctx, call)
 				_, verdict := call.Answer.(*protocol.Verdict)
-				d.note("%s %s %s %v %v", name, call.Method, call.Workflow, verdict, err)
+				d.notef("%s %s %s %v %v", name, call.Method, call.Workflow, verdict, err)
 				return err
 			}
 		})

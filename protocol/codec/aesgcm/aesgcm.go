@@ -54,7 +54,7 @@ func (s *sealer) Encode(p protocol.Payload) (protocol.Payload, error) {
 	key := s.ring.active
 	return protocol.Payload{
 		Metadata: map[string]string{protocol.MetadataEncoding: Encoding, MetadataKey: key},
-		Data:     s.ring.keys[key].Seal(nil, nil, plain, s.bound(key)),
+		Data:     s.ring.keys[key].Seal(nil, nil, plain, s.bound(key)), //nolint:gosec // this kind of GCM draws its nonces itself
 	}, nil
 }
 
@@ -66,13 +66,13 @@ func (s *sealer) Decode(p protocol.Payload) (protocol.Payload, error) {
 	id := p.Metadata[MetadataKey]
 	key := s.ring.keys[id]
 	if key == nil {
-		return protocol.Payload{}, protocol.Errorf(protocol.CodeBadPayload, "a payload is encrypted with key %q, and only %s is at hand", id, s.ring.ids()).
-			WithHint("add the key to the ring of this program's aesgcm codec")
+		return protocol.Payload{}, protocol.Errorf(protocol.CodeBadPayload, "a payload is encrypted with key %q, and only %s is at hand",
+			id, s.ring.ids()).WithHint("add the key to the ring of this program's aesgcm codec")
 	}
 	plain, err := key.Open(nil, nil, p.Data, s.bound(id))
 	if err != nil {
-		return protocol.Payload{}, protocol.Errorf(protocol.CodeBadPayload, "a payload of %d bytes cannot be decrypted with key %q", len(p.Data), id).
-			WithHint("it was changed, belongs to another aesgcm.Context, or the key of that ID is not the one that it was written with")
+		return protocol.Payload{}, protocol.Errorf(protocol.CodeBadPayload, "a payload of %d bytes cannot be decrypted with key %q",
+			len(p.Data), id).WithHint("it was changed, belongs to another aesgcm.Context, or was written with another key of that ID")
 	}
 	return codec.Unpack(plain)
 }

@@ -100,7 +100,7 @@ func TestRings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, shown := range []string{fmt.Sprint(ring), fmt.Sprintf("%#v", ring), fmt.Sprintf("%+v", ring)} {
+	for _, shown := range []string{ring.String(), fmt.Sprintf("%#v", ring), fmt.Sprintf("%+v", ring)} {
 		if shown != "keys a, active a" {
 			t.Errorf("the ring is shown as %s", shown)
 		}

@@ -25,7 +25,7 @@ type config struct{ limit uint64 }
 
 // Limit is how large a value in bytes may become when it is decompressed. Defaults to [DefaultLimit]. A few bytes can stand for
 // gigabytes, so there must be one.
-func Limit(bytes int) Option { return func(c *config) { c.limit = uint64(max(bytes, 1)) } } //nolint:gosec // at least 1
+func Limit(bytes int) Option { return func(c *config) { c.limit = uint64(max(bytes, 1)) } }
 
 // New returns the codec. A payload that does not become smaller stays as it is.
 func New(opts ...Option) codec.Codec {
