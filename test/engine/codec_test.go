@@ -300,3 +300,87 @@ func TestKeyRotation(t *testing.T) {
 		t.Errorf("a client that has the old key only got %v", err)
 	}
 }
+
+// relay hands a secret on to its next run, with the signals that it has not received.
+func relay(ctx workflow.Context, in string) (string, error) {
+	if workflow.GetInfo(ctx).Previous == "" {
+		if _, err := workflow.Receive(ctx, word); err != nil {
+			return "", err
+		}
+		return "", workflow.ContinueAsNew(ctx, relay, in+"!")
+	}
+	said, err := workflow.Receive(ctx, passphrase)
+	return in + said, err
+}
+
+// Signals that were not received travel to the next run inside one payload, and are encrypted there as well.
+func TestCarriedSignalsStaySecret(t *testing.T) {
+	t.Parallel()
+	e := rig.Start(t)
+	e.Work(t, worker.Workflow(relay), worker.Codec(sealing(t, "k1")...), worker.CacheSize(0))
+	c := sealed(t, e, "k1")
+	run, err := client.Start(t.Context(), c, relay, secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, sig := range []workflow.Signal[string]{passphrase, word} {
+		if err := client.Signal(t.Context(), c, run.ID(), sig, secret); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := run.Wait(t.Context()); err != nil || got != secret+"!"+secret {
+		t.Errorf("got %q, %v", got, err)
+	}
+	scan(t, e, secret)
+}
+
+// changed asks for an activity with another input than when its history was written.
+type changed struct{ input string }
+
+func (c *changed) Run(ctx workflow.Context, _ string) (string, error) {
+	if _, err := workflow.Do(ctx, echo, c.input); err != nil {
+		return "", err
+	}
+	return workflow.Receive(ctx, passphrase)
+}
+
+// The report of a change in the code quotes values, so only those who have the key can read it, even when other failures are plain.
+func TestChangeIsReportedToThoseWithTheKey(t *testing.T) {
+	t.Parallel()
+	e := rig.Start(t)
+	work := func(input string) func() {
+		c := &changed{input}
+		return e.Work(t, worker.Workflow(c.Run), worker.Activity(echo), worker.Codec(sealing(t, "k1")...))
+	}
+	stop := work(secret)
+	c := sealed(t, e, "k1")
+	run, err := client.Start(t.Context(), c, (&changed{}).Run, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Await(t, run.ID(), "ActivityTaskCompleted")
+	stop()
+	work("another " + secret)
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_ = client.Signal(ctx, c, run.ID(), passphrase, "go") // it is not answered before the step is taken
+	e.Await(t, run.ID(), "WorkflowTaskFailed")
+	reported := func(c *client.Client) protocol.WorkflowTaskFailed {
+		for ev, err := range c.History(t.Context(), run.ID()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if a, ok := ev.Attributes.(protocol.WorkflowTaskFailed); ok {
+				return a
+			}
+		}
+		return protocol.WorkflowTaskFailed{Failure: &protocol.Failure{}}
+	}
+	if a := reported(e.Client()); a.Cause != protocol.CauseNonDeterministic || a.Failure.Message != "encoded failure" {
+		t.Errorf("without the key: %s, %v", a.Cause, a.Failure)
+	}
+	if a := reported(c); !strings.Contains(a.Failure.Message, `"`+secret[:10]) || !strings.Contains(a.Failure.Message, `"another the`) {
+		t.Errorf("with the key: %v", a.Failure)
+	}
+	scan(t, e, secret[:10])
+}
