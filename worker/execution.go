@@ -74,6 +74,9 @@ func (w *Worker) execute(ctx context.Context, task *protocol.ActivityTask) (prot
 	select {
 	case o := <-done:
 		result, failure := e.finish(ctx, o)
+		if failure == pending {
+			return result, failure
+		}
 		w.logFailure(ctx, task, failure)
 		return w.sealResult(ctx, task, result, failure)
 	case <-e.over:

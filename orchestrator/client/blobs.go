@@ -31,7 +31,7 @@ func (c *Client) OpenBlob(ctx context.Context, b protocol.Blob) (io.ReadCloser, 
 // edge is where payloads leave the client and come in, for as long as ctx lasts.
 func (c *Client) edge(ctx context.Context) codec.Edge {
 	return codec.Edge{
-		Codec: c.codec, Threshold: c.threshold,
+		Codec: c.codec, Failures: c.encodeFailures, Threshold: c.threshold,
 		Put: func(name string, r io.Reader) (protocol.Blob, error) { return c.PutBlob(ctx, name, r) },
 		Get: func(b protocol.Blob) (io.ReadCloser, error) { return c.OpenBlob(ctx, b) },
 	}

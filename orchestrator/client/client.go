@@ -33,6 +33,8 @@ type Client struct {
 	threshold int
 	codec     codec.Codec
 
+	encodeFailures bool
+
 	interceptors []func(Invoker) Invoker // outermost first
 	propagators  []propagation.Propagator
 
@@ -61,6 +63,10 @@ func BlobThreshold(n int) Option { return func(c *Client) { c.threshold = n } }
 // Codec encodes every value that the client sends, and decodes those that it gets: inputs, results, signals, queries, updates and memos.
 // The first codec encodes first. Defaults to none. The workers need the same codecs.
 func Codec(codecs ...codec.Codec) Option { return func(c *Client) { c.codec = codec.Chain(codecs...) } }
+
+// EncodeFailures encodes the messages and stacks of the failures that [Client.FailActivity] sends as well. It changes nothing without a
+// [Codec].
+func EncodeFailures() Option { return func(c *Client) { c.encodeFailures = true } }
 
 // New returns a client on a connection, which stays the caller's. It does not ask the server anything yet: a namespace that
 // does not exist is reported by the first call.

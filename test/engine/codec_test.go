@@ -384,3 +384,33 @@ func TestChangeIsReportedToThoseWithTheKey(t *testing.T) {
 	}
 	scan(t, e, secret[:10])
 }
+
+// Whoever completes an activity from elsewhere encrypts what it says.
+func TestCompletionFromElsewhereStaysSecret(t *testing.T) {
+	t.Parallel()
+	e := rig.Start(t)
+	tokens := make(chan string, 1)
+	later := func(ctx context.Context, _ string) (string, error) {
+		tokens <- activity.Token(ctx)
+		return "", activity.ErrResultPending
+	}
+	wait := func(ctx workflow.Context, in string) (string, error) {
+		return workflow.NewActivity[string, string]("later").Do(ctx, in)
+	}
+	e.Work(t, worker.Workflow(wait, worker.Named("wait")), worker.Activity(later, worker.Named("later")),
+		worker.Codec(sealing(t, "k1")...), worker.EncodeFailures())
+	c := sealed(t, e, "k1")
+	run, err := client.StartNamed[string](t.Context(), c, "wait", secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := <-tokens
+	if _, err := c.HeartbeatActivity(t.Context(), token, secret); err != nil {
+		t.Fatal(err)
+	}
+	rig.Until(t, "the completion", func() bool { return c.CompleteActivity(t.Context(), token, secret) == nil })
+	if got, err := run.Wait(t.Context()); err != nil || got != secret {
+		t.Errorf("got %q, %v", got, err)
+	}
+	scan(t, e, secret)
+}
