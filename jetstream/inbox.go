@@ -21,6 +21,12 @@ func (s *Store) inputMsg(workflow string, body protocol.InputBody, id, reply str
 	if reply != "" {
 		m.Header.Set(protocol.HeaderReply, reply)
 	}
+	switch b := body.(type) {
+	case protocol.StartInput:
+		trace(m.Header, b.Headers)
+	case protocol.UpdateInput:
+		trace(m.Header, b.Headers)
+	}
 	return m, nil
 }
 

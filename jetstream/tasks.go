@@ -15,6 +15,7 @@ import (
 func (s *Store) DispatchActivity(task protocol.ActivityTask) func(context.Context) error {
 	id := protocol.TaskID(task.Run, task.ScheduledID, task.Attempt)
 	header := nats.Header{natsjs.MsgIDHeader: {id}}
+	trace(header, task.Headers)
 	return s.enqueue(s.ns.Task(protocol.TaskActivity, task.Queue, id), header, task)
 }
 

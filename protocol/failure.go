@@ -25,6 +25,8 @@ type Failure struct {
 	Source  string   `json:"source,omitempty"` // the SDK that made it, such as "go"
 	Stack   string   `json:"stack,omitempty"`
 	Cause   *Failure `json:"cause,omitempty"`
+	// Encoded, when set, is the message and the stack, for those who have the codec: a JSON object of both.
+	Encoded *Payload `json:"encoded_attributes,omitempty"`
 
 	Application *ApplicationFailure `json:"application,omitempty"`
 	Timeout     *TimeoutFailure     `json:"timeout,omitempty"`
@@ -44,6 +46,8 @@ type ApplicationFailure struct {
 	NonRetryable bool `json:"non_retryable,omitzero"`
 	// NextRetryDelay, when not zero, replaces the policy's wait before the next attempt.
 	NextRetryDelay Duration `json:"next_retry_delay,omitzero"`
+	// Category says how much the error matters; empty: as much as any.
+	Category FailureCategory `json:"category,omitempty"`
 	// Details is a value that the author attached.
 	Details *Payload `json:"details,omitempty"`
 }
@@ -113,9 +117,12 @@ func (f *Failure) Unwrap() error {
 	return f.Cause
 }
 
-// Is matches [ErrCanceled] when this failure is a cancellation, [ErrRejected] when it is a rejection, and an [Error] when it is one of
-// the same code that crossed the wire.
+// Is matches [ErrCanceled] when this failure is a cancellation, [ErrRejected] when it is a rejection, an [ErrorType] when it is an
+// application failure of that type, and an [Error] when it is one of the same code that crossed the wire.
 func (f *Failure) Is(target error) bool {
+	if t, ok := target.(ErrorType); ok {
+		return f.Application != nil && f.Application.Type == string(t)
+	}
 	if e, ok := target.(*Error); ok && f.Application != nil && f.Application.Type == string(e.Code) {
 		return true
 	}
@@ -174,24 +181,25 @@ func (f *RejectedFailure) Error() string { return "update " + f.Update + " rejec
 // Source of failures made by this SDK.
 const sourceGo = "go"
 
-// NewFailure turns any Go error into a failure. A *Failure in err's chain keeps its details; a wrapping such as
-// fmt.Errorf("charge: %w", err) becomes an application failure whose cause is the wrapped one.
-func NewFailure(err error) *Failure {
+// NewFailure turns any Go error into a failure. Its type is that of the first error in err's tree that has one: fmt.Errorf("charge: %w",
+// err) has the type of err. A *Failure in the tree keeps its details and becomes the cause, and so does an error of another type that err
+// wraps. What is absurdly long is cut; see [Failure.Bound].
+func NewFailure(err error) *Failure { return newFailure(err, 0).Bound() }
+
+func newFailure(err error, depth int) *Failure {
 	if err == nil {
 		return nil
 	}
 	if f, ok := err.(*Failure); ok { //nolint:errorlint // only the outermost error is already in wire form
 		return f
 	}
-	f := &Failure{Message: err.Error(), Source: sourceGo, Application: &ApplicationFailure{Type: typeName(err)}}
-	if app, ok := errors.AsType[Applicable](err); ok {
+	f := &Failure{Message: err.Error(), Source: sourceGo, Application: &ApplicationFailure{Type: typeName(typed(err))}}
+	if app, ok := errors.AsType[Applicable](err); ok && app.ApplicationFailure() != nil {
 		f.Application = app.ApplicationFailure()
 	}
+	f.Cause = cause(err, f.Application.Type, depth)
 	if errors.Is(err, ErrCanceled) {
 		f.Application, f.Canceled = nil, &CanceledFailure{}
-	}
-	if inner, ok := errors.AsType[*Failure](err); ok {
-		f.Cause = inner
 	}
 	return f
 }

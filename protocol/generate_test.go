@@ -92,7 +92,8 @@ func anyFailure(depth int) *rapid.Generator[*protocol.Failure] {
 		details := anyPayload().Draw(t, "details")
 		switch rapid.IntRange(0, 7).Draw(t, "kind") {
 		case 0:
-			f.Application = &protocol.ApplicationFailure{Type: rapid.String().Draw(t, "type"), Details: &details}
+			f.Application = &protocol.ApplicationFailure{Type: rapid.String().Draw(t, "type"), Category: protocol.CategoryBenign, Details: &details}
+			f.Encoded = &details
 		case 1:
 			f.Timeout = &protocol.TimeoutFailure{Type: protocol.TimeoutHeartbeat, LastHeartbeat: &details}
 		case 2:

@@ -41,7 +41,8 @@ type Blob struct {
 	SHA256 string `json:"sha256"`
 }
 
-// Encode turns a Go value into a payload: []byte as raw bytes, a [Payload] as itself, everything else as JSON.
+// Encode turns a Go value into a payload: []byte as raw bytes, a [Payload] as itself, what a [Converter] knows as the converter does, and
+// everything else as JSON.
 func Encode(v any) (Payload, error) {
 	switch v := v.(type) {
 	case Payload:
@@ -51,6 +52,11 @@ func Encode(v any) (Payload, error) {
 			return Payload{Metadata: map[string]string{MetadataEncoding: EncodingNull}}, nil
 		}
 		return Payload{Metadata: map[string]string{MetadataEncoding: EncodingBinary}, Data: v}, nil
+	}
+	for _, c := range converters {
+		if p, ok, err := c.Encode(v); ok || err != nil {
+			return p, err
+		}
 	}
 	data, err := Marshal(v)
 	if err != nil {
@@ -106,7 +112,10 @@ func (p Payload) Decode(ptr any) error {
 	case EncodingJSON:
 		return p.decodeJSON(ptr)
 	}
-	return Errorf(CodeBadPayload, "unknown payload encoding %q", p.Encoding())
+	if c := converterOf(p.Encoding()); c != nil {
+		return c.Decode(p, ptr)
+	}
+	return p.Readable()
 }
 
 func (p Payload) decodeJSON(ptr any) error {
@@ -144,12 +153,17 @@ func (p Payload) Equal(q Payload) bool {
 // String shows the payload to a person: JSON as it is, anything else by size.
 func (p Payload) String() string {
 	switch {
+	case p.Blob != nil && p.Metadata["key"] != "":
+		return fmt.Sprintf("blob %s (%s key %s, %d bytes)", p.Blob.Name, p.Encoding(), p.Metadata["key"], p.Blob.Size)
 	case p.Blob != nil:
 		return fmt.Sprintf("blob %s (%d bytes)", p.Blob.Name, p.Blob.Size)
 	case p.Encoding() == EncodingJSON:
 		return string(p.Data)
 	case p.Encoding() == EncodingNull:
 		return "null"
+	}
+	if key := p.Metadata["key"]; key != "" {
+		return fmt.Sprintf("%s key %s (%d bytes)", p.Encoding(), key, len(p.Data))
 	}
 	return fmt.Sprintf("%s (%d bytes)", p.Encoding(), len(p.Data))
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -72,19 +73,25 @@ func (w *Worker) execute(ctx context.Context, task *protocol.ActivityTask) (prot
 	// An activity that was canceled may clean up and says itself how it ended, but its deadlines hold all the same.
 	select {
 	case o := <-done:
-		return e.finish(ctx, o)
+		result, failure := e.finish(ctx, o)
+		if failure == pending {
+			return result, failure
+		}
+		w.logFailure(ctx, task, failure)
+		return w.sealResult(ctx, task, result, failure)
 	case <-e.over:
-		return protocol.Payload{}, e.expired()
+		w.logFailure(ctx, task, e.expired())
+		return w.sealResult(ctx, task, protocol.Payload{}, e.expired())
 	}
 }
 
-// call fetches the input and runs the code.
+// call reads the input and runs the code.
 func (e *execution) call(ctx context.Context, f function, deadline time.Time) (protocol.Payload, error) {
-	in := e.task.Input
-	if err := e.w.fetch(ctx, &in); err != nil {
-		return protocol.Payload{}, fmt.Errorf("fetch the activity's input: %w", err)
+	task := *e.task
+	if err := e.w.edge(ctx).OpenAll(&task); err != nil {
+		return protocol.Payload{}, fmt.Errorf("read the activity's input: %w", err)
 	}
-	return protect(activity.With(ctx, e.env(deadline)), f, in)
+	return protect(activity.With(e.w.extract(ctx, task.Headers), e.env(&task, deadline)), f, task.Input)
 }
 
 // attemptDeadline is when the attempt must end, and which timeout says so.
@@ -146,9 +153,6 @@ func (e *execution) expired() *protocol.Failure {
 // finish turns what user code returned into a result or a failure.
 func (e *execution) finish(ctx context.Context, o outcome) (protocol.Payload, *protocol.Failure) {
 	if o.err == nil {
-		if err := e.w.stow(context.WithoutCancel(ctx), e.task.Run, &o.result); err != nil {
-			return protocol.Payload{}, protocol.NewFailure(fmt.Errorf("store the activity's result: %w", err))
-		}
 		return o.result, nil
 	}
 	if f := e.expired(); f != nil {
@@ -188,8 +192,7 @@ func protect(ctx context.Context, f function, in protocol.Payload) (out protocol
 }
 
 // env is what the activity's code can ask its context for.
-func (e *execution) env(deadline time.Time) *activity.Env {
-	t := e.task
+func (e *execution) env(t *protocol.ActivityTask, deadline time.Time) *activity.Env {
 	return &activity.Env{
 		Details: activity.Details{
 			Workflow: t.Workflow, Run: t.Run, WorkflowType: t.WorkflowType, ID: t.ActivityID, Type: t.Type, Queue: t.Queue,
@@ -206,4 +209,17 @@ func (e *execution) env(deadline time.Time) *activity.Env {
 			return e.w.store.PutBlob(ctx, name, r)
 		},
 	}
+}
+
+// logFailure says that an attempt failed. What belongs to the normal course of things is for debugging only.
+func (w *Worker) logFailure(ctx context.Context, task *protocol.ActivityTask, f *protocol.Failure) {
+	if f == nil {
+		return
+	}
+	level := slog.LevelWarn
+	if f.Canceled != nil || f.Application != nil && f.Application.Category == protocol.CategoryBenign {
+		level = slog.LevelDebug
+	}
+	w.log.Log(ctx, level, "an attempt of an activity failed", "workflow_id", task.Workflow, "run_id", task.Run,
+		"activity_type", task.Type, "activity_id", task.ActivityID, "attempt", task.Attempt, "error", f)
 }

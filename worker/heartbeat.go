@@ -33,11 +33,15 @@ func (e *execution) beat(details protocol.Payload) error {
 		return nil
 	}
 	e.stored = time.Now()
-	h := protocol.Heartbeat{Attempt: e.task.Attempt, Time: e.stored.UTC(), Details: details}
+	h := protocol.Heartbeat{Attempt: e.task.Attempt, Time: e.stored.UTC()}
 	e.storing.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), e.w.store.AckWait())
 		defer cancel()
-		if err := e.w.store.PutHeartbeat(ctx, e.task.Run, e.task.ScheduledID, h); err != nil {
+		var err error
+		if h.Details, err = e.w.edge(ctx).Seal(e.task.Run, details); err == nil {
+			err = e.w.store.PutHeartbeat(ctx, e.task.Run, e.task.ScheduledID, h)
+		}
+		if err != nil {
 			e.w.log.Warn("a heartbeat could not be stored", "activity_type", e.task.Type, "error", err)
 		}
 	})
@@ -59,7 +63,11 @@ func (e *execution) lastHeartbeat(ctx context.Context) (*protocol.Payload, error
 	if err != nil || h == nil {
 		return nil, err
 	}
-	return &h.Details, nil
+	details, err := e.w.edge(ctx).Open(h.Details)
+	if err != nil {
+		return nil, err
+	}
+	return &details, nil
 }
 
 func (w *Worker) track(key execKey, e *execution) {

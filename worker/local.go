@@ -96,7 +96,7 @@ func (w *Worker) tryLocal(
 		OpenBlob:      w.store.GetBlob,
 		PutBlob:       w.store.PutBlob,
 	}
-	result, err := protect(activity.With(ctx, env), f, l.Command.Input)
+	result, err := protect(activity.With(w.extract(ctx, l.Command.Headers), env), f, l.Command.Input)
 	switch {
 	case err == nil:
 		return result, nil

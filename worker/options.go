@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/millrace-dev/millrace/protocol"
+	"github.com/millrace-dev/millrace/protocol/codec"
+	"github.com/millrace-dev/millrace/protocol/propagation"
 	"github.com/millrace-dev/millrace/worker/workflow"
 )
 
@@ -24,10 +26,15 @@ type config struct {
 	cacheSize     int
 	grace         time.Duration
 	blobThreshold int
+	codec         codec.Codec
 	onReady       func()
 
-	registry registry
-	errs     []error
+	encodeFailures bool
+
+	interceptors []Interceptor
+	propagators  []propagation.Propagator
+	registry     registry
+	errs         []error
 }
 
 // Defaults of a worker's options.
@@ -74,7 +81,7 @@ func Workflow[I, O any](f func(workflow.Context, I) (O, error), opts ...Register
 	return func(c *config) {
 		if name, ok := c.name(f, opts); ok {
 			c.pin(name, opts)
-			c.addWorkflow(name, func(log *slog.Logger) program { return workflow.Program(f, log) })
+			c.addWorkflow(name, func(log *slog.Logger) program { return workflow.Program(f, log, c.workflowInterceptors()...) })
 		}
 	}
 }
@@ -123,6 +130,16 @@ func Grace(d time.Duration) Option { return func(c *config) { c.grace = d } }
 // BlobThreshold is the size in bytes above which a payload travels through the object store. Defaults to
 // [DefaultBlobThreshold].
 func BlobThreshold(n int) Option { return func(c *config) { c.blobThreshold = n } }
+
+// Codec encodes every value that leaves the worker and decodes those that come in: inputs and results, signals, queries, updates, details
+// of heartbeats and failures, memos and markers. What goes to the object store is encoded before. The first codec encodes first. Defaults
+// to none. Clients, and the other workers that meet the same values, need the same codecs: a step that a worker cannot read fails and is
+// tried again, and so does an attempt of an activity.
+func Codec(codecs ...codec.Codec) Option { return func(c *config) { c.codec = codec.Chain(codecs...) } }
+
+// EncodeFailures encodes the messages and stacks of failures as well, which may quote what a user sent. Without the codec, only the type
+// of an error can then be seen. It changes nothing without a [Codec].
+func EncodeFailures() Option { return func(c *config) { c.encodeFailures = true } }
 
 // OnReady is called once the worker takes tasks.
 func OnReady(f func()) Option {

@@ -1,108 +1,45 @@
 package worker
 
 import (
-	"bytes"
 	"context"
-	"errors"
+	"fmt"
 	"io"
 
 	"github.com/millrace-dev/millrace/protocol"
+	"github.com/millrace-dev/millrace/protocol/codec"
 )
 
-// fetch replaces a reference to the object store by what lies there.
-func (w *Worker) fetch(ctx context.Context, p *protocol.Payload) error {
-	if p == nil || p.Blob == nil {
-		return nil
+// edge is where payloads come into the worker and leave it, for as long as ctx lasts.
+func (w *Worker) edge(ctx context.Context) codec.Edge {
+	return codec.Edge{
+		Codec: w.codec, Failures: w.encodeFailures, Threshold: w.blobThreshold, Strict: true,
+		Put: func(name string, r io.Reader) (protocol.Blob, error) { return w.store.PutBlob(ctx, name, r) },
+		Get: func(b protocol.Blob) (io.ReadCloser, error) { return w.store.GetBlob(ctx, b) },
 	}
-	r, err := w.store.GetBlob(ctx, *p.Blob)
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	data, err := io.ReadAll(r)
-	if err != nil {
-		return err
-	}
-	*p = protocol.Payload{Metadata: p.Metadata, Data: data}
-	return nil
 }
 
-// fetchEvents fetches the payloads that workflow code will read. Others, such as the inputs of activities, are only compared
-// by digest, which the reference carries.
-func (w *Worker) fetchEvents(ctx context.Context, events []protocol.Event) error {
-	for i, e := range events {
-		var err error
-		switch a := e.Attributes.(type) {
-		case protocol.WorkflowExecutionStarted:
-			err = errors.Join(w.fetch(ctx, &a.Input), w.fetch(ctx, &a.CarriedSignals))
-			events[i].Attributes = a
-		case protocol.MarkerRecorded:
-			err = w.fetch(ctx, &a.Value)
-			events[i].Attributes = a
-		case protocol.WorkflowExecutionSignaled:
-			err = w.fetch(ctx, &a.Input)
-			events[i].Attributes = a
-		case protocol.WorkflowExecutionUpdateAccepted:
-			err = w.fetch(ctx, &a.Request.Input)
-			events[i].Attributes = a
-		case protocol.ActivityTaskCompleted:
-			err = w.fetch(ctx, &a.Result)
-			events[i].Attributes = a
-		case protocol.ChildWorkflowExecutionCompleted:
-			err = w.fetch(ctx, &a.Result)
-			events[i].Attributes = a
-		}
-		if err != nil {
-			return err
-		}
+// sealResult prepares what an activity came to for the way out, even if the worker is about to be cut off.
+func (w *Worker) sealResult(
+	ctx context.Context, task *protocol.ActivityTask, result protocol.Payload, failure *protocol.Failure,
+) (protocol.Payload, *protocol.Failure) {
+	edge := w.edge(context.WithoutCancel(ctx))
+	result, err := edge.Seal(task.Run, result)
+	if err == nil {
+		err = edge.SealAll(task.Run, &failure)
 	}
-	return nil
-}
-
-// stow replaces a large payload by a reference. The object's name is the payload's digest within the run, so that a step that
-// is taken again stores it in the same place.
-func (w *Worker) stow(ctx context.Context, run string, p *protocol.Payload) error {
-	if p.Blob != nil || len(p.Data) <= w.blobThreshold {
-		return nil
-	}
-	blob, err := w.store.PutBlob(ctx, "run/"+run+"/"+p.Digest(), bytes.NewReader(p.Data))
 	if err != nil {
-		return err
+		return protocol.Payload{}, protocol.NewFailure(fmt.Errorf("store the activity's result: %w", err))
 	}
-	*p = protocol.Payload{Metadata: p.Metadata, Blob: &blob}
-	return nil
+	return result, failure
 }
 
-// offload stows what is large in commands.
-func (w *Worker) offload(ctx context.Context, task *protocol.WorkflowTask, commands []protocol.Command) error {
-	for i, c := range commands {
-		var err error
-		switch a := c.Attributes.(type) {
-		case protocol.ScheduleActivityTask:
-			err = w.stow(ctx, task.Run, &a.Input)
-			commands[i].Attributes = a
-		case protocol.StartChildWorkflowExecution:
-			err = w.stow(ctx, task.Run, &a.Input)
-			commands[i].Attributes = a
-		case protocol.SignalExternalWorkflowExecution:
-			err = w.stow(ctx, task.Run, &a.Input)
-			commands[i].Attributes = a
-		case protocol.CompleteUpdate:
-			err = w.stow(ctx, task.Run, &a.Result)
-			commands[i].Attributes = a
-		case protocol.CompleteWorkflowExecution:
-			err = w.stow(ctx, task.Run, &a.Result)
-			commands[i].Attributes = a
-		case protocol.RecordMarker:
-			err = w.stow(ctx, task.Run, &a.Value)
-			commands[i].Attributes = a
-		case protocol.ContinueAsNewWorkflowExecution:
-			err = errors.Join(w.stow(ctx, task.Run, &a.Input), w.stow(ctx, task.Run, &a.CarriedSignals))
-			commands[i].Attributes = a
-		}
-		if err != nil {
-			return err
-		}
+// sealFailure prepares the failure of a step. The report of a change in the code quotes what the code asked for, so with a codec it is
+// encoded in any case.
+func (w *Worker) sealFailure(ctx context.Context, run string, cause protocol.TaskFailedCause, f *protocol.Failure) *protocol.Failure {
+	edge := w.edge(ctx)
+	edge.Failures = edge.Failures || cause == protocol.CauseNonDeterministic
+	if err := edge.SealAll(run, &f); err != nil {
+		return protocol.NewFailure(fmt.Errorf("encode the step's failure: %w", err))
 	}
-	return nil
+	return f
 }

@@ -162,11 +162,11 @@ func TestWorkflowReadsAndWritesLargePayloads(t *testing.T) {
 		s.lies(t, run, commanded[protocol.CompleteWorkflowExecution](s, done.full).Result, large)
 
 		s.fail("PutBlob", func() error { return errors.New("the disk is full") })
-		if f := s.fails(done.full, protocol.CauseWorkflowPanic); f.Message != "store a large payload: the disk is full" {
+		if f := s.fails(done.full, protocol.CauseWorkflowPanic); f.Message != "store the payloads of the step: the disk is full" {
 			t.Errorf("a result that cannot be stowed: %v", f)
 		}
 		s.fail("GetBlob", func() error { return protocol.ErrUnavailable })
-		if f := s.fails(done.full, protocol.CauseWorkflowPanic); !strings.Contains(f.Message, "read the run's history: NATS is unavailable") {
+		if f := s.fails(done.full, protocol.CauseWorkflowPanic); !strings.Contains(f.Message, "read the run's history: event 1, WorkflowExecutionStarted: NATS is unavailable") {
 			t.Errorf("an input that cannot be fetched: %v", f)
 		}
 	})

@@ -50,7 +50,7 @@ func (w *Worker) replayed(
 	run := replay.New(p)
 	if a := run.Step(events); a.Failure != nil {
 		run.Close()
-		return nil, failedTask(a.Cause, a.Failure)
+		return nil, failedTask(a.Cause, w.sealFailure(ctx, task.Run, a.Cause, a.Failure))
 	}
 	return &cached{id: task.Run, run: run, nonce: task.Last}, nil
 }
@@ -58,11 +58,11 @@ func (w *Worker) replayed(
 // ask asks the code.
 func (w *Worker) ask(ctx context.Context, run *replay.Run, task *protocol.WorkflowTask) *protocol.WorkflowTaskAnswer {
 	q := *task.Query
-	if err := w.fetch(ctx, &q.Input); err != nil {
+	if err := w.edge(ctx).OpenAll(&q); err != nil {
 		return failedTask(protocol.CauseWorkflowPanic, protocol.NewFailure(fmt.Errorf("fetch the query's input: %w", err)))
 	}
 	answer := run.Query(q)
-	if err := w.stow(ctx, task.Run, &answer.Result); err != nil {
+	if err := w.edge(ctx).SealAll(task.Run, &answer); err != nil {
 		answer = &protocol.WorkflowQueryAnswer{Failure: protocol.NewFailure(fmt.Errorf("store the query's answer: %w", err))}
 	}
 	return &protocol.WorkflowTaskAnswer{Query: answer}

@@ -53,6 +53,7 @@ func newWorker(queue string, opts []Option, open func(context.Context, protocol.
 		}
 		w.identity = fmt.Sprintf("%s-%d-%s", host, os.Getpid(), uuid.NewString()[:8])
 	}
+	w.intercept()
 	for _, build := range w.registry.make {
 		build(w.log)
 	}

@@ -84,7 +84,7 @@ func (w *Worker) answerInTime(work context.Context, task *protocol.WorkflowTask)
 }
 
 func failedTask(cause protocol.TaskFailedCause, f *protocol.Failure) *protocol.WorkflowTaskAnswer {
-	return &protocol.WorkflowTaskAnswer{Cause: cause, Failure: f}
+	return &protocol.WorkflowTaskAnswer{Cause: cause, Failure: f.Bound()}
 }
 
 // step runs the workflow's code over the task's events, on the run in the cache or on a new one.
@@ -113,11 +113,12 @@ func (w *Worker) step(ctx context.Context, task *protocol.WorkflowTask, ready fu
 	answer = w.runLocals(ctx, task, run, answer)
 	if answer.Failure != nil {
 		run.Close()
-		return failedTask(answer.Cause, answer.Failure)
+		return failedTask(answer.Cause, w.sealFailure(ctx, task.Run, answer.Cause, answer.Failure))
 	}
-	if err := w.offload(ctx, task, answer.Commands); err != nil {
+	reply := &protocol.WorkflowTaskAnswer{Commands: answer.Commands, Rejections: answer.Rejections}
+	if err := w.edge(ctx).SealAll(task.Run, reply); err != nil {
 		run.Close()
-		return failedTask(protocol.CauseWorkflowPanic, protocol.NewFailure(fmt.Errorf("store a large payload: %w", err)))
+		return failedTask(protocol.CauseWorkflowPanic, protocol.NewFailure(fmt.Errorf("store the payloads of the step: %w", err)))
 	}
 	nonce := task.Nonce
 	if answer.Unchanged {
@@ -128,7 +129,7 @@ func (w *Worker) step(ctx context.Context, task *protocol.WorkflowTask, ready fu
 	} else {
 		w.cache.put(&cached{id: task.Run, run: run, nonce: nonce})
 	}
-	return &protocol.WorkflowTaskAnswer{Commands: answer.Commands, Rejections: answer.Rejections}
+	return reply
 }
 
 // runFor finds the run that a task continues. A cached run counts only if the last step that it took here is the last one that
@@ -186,12 +187,10 @@ func (w *Worker) eventsOf(ctx context.Context, task *protocol.WorkflowTask) ([]p
 		}
 	}
 	events = append(events, task.Events...)
-	for i := range task.Updates {
-		if err := w.fetch(ctx, &task.Updates[i].Input); err != nil {
-			return nil, err
-		}
+	if err := w.edge(ctx).OpenAll(&task.Updates); err != nil {
+		return nil, err
 	}
-	return events, w.fetchEvents(ctx, events)
+	return events, w.edge(ctx).OpenEvents(events)
 }
 
 // unknown says that a type is not registered here, and what is.

@@ -21,6 +21,7 @@ type cli struct {
 	Server    string        `help:"URL of the NATS server." short:"s" env:"NATS_URL" placeholder:"URL"`
 	Context   string        `help:"NATS context, as saved by the nats CLI." env:"NATS_CONTEXT" placeholder:"NAME"`
 	Creds     string        `help:"File with the user's credentials." env:"NATS_CREDS" placeholder:"FILE"`
+	KeyFile   string        `help:"File with the keys of encrypted values." env:"MILLRACE_KEY_FILE" placeholder:"FILE"`
 	Namespace string        `help:"Namespace of the workflows." short:"n" env:"MILLRACE_NAMESPACE" default:"default"`
 	Timeout   time.Duration `help:"How long to wait for an answer." default:"15s"`
 	JSON      bool          `help:"Write JSON; its shape is stable." name:"json" short:"j"`

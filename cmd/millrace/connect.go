@@ -68,11 +68,15 @@ func (a *app) call(ctx context.Context, f func(context.Context, *client.Client) 
 
 // client connects and returns a client; done closes the connection.
 func (a *app) client() (c *client.Client, done func(), err error) {
+	codecs, err := a.codecs()
+	if err != nil {
+		return nil, nil, err
+	}
 	nc, err := a.connect()
 	if err != nil {
 		return nil, nil, err
 	}
-	c, err = client.New(nc, client.Namespace(a.Namespace))
+	c, err = client.New(nc, client.Namespace(a.Namespace), client.Codec(codecs...))
 	if err != nil {
 		nc.Close()
 		return nil, nil, err

@@ -109,10 +109,17 @@ func serve(e *testscript.Env) (url string, err error) {
 		worker.Workflow(counter, worker.Named("Counter")),
 		worker.Workflow(family, worker.Named("Family")))
 	go func() { ended <- w.Run(ctx) }()
+	discreet, err := serveSecrets(ctx, srv)
+	if err != nil {
+		cancel()
+		return "", err
+	}
 	e.Defer(func() {
 		cancel()
-		if err := <-ended; err != nil {
-			panic(err) // the worker did not stop as it should
+		for _, worker := range []<-chan error{ended, discreet} {
+			if err := <-worker; err != nil {
+				panic(err) // a worker did not stop as it should
+			}
 		}
 		<-srv.Done()
 	})

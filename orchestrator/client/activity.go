@@ -33,7 +33,7 @@ func (c *Client) endActivity(ctx context.Context, token string, r protocol.Activ
 	if err != nil {
 		return err
 	}
-	if r.Result, err = c.stow(ctx, t.Run, r.Result); err != nil {
+	if err := c.edge(ctx).SealAll(t.Run, &r); err != nil {
 		return err
 	}
 	r.Run, r.ScheduledID, r.Attempt, r.Worker = t.Run, t.ScheduledID, t.Attempt, c.identity
@@ -49,7 +49,7 @@ func (c *Client) HeartbeatActivity(ctx context.Context, token string, details an
 	if err != nil {
 		return false, err
 	}
-	payload, err := protocol.Encode(details)
+	payload, err := c.seal(ctx, t.Run, details)
 	if err != nil {
 		return false, err
 	}

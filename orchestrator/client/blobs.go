@@ -1,15 +1,16 @@
 package client
 
 import (
-	"bytes"
 	"context"
 	"io"
 
 	"github.com/millrace-dev/millrace/protocol"
+	"github.com/millrace-dev/millrace/protocol/codec"
 )
 
 // PutBlob stores what r delivers in the namespace's object store, in constant memory. The blob can be passed to workflows and
-// activities like any other value; an activity opens it with activity.OpenBlob. ctx governs the whole upload.
+// activities like any other value; an activity opens it with activity.OpenBlob. ctx governs the whole upload. Codecs do not touch
+// what is stored this way.
 func (c *Client) PutBlob(ctx context.Context, name string, r io.Reader) (protocol.Blob, error) {
 	s, err := c.open(ctx)
 	if err != nil {
@@ -27,25 +28,36 @@ func (c *Client) OpenBlob(ctx context.Context, b protocol.Blob) (io.ReadCloser, 
 	return s.GetBlob(ctx, b)
 }
 
-// stow moves a large payload to the object store.
-func (c *Client) stow(ctx context.Context, owner string, p protocol.Payload) (protocol.Payload, error) {
-	if p.Blob != nil || len(p.Data) <= c.threshold {
-		return p, nil
+// edge is where payloads leave the client and come in, for as long as ctx lasts.
+func (c *Client) edge(ctx context.Context) codec.Edge {
+	return codec.Edge{
+		Codec: c.codec, Failures: c.encodeFailures, Threshold: c.threshold,
+		Put: func(name string, r io.Reader) (protocol.Blob, error) { return c.PutBlob(ctx, name, r) },
+		Get: func(b protocol.Blob) (io.ReadCloser, error) { return c.OpenBlob(ctx, b) },
 	}
-	b, err := c.PutBlob(ctx, "run/"+owner+"/"+p.Digest(), bytes.NewReader(p.Data))
-	return protocol.Payload{Metadata: p.Metadata, Blob: &b}, err
 }
 
-// fetch brings a large payload back.
-func (c *Client) fetch(ctx context.Context, p protocol.Payload) (protocol.Payload, error) {
-	if p.Blob == nil {
-		return p, nil
-	}
-	r, err := c.OpenBlob(ctx, *p.Blob)
+// seal encodes what a user sends. owner is the run, or the request, that it belongs to.
+func (c *Client) seal(ctx context.Context, owner string, v any) (protocol.Payload, error) {
+	p, err := protocol.Encode(v)
 	if err != nil {
 		return p, err
 	}
-	defer r.Close()
-	data, err := io.ReadAll(r)
-	return protocol.Payload{Metadata: p.Metadata, Data: data}, err
+	return c.edge(ctx).Seal(owner, p)
+}
+
+// result decodes what a user gets into an O. A failure keeps what cannot be decoded of it: better half of an error than another one.
+func result[O any](ctx context.Context, c *Client, p protocol.Payload, f *protocol.Failure) (out O, err error) {
+	if f != nil {
+		if opened := f; c.edge(ctx).OpenAll(&opened) == nil {
+			return out, opened
+		}
+		c.edge(ctx).LookAll(&f)
+		return out, f
+	}
+	if p, err = c.edge(ctx).Open(p); err != nil {
+		return out, err
+	}
+	err = p.Decode(&out)
+	return out, err
 }

@@ -13,6 +13,8 @@ import (
 
 	"github.com/millrace-dev/millrace/jetstream"
 	"github.com/millrace-dev/millrace/protocol"
+	"github.com/millrace-dev/millrace/protocol/codec"
+	"github.com/millrace-dev/millrace/protocol/propagation"
 )
 
 // callTimeout bounds a call whose context has no deadline. It is longer than a step may take: a start is answered even if the
@@ -29,6 +31,12 @@ type Client struct {
 	identity  string
 	queue     string
 	threshold int
+	codec     codec.Codec
+
+	encodeFailures bool
+
+	interceptors []func(Invoker) Invoker // outermost first
+	propagators  []propagation.Propagator
 
 	mu    sync.Mutex
 	store *jetstream.Store
@@ -51,6 +59,14 @@ func DefaultQueue(name string) Option { return func(c *Client) { c.queue = name 
 // BlobThreshold is the size in bytes above which a payload travels through the object store. Defaults to
 // [DefaultBlobThreshold].
 func BlobThreshold(n int) Option { return func(c *Client) { c.threshold = n } }
+
+// Codec encodes every value that the client sends, and decodes those that it gets: inputs, results, signals, queries, updates and memos.
+// The first codec encodes first. Defaults to none. The workers need the same codecs.
+func Codec(codecs ...codec.Codec) Option { return func(c *Client) { c.codec = codec.Chain(codecs...) } }
+
+// EncodeFailures encodes the messages and stacks of the failures that [Client.FailActivity] sends as well. It changes nothing without a
+// [Codec].
+func EncodeFailures() Option { return func(c *Client) { c.encodeFailures = true } }
 
 // New returns a client on a connection, which stays the caller's. It does not ask the server anything yet: a namespace that
 // does not exist is reported by the first call.
@@ -99,7 +115,16 @@ func (c *Client) ask(ctx context.Context, workflow string, body protocol.InputBo
 	if err != nil {
 		return protocol.Verdict{}, err
 	}
-	return s.Ask(ctx, workflow, body, id)
+	call := &Call{Method: string(body.InputKind()), Workflow: workflow, Headers: c.headersOf(ctx, body), Request: body}
+	err = c.invoke(ctx, call, func(ctx context.Context, call *Call) error {
+		v, err := s.Ask(ctx, workflow, withHeaders(body, call.Headers), id)
+		call.Answer = &v
+		return err
+	})
+	if v, ok := call.Answer.(*protocol.Verdict); ok && v != nil {
+		return *v, err
+	}
+	return protocol.Verdict{}, err
 }
 
 // request calls an endpoint of the control API.
@@ -110,7 +135,10 @@ func (c *Client) request(ctx context.Context, endpoint string, in, out any) erro
 	if err != nil {
 		return err
 	}
-	return s.Request(ctx, endpoint, in, out)
+	return c.invoke(ctx, &Call{Method: endpoint, Workflow: workflowOf(in), Request: in}, func(ctx context.Context, call *Call) error {
+		call.Answer = out
+		return s.Request(ctx, endpoint, in, out)
+	})
 }
 
 // Cancel asks the open run of a workflow to stop. It returns when the request is part of the run's history; what the run
@@ -149,10 +177,12 @@ func (c *Client) pause(ctx context.Context, id string, resume bool, to to) error
 	return err
 }
 
-// Describe tells everything about a run: the latest, unless [InRun] names another.
+// Describe tells everything about a run: the latest, unless [InRun] names another. With a [Codec], values that it can decode are
+// decoded here, in lists and in histories; the others stay encoded.
 func (c *Client) Describe(ctx context.Context, id string, opts ...ToOption) (protocol.Description, error) {
 	var d protocol.Description
 	err := c.request(ctx, protocol.EndpointDescribe, protocol.RunRequest{ID: id, Run: target(opts).run}, &d)
+	c.edge(ctx).LookAll(&d)
 	return d, err
 }
 
@@ -167,6 +197,7 @@ func (c *Client) History(ctx context.Context, id string, opts ...ToOption) iter.
 				return
 			}
 			req.Run, req.Cursor = page.Run, page.Cursor
+			c.edge(ctx).LookAll(&page)
 			for _, e := range page.Events {
 				if req.After = e.ID; !yield(e, nil) {
 					return
@@ -189,6 +220,7 @@ func (c *Client) List(ctx context.Context, req protocol.ListRequest) iter.Seq2[p
 				yield(protocol.Row{}, err)
 				return
 			}
+			c.edge(ctx).LookAll(&page)
 			for _, row := range page.Runs {
 				if !yield(row, nil) {
 					return

@@ -20,12 +20,9 @@ func Query[I, O any](ctx context.Context, c *Client, id string, query protocol.Q
 // not known. in may be a [protocol.Payload] as well, and nil for a query that takes nothing.
 func QueryNamed[O any](ctx context.Context, c *Client, id, name string, in any, opts ...ToOption) (O, error) {
 	var out O
-	payload, err := protocol.Encode(in)
-	if err != nil {
-		return out, err
-	}
 	to := target(opts)
-	if payload, err = c.stow(ctx, to.requestID, payload); err != nil {
+	payload, err := c.seal(ctx, to.requestID, in)
+	if err != nil {
 		return out, err
 	}
 	var answer protocol.QueryAnswer
@@ -33,13 +30,5 @@ func QueryNamed[O any](ctx context.Context, c *Client, id, name string, in any, 
 	if err := c.request(ctx, protocol.EndpointQuery, req, &answer); err != nil {
 		return out, err
 	}
-	if answer.Failure != nil {
-		return out, answer.Failure
-	}
-	result, err := c.fetch(ctx, answer.Result)
-	if err != nil {
-		return out, err
-	}
-	err = result.Decode(&out)
-	return out, err
+	return result[O](ctx, c, answer.Result, answer.Failure)
 }

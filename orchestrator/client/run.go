@@ -73,22 +73,14 @@ func (r *Run[O]) stop() {
 // A workflow that did not complete gives a *[protocol.Failure]: errors.Is(err, [protocol.ErrCanceled]) tells a canceled one, and
 // errors.As finds the failure of the activity that was the cause.
 func (r *Run[O]) Wait(ctx context.Context) (O, error) {
-	var out O
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	o, err := r.await(ctx)
 	if err != nil {
-		return out, err
+		var zero O
+		return zero, err
 	}
-	if o.Failure != nil {
-		return out, o.Failure
-	}
-	result, err := r.c.fetch(ctx, o.Result)
-	if err != nil {
-		return out, err
-	}
-	err = result.Decode(&out)
-	return out, err
+	return result[O](ctx, r.c, o.Result, o.Failure)
 }
 
 // await waits for the outcome of the chain's last run. The lock is held.

@@ -23,7 +23,7 @@ func Start[C, I, O any](ctx context.Context, c *Client, workflow func(C, I) (O, 
 // StartNamed starts a workflow by its type, such as "shop.Checkout". O is what it returns: [protocol.Payload] if that is not
 // known, json.RawMessage to leave it as JSON. in may be a [protocol.Payload] as well.
 func StartNamed[O any](ctx context.Context, c *Client, typ string, in any, opts ...StartOption) (*Run[O], error) {
-	s, err := c.newStart(typ, in, opts)
+	s, err := c.newStart(ctx, typ, in, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -47,23 +47,20 @@ func SignalWithStart[C, I, O, T any](
 func SignalWithStartNamed[O any](
 	ctx context.Context, c *Client, typ string, in any, signal string, value any, opts ...StartOption,
 ) (*Run[O], error) {
-	s, err := c.newStart(typ, in, opts)
+	s, err := c.newStart(ctx, typ, in, opts)
 	if err != nil {
 		return nil, err
 	}
-	payload, err := protocol.Encode(value)
+	payload, err := c.seal(ctx, s.Run, value)
 	if err != nil {
-		return nil, err
-	}
-	if payload, err = c.stow(ctx, s.Run, payload); err != nil {
 		return nil, err
 	}
 	s.Signal = &protocol.SignalInput{Name: signal, Input: payload}
 	return start[O](ctx, c, s)
 }
 
-// newStart is the input of a start.
-func (c *Client) newStart(typ string, in any, opts []StartOption) (protocol.StartInput, error) {
+// newStart is the input of a start, with its payloads as they are sent.
+func (c *Client) newStart(ctx context.Context, typ string, in any, opts []StartOption) (protocol.StartInput, error) {
 	payload, err := protocol.Encode(in)
 	s := protocol.StartInput{Type: typ, Input: payload, Queue: c.queue, Identity: c.identity}
 	for _, o := range opts {
@@ -75,6 +72,10 @@ func (c *Client) newStart(typ string, in any, opts []StartOption) (protocol.Star
 		err = protocol.Errorf(protocol.CodeBadRequest, "the start of %s names no queue", typ).
 			WithHint("pass client.Queue, or give the client a client.DefaultQueue")
 	}
+	if err != nil {
+		return s, err
+	}
+	err = c.edge(ctx).SealAll(s.Run, &s)
 	return s, err
 }
 
@@ -87,13 +88,8 @@ func start[O any](ctx context.Context, c *Client, s protocol.StartInput) (*Run[O
 // startWith is start, and returns the verdict as well.
 func startWith[O any](ctx context.Context, c *Client, s protocol.StartInput) (*Run[O], protocol.Verdict, error) {
 	r := &Run[O]{c: c, id: s.ID, run: s.Run, last: s.Run}
-	var err error
 	// Listening begins before the start is sent: the end of a short run is announced before the start's verdict is read.
 	if err := r.listen(ctx); err != nil {
-		return nil, protocol.Verdict{}, err
-	}
-	if s.Input, err = c.stow(ctx, s.Run, s.Input); err != nil {
-		r.stop()
 		return nil, protocol.Verdict{}, err
 	}
 	v, err := c.ask(ctx, s.ID, s, s.RequestID)
@@ -119,12 +115,9 @@ func Signal[T any](ctx context.Context, c *Client, id string, signal protocol.Si
 
 // SignalNamed is Signal by name, for workflows whose package is not imported. value may be a [protocol.Payload].
 func (c *Client) SignalNamed(ctx context.Context, id, name string, value any, opts ...ToOption) error {
-	payload, err := protocol.Encode(value)
-	if err != nil {
-		return err
-	}
 	to := target(opts)
-	if payload, err = c.stow(ctx, to.requestID, payload); err != nil {
+	payload, err := c.seal(ctx, to.requestID, value)
+	if err != nil {
 		return err
 	}
 	_, err = c.ask(ctx, id, protocol.SignalInput{

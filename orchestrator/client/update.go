@@ -49,7 +49,7 @@ func StartUpdateNamed[O any](ctx context.Context, c *Client, id, name string, in
 	}
 	o, err := h.reach(ctx, protocol.UpdateAccepted)
 	if err == nil && o.Stage == protocol.UpdateRejected {
-		err = o.Failure
+		_, err = result[O](ctx, c, protocol.Payload{}, o.Failure)
 	}
 	if err != nil {
 		return nil, err
@@ -95,30 +95,19 @@ func (h *UpdateHandle[O]) RunID() string {
 
 // Wait returns what the update's handler returned, for as long as ctx allows. See [Update] for the errors.
 func (h *UpdateHandle[O]) Wait(ctx context.Context) (O, error) {
-	var out O
 	o, err := h.reach(ctx, protocol.UpdateCompleted)
 	if err != nil {
-		return out, err
+		var zero O
+		return zero, err
 	}
-	if o.Failure != nil {
-		return out, o.Failure
-	}
-	result, err := h.c.fetch(ctx, o.Result)
-	if err != nil {
-		return out, err
-	}
-	err = result.Decode(&out)
-	return out, err
+	return result[O](ctx, h.c, o.Result, o.Failure)
 }
 
 // ask sends an update and returns what the step that took it made of it.
 func ask[O any](ctx context.Context, c *Client, id, name string, in any, opts []ToOption) (*UpdateHandle[O], error) {
-	payload, err := protocol.Encode(in)
-	if err != nil {
-		return nil, err
-	}
 	to := target(opts)
-	if payload, err = c.stow(ctx, to.requestID, payload); err != nil {
+	payload, err := c.seal(ctx, to.requestID, in)
+	if err != nil {
 		return nil, err
 	}
 	h := &UpdateHandle[O]{c: c, workflow: id, run: to.run, update: to.requestID, asked: &protocol.UpdateInput{

@@ -27,15 +27,12 @@ func UpdateWithStart[C, I, O, UI, UO any](
 func UpdateWithStartNamed[O, UO any](
 	ctx context.Context, c *Client, typ string, in any, update string, arg any, opts ...StartOption,
 ) (*Run[O], *UpdateHandle[UO], error) {
-	s, err := c.newStart(typ, in, opts)
+	s, err := c.newStart(ctx, typ, in, opts)
 	if err != nil {
 		return nil, nil, err
 	}
-	payload, err := protocol.Encode(arg)
+	payload, err := c.seal(ctx, s.Run, arg)
 	if err != nil {
-		return nil, nil, err
-	}
-	if payload, err = c.stow(ctx, s.Run, payload); err != nil {
 		return nil, nil, err
 	}
 	s.Update = &protocol.UpdateInput{UpdateCall: protocol.UpdateCall{

@@ -26,17 +26,41 @@ const (
 	orbit    = "github.com/synadia-io/orbit.go/..."
 	adapter  = "./jetstream/..."
 	embedded = "./jetstream/embedded/..."
+
+	codecs      = "./protocol/codec/..."
+	propagation = "./protocol/propagation"
 )
 
 // Rules is the architecture. It names packages that do not exist yet: a rule must be there before its package.
 var Rules = []*Rule{
 	// The vocabulary.
 	{
-		In: []string{"./protocol/..."}, Allow: []string{"std", "github.com/google/uuid"}, check: imports,
+		In: []string{"./protocol/..."}, But: []string{codecs, "./protocol/protobuf", propagation},
+		Allow: []string{"std", "github.com/google/uuid"}, check: imports,
 		Why: "everything depends on the vocabulary, so it depends on nothing",
 	},
 	{
-		In: []string{"./protocol/..."}, Deny: []string{"context", "log/...", "net/...", "os/..."}, check: imports,
+		In: []string{codecs, "./protocol/protobuf", propagation}, But: []string{"./protocol/codec/zstd", "./protocol/protobuf"},
+		Allow: []string{"std", "./protocol", "./protocol/codec"}, check: imports,
+		Why: "workers and clients link the chain of codecs always: only a leaf that a program chooses brings a library",
+	},
+	{
+		In:    []string{"./protocol/codec/zstd"},
+		Allow: []string{"std", "./protocol", "./protocol/codec", "github.com/klauspost/compress/zstd"},
+		check: imports, Why: "a codec brings its own library and no other",
+	},
+	{
+		In: []string{"./protocol/protobuf"}, Allow: []string{"std", "./protocol", "google.golang.org/protobuf/..."},
+		check: imports, Why: "who passes protobuf messages links protobuf anyway; nobody else does",
+	},
+	{
+		In: all, But: []string{codecs, "./worker/...", "./orchestrator/client/...", "./cmd/...", "./test/..."},
+		Deny: []string{codecs}, check: imports,
+		Why: "payloads are encoded and decoded at the edges; orchestrators and streams never see plain ones",
+	},
+	{
+		In: []string{"./protocol/..."}, But: []string{propagation},
+		Deny: []string{"context", "log/...", "net/...", "os/..."}, check: imports,
 		Why: "the vocabulary is values; whoever needs a context, a logger or the network does something with them",
 	},
 
@@ -141,6 +165,11 @@ var small = []string{
 // Links are the dependency budgets of the libraries.
 var Links = []Link{
 	{"./protocol", []string{"github.com/google/uuid"}, "the vocabulary costs nothing"},
+	{"./protocol/codec", []string{"github.com/google/uuid"}, "the chain is in every worker and every client"},
+	{"./protocol/codec/aesgcm", []string{"github.com/google/uuid"}, "the standard library encrypts"},
+	{"./protocol/codec/zstd", []string{"github.com/google/uuid", "github.com/klauspost/compress/..."}, "a codec brings its own library"},
+	{"./protocol/protobuf", []string{"github.com/google/uuid", "google.golang.org/protobuf/..."}, "messages need their library"},
+	{"./protocol/propagation", nil, "who traces brings the library"},
 	{"./worker", small, "a worker's binary is 6 MB, with nats-server linked it would be 17 MB"},
 	{"./worker/workflow", nil, "workflow code is plain Go and links nothing"},
 	{"./worker/activity", nil, "activity code is plain Go and links nothing"},

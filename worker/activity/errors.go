@@ -30,12 +30,23 @@ func RetryAfter(err error, d time.Duration) error {
 	return &failure{err: err, app: f}
 }
 
+// Benign wraps an error that belongs to the normal course of things, such as "not yet": the worker logs it for debugging only. It is tried
+// again like any other. Benign(nil) is nil.
+func Benign(err error) error {
+	if err == nil {
+		return nil
+	}
+	f := applicationOf(err)
+	f.Category = protocol.CategoryBenign
+	return &failure{err: err, app: f}
+}
+
 // NewError makes an error of a chosen type, which retry policies can name and workflows can tell apart:
 //
-//	var app *protocol.ApplicationFailure
-//	if errors.As(err, &app) && app.Type == "NoMoney" { ... }
+//	if errors.Is(err, protocol.ErrorType("NoMoney")) { ... }
 //
-// details, when not nil, travels along; it must be encodable as JSON.
+// details, when not nil, travels along; it must be encodable as JSON. errors.As finds it, as the Details of a
+// *protocol.ApplicationFailure. An error without details can simply be a [protocol.ErrorType].
 func NewError(typ, message string, details any) error {
 	f := &protocol.ApplicationFailure{Type: typ}
 	if details != nil {
@@ -59,6 +70,12 @@ func (f *failure) Error() string { return f.err.Error() }
 
 // Unwrap returns the wrapped error.
 func (f *failure) Unwrap() error { return f.err }
+
+// Is matches the error's own [protocol.ErrorType], as it will once the error has crossed the wire.
+func (f *failure) Is(target error) bool {
+	t, ok := target.(protocol.ErrorType)
+	return ok && string(t) == f.app.Type
+}
 
 // ApplicationFailure implements [protocol.Applicable].
 func (f *failure) ApplicationFailure() *protocol.ApplicationFailure { return f.app }

@@ -49,6 +49,9 @@ func (e *Env) Info() Info {
 	return i
 }
 
+// Headers are what the starter attached. They must not be changed.
+func (e *Env) Headers() map[string]string { return e.run.info.Headers }
+
 // Now is the time at which the present step began. It stands still during the step.
 func (e *Env) Now() time.Time { return e.run.turn.now }
 

@@ -1,6 +1,8 @@
 package workflow
 
 import (
+	"maps"
+
 	"github.com/millrace-dev/millrace/protocol"
 )
 
@@ -93,7 +95,6 @@ func startChild[O any](ctx Context, name string, in any, opts []ChildOption) Chi
 		child.cell.settle(zero, err)
 		return child
 	}
-	env := ctx.env()
 	if err := ctx.Err(); err != nil {
 		return refuse(err)
 	}
@@ -102,11 +103,22 @@ func startChild[O any](ctx Context, name string, in any, opts []ChildOption) Chi
 		return refuse(err)
 	}
 	child.wait = call.wait
-	forget := func() {}
-	op := env.StartChild(call.command, call.wait, child.started.cell.settle, func(result protocol.Payload, err error) {
-		forget()
+	call.command.Headers = maps.Clone(ctx.outgoing())
+	ask := intercepted(ctx, call.start, func(i Interceptor) func(ChildFunc) ChildFunc { return i.Child })
+	ask(ctx, call.command, child.started.cell.settle, func(result protocol.Payload, err error) {
 		child.cell.settle(decodeResult[O]("workflow "+name, result, err))
 	})
-	forget = ctx.scope.onCancel(op.Cancel)
 	return child
+}
+
+// start asks for the child, which ends with ctx.
+func (c childCall) start(
+	ctx Context, command protocol.StartChildWorkflowExecution, began func(Execution, error), done func(protocol.Payload, error),
+) {
+	forget := func() {}
+	op := ctx.env().StartChild(command, c.wait, began, func(result protocol.Payload, err error) {
+		forget()
+		done(result, err)
+	})
+	forget = ctx.scope.onCancel(op.Cancel)
 }

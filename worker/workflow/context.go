@@ -16,16 +16,19 @@ type Context struct {
 	run      *run
 	scope    *scope
 	defaults []ActivityOption
-	update   UpdateCall // that is being handled; zero elsewhere
-	values   *value     // the one attached last; see WithValue
+	update   UpdateCall         // that is being handled; zero elsewhere
+	values   *value             // the one attached last; see WithValue
+	headers  *map[string]string // of activities and children; nil: the run's own
 }
 
 // run is what all contexts of a run share.
 type run struct {
 	env    *replay.Env
 	logger *slog.Logger
-	rand   *rand.Rand
-	seed   string // of rand
+
+	interceptors []Interceptor // outermost first
+	rand         *rand.Rand
+	seed         string // of rand
 }
 
 // Err is nil until the context is cancelled, and an error that matches [ErrCanceled] from then on.

@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"context"
+	"maps"
 
 	"github.com/millrace-dev/millrace/protocol"
 )
@@ -58,7 +59,6 @@ func do[O any](ctx Context, name string, in any, opts []ActivityOption) (O, erro
 
 // start asks for an activity, and reports whether a cancellation waits for its end.
 func start[O any](ctx Context, name string, in any, opts []ActivityOption) (future Future[O], wait bool) {
-	env := ctx.env()
 	var zero O
 	if err := ctx.Err(); err != nil {
 		return settledFuture(zero, err), false
@@ -68,12 +68,10 @@ func start[O any](ctx Context, name string, in any, opts []ActivityOption) (futu
 		return settledFuture(zero, err), false
 	}
 	f := newFuture[O]()
-	forget := func() {}
-	op := env.ScheduleActivity(command, func(result protocol.Payload, err error) {
-		forget()
+	ask := intercepted(ctx, schedule, func(i Interceptor) func(ActivityFunc) ActivityFunc { return i.Activity })
+	ask(ctx, command, func(result protocol.Payload, err error) {
 		f.cell.settle(decodeResult[O]("activity "+name, result, err))
 	})
-	forget = ctx.scope.onCancel(op.Cancel)
 	return f, command.Cancellation == protocol.CancelWait
 }
 
@@ -92,7 +90,7 @@ func newCommand(ctx Context, name string, in any, opts []ActivityOption) (protoc
 	if err != nil {
 		return c, payloadError("the input of activity "+name+" cannot be encoded", err)
 	}
-	c.Input = input
+	c.Input, c.Headers = input, maps.Clone(ctx.outgoing())
 	return c, nil
 }
 

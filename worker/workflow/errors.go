@@ -17,8 +17,7 @@ var ErrClosed = errors.New("workflow: channel closed")
 //
 //	return workflow.NewError("OutOfStock", "no more lamps", item)
 //	...
-//	var app *protocol.ApplicationFailure
-//	if errors.As(err, &app) && app.Type == "OutOfStock" { ... }
+//	if errors.Is(err, protocol.ErrorType("OutOfStock")) { ... }
 //
 // One detail is attached as it is, several as a list; they must be encodable as JSON. Without a type of their own, errors
 // carry the name of their Go type.

@@ -19,7 +19,6 @@ func DoLocal[I, O any](ctx Context, activity func(context.Context, I) (O, error)
 
 // StartLocal is [DoLocal] without waiting. The step still lasts until the activity has ended.
 func StartLocal[I, O any](ctx Context, activity func(context.Context, I) (O, error), in I, opts ...ActivityOption) Future[O] {
-	env := ctx.env()
 	name := activityName(activity)
 	var zero O
 	if err := ctx.Err(); err != nil {
@@ -30,11 +29,9 @@ func StartLocal[I, O any](ctx Context, activity func(context.Context, I) (O, err
 		return settledFuture(zero, err)
 	}
 	f := newFuture[O]()
-	forget := func() {}
-	op := env.StartLocal(command, func(result protocol.Payload, err error) {
-		forget()
+	ask := intercepted(ctx, runLocal, func(i Interceptor) func(ActivityFunc) ActivityFunc { return i.Activity })
+	ask(ctx, command, func(result protocol.Payload, err error) {
 		f.cell.settle(decodeResult[O](name, result, err))
 	})
-	forget = ctx.scope.onCancel(op.Cancel)
 	return f
 }

@@ -13,13 +13,14 @@ import (
 //
 // An input that does not decode, and a result that does not encode, fail the run: they are data, and no new code would
 // change them.
-func Program[I, O any](f func(Context, I) (O, error), log *slog.Logger) replay.Program {
-	return func(env *replay.Env, input protocol.Payload) (protocol.Payload, error) {
+//
+// Interceptors wrap what the workflow does, the first one outermost.
+func Program[I, O any](f func(Context, I) (O, error), log *slog.Logger, interceptors ...Interceptor) replay.Program {
+	execute := intercept(interceptors, func(ctx Context, input protocol.Payload) (protocol.Payload, error) {
 		var in I
 		if err := input.Decode(&in); err != nil {
-			return protocol.Payload{}, payloadError(fmt.Sprintf("the input of workflow %s cannot be decoded", env.Info().Type), err)
+			return protocol.Payload{}, payloadError(fmt.Sprintf("the input of workflow %s cannot be decoded", ctx.env().Info().Type), err)
 		}
-		ctx := newContext(env, log)
 		out, err := f(ctx, in)
 		warnUnfinished(ctx)
 		if err != nil {
@@ -27,9 +28,14 @@ func Program[I, O any](f func(Context, I) (O, error), log *slog.Logger) replay.P
 		}
 		result, err := protocol.Encode(out)
 		if err != nil {
-			return protocol.Payload{}, payloadError(fmt.Sprintf("the result of workflow %s cannot be encoded", env.Info().Type), err)
+			return protocol.Payload{}, payloadError(fmt.Sprintf("the result of workflow %s cannot be encoded", ctx.env().Info().Type), err)
 		}
 		return result, nil
+	}, func(i Interceptor) func(ExecuteFunc) ExecuteFunc { return i.Execute })
+	return func(env *replay.Env, input protocol.Payload) (protocol.Payload, error) {
+		ctx := newContext(env, log)
+		ctx.run.interceptors = interceptors
+		return execute(ctx, input)
 	}
 }
 

@@ -28,7 +28,8 @@ func NewTimer(ctx Context, d time.Duration) Future[time.Time] {
 		return settledFuture(Now(ctx), nil)
 	}
 	f := newFuture[time.Time]()
-	newTimer(ctx, d, func(err error) {
+	ask := intercepted(ctx, startTimer, func(i Interceptor) func(TimerFunc) TimerFunc { return i.Timer })
+	ask(ctx, d, func(err error) {
 		if err != nil {
 			f.cell.settle(time.Time{}, err)
 			return
@@ -37,6 +38,8 @@ func NewTimer(ctx Context, d time.Duration) Future[time.Time] {
 	})
 	return f
 }
+
+func startTimer(ctx Context, d time.Duration, done func(error)) { newTimer(ctx, d, done) }
 
 // newTimer starts a timer that ends with ctx.
 func newTimer(ctx Context, d time.Duration, done func(error)) *replay.Operation {

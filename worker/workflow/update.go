@@ -97,7 +97,7 @@ func UpdateInfo(ctx Context) UpdateCall { return ctx.update }
 
 func (ctx Context) inUpdate(call protocol.UpdateCall) Context {
 	ctx.update = UpdateCall{ID: call.UpdateID, Name: call.Name}
-	return ctx
+	return ctx.withHeaders(call.Headers)
 }
 
 // warnUnfinished says that the workflow returns while handlers are at work: whoever waits for their updates gets an error.
