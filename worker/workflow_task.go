@@ -111,6 +111,10 @@ func (w *Worker) step(ctx context.Context, task *protocol.WorkflowTask, ready fu
 	ready()
 	answer := run.Step(unseen(events, run.LastEvent()), task.Updates...)
 	answer = w.runLocals(ctx, task, run, answer)
+	if ctx.Err() != nil { // the worker is cut off: what its local activities came to must not be recorded
+		run.Close()
+		return &protocol.WorkflowTaskAnswer{Refusal: protocol.RefusalDraining}
+	}
 	if answer.Failure != nil {
 		run.Close()
 		return failedTask(answer.Cause, w.sealFailure(ctx, task.Run, answer.Cause, answer.Failure))

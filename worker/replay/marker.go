@@ -101,15 +101,20 @@ func (e *Env) MutableSideEffect(
 	if r.turn.replaying {
 		if a, ok := r.turn.marks.take(protocol.MarkerMutableSideEffect, mark); ok {
 			r.emit(protocol.RecordMarker{Name: a.Name, ID: mark}, nil)
+			if a.Failure != nil {
+				return protocol.Payload{}, a.Failure
+			}
 			m.value, m.known = a.Value, true
 		} else if !m.known {
 			r.emit(protocol.RecordMarker{Name: protocol.MarkerMutableSideEffect, ID: mark}, nil) // comparing will tell
 		}
 		return m.value, nil
 	}
-	now, err := f()
+	now, err := r.outside(f)
 	if err != nil {
-		return now, err
+		failure := protocol.NewFailure(err)
+		r.emit(protocol.RecordMarker{Name: protocol.MarkerMutableSideEffect, ID: mark, Failure: failure}, nil)
+		return protocol.Payload{}, failure
 	}
 	if !m.known || !same(m.value, now) {
 		r.emit(protocol.RecordMarker{Name: protocol.MarkerMutableSideEffect, ID: mark, Value: now}, nil)
