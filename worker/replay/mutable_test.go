@@ -2,6 +2,7 @@ package replay_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/millrace-dev/millrace/protocol"
@@ -21,15 +22,15 @@ func TestMutableSideEffectThatFails(t *testing.T) {
 		return protocol.Payload{Data: []byte("1")}, nil
 	}
 	w := replaytest.New(func(env *replay.Env, _ protocol.Payload) (protocol.Payload, error) {
-		saw := ""
+		var saw strings.Builder
 		for range 3 {
 			p, err := env.MutableSideEffect("eye", look, protocol.Payload.Equal)
 			if err != nil {
-				saw += "!"
+				saw.WriteString("!")
 			}
-			saw += string(p.Data)
+			saw.Write(p.Data)
 		}
-		return protocol.Encode(saw)
+		return protocol.Encode(saw.String())
 	})
 	defer w.Close()
 	w.Start(nil)
