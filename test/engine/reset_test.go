@@ -67,6 +67,7 @@ func TestReset(t *testing.T) {
 	s.price.Store(1)
 	e.Work(t, s.options()...)
 	run := rig.Run(t, e, s.Sell, "lamp", client.ID("sale"))
+	settled(t, e, "sale") // a signal before that makes a step of its own, and the steps after it another number
 	signals(t, e, "sale", "one", "two")
 	wrong := rig.Result(t, run)
 
