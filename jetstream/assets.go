@@ -85,7 +85,7 @@ func Create(ctx context.Context, nc *nats.Conn, ns protocol.Namespace, o Options
 // block file and makes a new one: 0.7 ms of the server's time for every task of a queue that is idle otherwise, and the
 // stream's lock is held meanwhile. With this message the stream is never empty.
 func (s *Store) keepTasks(ctx context.Context) error {
-	_, err := s.js.Publish(ctx, s.ns.Task("keep", "", "keep"), nil)
+	_, err := s.js.Publish(ctx, s.ns.TasksAnchor(), nil)
 	if waiting(err) {
 		return nil // another node, or an earlier start, has put it there
 	}

@@ -118,7 +118,7 @@ func TestImpossibleNumbersOfShardsAreRefused(t *testing.T) {
 func TestStreamsRefuseWhatWouldBreakThem(t *testing.T) {
 	t.Parallel()
 	w := start(t)
-	task := ns.Task(protocol.TaskActivity, queue, "id")
+	task := ns.ActivityTask(queue, "run", 5, 1)
 	_, err := w.js.Publish(t.Context(), task, nil)
 	must(t, err)
 	set, _ := ns.Wakeup(0, "wf")

@@ -48,7 +48,7 @@ type Puller struct {
 	stopped bool
 }
 
-// Task is a task out of the task stream. Exactly one of Ack and Nak must be called; each gives the slot back.
+// Task is a task out of the task stream. Exactly one of Ack, Nak and Leave must be called; each gives the slot back.
 type Task struct {
 	puller    *Puller
 	msg       *nats.Msg
@@ -264,6 +264,9 @@ func (t *Task) Ack() error { return t.end("+ACK") }
 
 // Nak gives the task back to its queue at once.
 func (t *Task) Nak() error { return t.end("-NAK") }
+
+// Leave gives the slot back and says nothing to the broker: the task comes again after [AckWait], if it is still in the stream.
+func (t *Task) Leave() { t.once.Do(t.puller.giveBack) }
 
 func (t *Task) end(word string) error {
 	err := t.puller.s.nc.Publish(t.msg.Reply, []byte(word))

@@ -72,10 +72,10 @@ func TestRemovedActivityIsNotHandedOut(t *testing.T) {
 	dispatch(t, w.Store, "removed")
 	dispatch(t, w.Store, "stays")
 	for range 2 { // whether it is there or not
-		must(t, w.RemoveActivity(t.Context(), queue, "removed", 5, 1))
+		must(t, w.RemoveActivity(t.Context(), protocol.ActivityTask{Queue: queue, Run: "removed", ScheduledID: 5, Attempt: 1}))
 	}
 	task := next(t, pull(t, w.Store, 2), "the task")
-	if want := ns.Task(protocol.TaskActivity, queue, protocol.TaskID("stays", 5, 1)); task.Subject() != want {
+	if want := ns.ActivityTask(queue, "stays", 5, 1); task.Subject() != want {
 		t.Errorf("got %s, want %s", task.Subject(), want)
 	}
 	must(t, task.Ack())
@@ -86,7 +86,10 @@ func TestCancelReachesEveryWorkerOfTheQueue(t *testing.T) {
 	w := start(t)
 	heard := make(chan protocol.CancelActivity, 10)
 	for _, q := range []string{queue, queue, "another"} {
-		stop, err := w.other(t).OnCancel(q, func(c protocol.CancelActivity) { heard <- c })
+		stop, err := w.other(t).OnCancel(q, func(c protocol.CancelActivity) bool {
+			heard <- c
+			return false
+		})
 		must(t, err)
 		t.Cleanup(stop)
 	}
@@ -96,6 +99,68 @@ func TestCancelReachesEveryWorkerOfTheQueue(t *testing.T) {
 		if got := next(t, heard, "the cancellation"); got != want {
 			t.Errorf("got %v, want %v", got, want)
 		}
+	}
+}
+
+// Whoever recalls an attempt hears whether one of the workers runs it.
+func TestRecall(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	task := protocol.ActivityTask{Queue: queue, Run: "run", ScheduledID: 5, Attempt: 2, Forgiven: 1}
+	recall := func() bool {
+		held, err := w.RecallActivity(t.Context(), task)
+		must(t, err)
+		return held
+	}
+	if recall() {
+		t.Error("without any worker somebody runs the attempt")
+	}
+	serve := func(held bool) {
+		stop, err := w.other(t).OnCancel(queue, func(c protocol.CancelActivity) bool {
+			if c.Run != "run" || c.ScheduledID != 5 || c.Number != 3 || c.Why != protocol.StopRecall {
+				t.Errorf("the worker is asked %+v", c)
+			}
+			return held
+		})
+		must(t, err)
+		t.Cleanup(stop)
+	}
+	serve(false)
+	if recall() {
+		t.Error("an attempt is held that nobody runs")
+	}
+	serve(true)
+	if !recall() {
+		t.Error("nobody is said to run the attempt that a worker runs")
+	}
+}
+
+// What lies on a queue can be read, by activity and whatever its number, until it is removed, one by one or all of a run.
+func TestQueuedActivity(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	find := func(scheduled int64) *protocol.ActivityTask {
+		task, err := w.QueuedActivity(t.Context(), queue, "run", scheduled)
+		must(t, err)
+		return task
+	}
+	if got := find(5); got != nil {
+		t.Errorf("an empty queue holds %+v", got)
+	}
+	for _, scheduled := range []int64{5, 6, 55} {
+		must(t, w.DispatchActivity(protocol.ActivityTask{Queue: queue, Run: "run", ScheduledID: scheduled, Attempt: 2, Forgiven: 7})(t.Context()))
+	}
+	got := find(5)
+	if got == nil || got.ScheduledID != 5 || got.Number() != 9 {
+		t.Fatalf("got %+v", got)
+	}
+	must(t, w.RemoveActivity(t.Context(), *got))
+	if find(5) != nil || find(6) == nil || find(55) == nil {
+		t.Error("one is removed and another gone, or it is still there")
+	}
+	must(t, w.RemoveActivities(t.Context(), queue, "run"))
+	if find(6) != nil || find(55) != nil {
+		t.Error("the run's activities are still there")
 	}
 }
 

@@ -47,6 +47,7 @@ func (c control) endpoints() map[string]endpoint {
 		protocol.EndpointTerminate:    handle(c.terminate),
 		protocol.EndpointPause:        handle(c.pause),
 		protocol.EndpointReset:        handle(c.reset),
+		protocol.EndpointActivity:     handle(c.activity),
 		protocol.EndpointDescribe:     handle(c.describe),
 		protocol.EndpointResult:       handle(c.result),
 		protocol.EndpointQuery:        handle(c.query),
@@ -117,6 +118,14 @@ func (c control) pause(ctx context.Context, r protocol.PauseRequest) (protocol.V
 	return c.ask(ctx, r.ID, r.PauseInput, r.RequestID)
 }
 
+func (c control) activity(ctx context.Context, r protocol.ActivityRequest) (protocol.Verdict, error) {
+	r.RequestID = cmp.Or(r.RequestID, uuid.NewString())
+	if err := r.Validate(); err != nil {
+		return protocol.Verdict{}, err
+	}
+	return c.ask(ctx, r.ID, r.ActivityInput, r.RequestID)
+}
+
 func (c control) reset(ctx context.Context, r protocol.ResetRequest) (protocol.Verdict, error) {
 	r.RequestID, r.NewRun = cmp.Or(r.RequestID, uuid.NewString()), cmp.Or(r.NewRun, newRunID())
 	return c.ask(ctx, r.ID, r.ResetInput, r.RequestID)
@@ -171,7 +180,8 @@ func (c control) describe(ctx context.Context, r protocol.RunRequest) (protocol.
 			return d, err
 		}
 		if task != nil {
-			d.Activities[i].Attempt, d.Activities[i].LastFailure, d.Activities[i].NextAttempt = task.Attempt, task.LastFailure, at
+			p := &d.Activities[i]
+			p.Attempt, p.Forgiven, p.LastFailure, p.NextAttempt = task.Attempt, task.Forgiven, task.LastFailure, at
 		}
 	}
 	return d, nil

@@ -13,7 +13,8 @@ import (
 // perform does what follows from a decided step, in an order that a crash at any point leaves repairable:
 //
 //  1. those who wait hear the verdict: the step is recorded;
-//  2. retries are armed, tasks dispatched, other workflows told, workers called: all at once, then waited for;
+//  2. retries are armed, tasks dispatched, other workflows told, workers called: all at once, then waited for; attempts that must not
+//     begin are taken off their queues;
 //  3. the workflow's wake-up is set anew. Until then the old one is in the timers stream, and if this node dies now the
 //     old one is what brings the next node here;
 //  4. the inputs are released.
@@ -50,9 +51,13 @@ func (a *actor) answer(replies []machine.Reply) (tells []machine.Tell) {
 
 // follow is steps 2 to 4.
 func (a *actor) follow(fx machine.Effects, retries []machine.Retry, batch []item) error {
-	if err := a.send(fx, retries); err != nil {
+	if err := a.shard.dispatch(fx, retries, a.id); err != nil {
 		return err
 	}
+	if err := a.recall(fx.Recalls); err != nil {
+		return err
+	}
+	a.dismiss(fx)
 	a.held = append(a.held, batch...)
 	if _, follows := a.w.Successor(); follows {
 		// The next run is an effect like any other: the inputs and the wake-up that led here stay until it has begun.
@@ -87,10 +92,9 @@ func (a *actor) announce(fx machine.Effects) {
 	}
 }
 
-// send starts every durable effect and waits for all of them. One that fails is tried again together with the others:
+// dispatch starts every durable effect and waits for all of them. One that fails is tried again together with the others:
 // each may happen twice.
-func (a *actor) send(fx machine.Effects, retries []machine.Retry) error {
-	s := a.shard
+func (s *shard) dispatch(fx machine.Effects, retries []machine.Retry, workflow string) error {
 	if len(fx.Activities) == 0 && len(fx.Tells) == 0 && fx.Call == nil && len(retries) == 0 {
 		return nil
 	}
@@ -115,7 +119,7 @@ func (a *actor) send(fx machine.Effects, retries []machine.Retry) error {
 	}
 	for _, r := range retries {
 		key := protocol.TaskID(r.Task.Run, r.Task.ScheduledID, 0)
-		s.clock.set(alarm{at: r.At, key: key, workflow: a.id, retry: r.Task})
+		s.clock.set(alarm{at: r.At, key: key, workflow: workflow, retry: r.Task})
 	}
 	return nil
 }

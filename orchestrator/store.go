@@ -63,6 +63,15 @@ type Queue interface {
 	DispatchActivity(task protocol.ActivityTask) Ack
 	// DispatchWorkflow calls for a worker, as DispatchActivity does for an activity.
 	DispatchWorkflow(queue string, task protocol.QueuedWorkflowTask) Ack
+	// QueuedActivity reads the attempt of an activity that lies on its queue or is with a worker; nil when there is none.
+	QueuedActivity(ctx context.Context, queue, run string, scheduled int64) (*protocol.ActivityTask, error)
+	// RecallActivity asks the workers of a queue whether one of them runs the attempt; those who do not will not begin it.
+	RecallActivity(ctx context.Context, task protocol.ActivityTask) (held bool, err error)
+	// RemoveActivity takes an attempt off its queue, and RemoveActivities every attempt of a run's activities.
+	RemoveActivity(ctx context.Context, task protocol.ActivityTask) error
+	RemoveActivities(ctx context.Context, queue, run string) error
+	// DeleteHeartbeat removes what an activity reported for its next attempt.
+	DeleteHeartbeat(ctx context.Context, run string, scheduled int64) error
 	// CancelActivity tells the workers of a queue to stop an activity. It is not stored.
 	CancelActivity(queue string, cancel protocol.CancelActivity) error
 }

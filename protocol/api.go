@@ -14,6 +14,7 @@ import "encoding/json"
 //	update_result  UpdateResultRequest -> Verdict
 //	pause      PauseRequest      -> Verdict
 //	reset      ResetRequest      -> Verdict
+//	activity   ActivityRequest   -> Verdict
 //	describe   RunRequest        -> Description
 //	result     RunRequest        -> Outcome
 //	query      QueryRequest      -> QueryAnswer
@@ -28,6 +29,7 @@ const (
 	EndpointTerminate    = "terminate"
 	EndpointPause        = "pause"
 	EndpointReset        = "reset"
+	EndpointActivity     = "activity"
 	EndpointDescribe     = "describe"
 	EndpointResult       = "result"
 	EndpointQuery        = "query"

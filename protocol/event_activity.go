@@ -21,7 +21,8 @@ type ActivityTaskScheduled struct {
 type ActivityTaskStarted struct {
 	ScheduledID int64    `json:"scheduled_event_id"`
 	Attempt     int      `json:"attempt"`
-	Async       bool     `json:"async,omitzero"` // its worker is done with it, and somebody else completes it
+	Forgiven    int      `json:"forgiven_attempts,omitzero"` // further attempts before it, which do not count
+	Async       bool     `json:"async,omitzero"`             // its worker is done with it, and somebody else completes it
 	Identity    string   `json:"identity,omitempty"`
 	LastFailure *Failure `json:"last_failure,omitempty"`
 }

@@ -17,6 +17,7 @@ const (
 	KindUpdate    InputKind = "update"    // clients: [UpdateInput]
 	KindPause     InputKind = "pause"     // clients: [PauseInput]
 	KindReset     InputKind = "reset"     // clients: [ResetInput]
+	KindActivity  InputKind = "activity"  // clients: [ActivityInput]
 	KindResult    InputKind = "result"    // workers: [ActivityResult]
 	KindStarted   InputKind = "started"   // workers: [ActivityStarted]
 	KindReady     InputKind = "ready"     // workers: [WorkerReady]
@@ -41,8 +42,8 @@ type Input struct {
 	Body InputBody
 }
 
-// InputBody is one of StartInput, SignalInput, CancelInput, TerminateInput, UpdateInput, ActivityResult, WorkerReady, AnswerInput,
-// ChildInput and TimerInput.
+// InputBody is one of StartInput, SignalInput, CancelInput, TerminateInput, UpdateInput, PauseInput, ResetInput, ActivityInput,
+// ActivityResult, ActivityStarted, WorkerReady, AnswerInput, ChildInput and TimerInput.
 type InputBody interface {
 	// InputKind names the kind of input that the body belongs to.
 	InputKind() InputKind
@@ -200,6 +201,8 @@ func DecodeInput(kind InputKind, data []byte) (InputBody, error) {
 		return decodeBody[PauseInput](data)
 	case KindReset:
 		return decodeBody[ResetInput](data)
+	case KindActivity:
+		return decodeBody[ActivityInput](data)
 	case KindResult:
 		return decodeBody[ActivityResult](data)
 	case KindStarted:

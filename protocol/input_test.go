@@ -16,6 +16,7 @@ var inputs = []protocol.InputBody{
 	protocol.ActivityStarted{ScheduledID: 5, Attempt: 1, Async: true},
 	protocol.UpdateInput{UpdateCall: approval},
 	protocol.PauseInput{Resume: true},
+	protocol.ActivityInput{Activity: "1", Action: protocol.ActivityReset, KeepPaused: true},
 	protocol.ResetInput{Event: 7, DropSignals: true},
 	protocol.ActivityResult{Run: runID, ScheduledID: 5, Attempt: 1, Failure: declined},
 	protocol.WorkerReady{Run: runID, ScheduledID: 2, Worker: "w1"},

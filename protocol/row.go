@@ -52,11 +52,17 @@ type PendingActivity struct {
 	Queue           string    `json:"queue"`
 	Scheduled       time.Time `json:"scheduled"`
 	Attempt         int       `json:"attempt"`
+	Forgiven        int       `json:"forgiven_attempts,omitzero"` // attempts before, which do not count
+	Reset           int64     `json:"reset_event_id,omitzero"`    // the last ActivityTaskReset
 	MaximumAttempts int       `json:"maximum_attempts,omitzero"`
 	// NextAttempt is when a waiting retry is due; zero when the task is with the workers.
 	NextAttempt     time.Time `json:"next_attempt,omitzero"`
 	LastFailure     *Failure  `json:"last_failure,omitempty"`
 	CancelRequested bool      `json:"cancel_requested,omitzero"`
+	// Paused says since when and why no attempt begins; nil when they do.
+	Paused *Pause `json:"paused,omitempty"`
+	// Changed are the options that hold in place of those that the workflow asked for; nil when nobody changed them.
+	Changed *ActivityOptions `json:"changed_options,omitempty"`
 }
 
 // PendingTimer is a timer that has not fired.

@@ -69,6 +69,15 @@ var events = []sample{
 	of(protocol.WorkflowExecutionCancelRequested{Reason: "sold out", RequestID: "req-2", Identity: who, From: origin}),
 	of(protocol.WorkflowExecutionPaused{Reason: "maintenance", RequestID: "req-5", Identity: who}),
 	of(protocol.WorkflowExecutionUnpaused{Reason: "done", RequestID: "req-6", Identity: who}),
+	of(protocol.ActivityTaskPaused{ScheduledID: 5, Reason: "the bank is closed", RequestID: "req-7", Identity: who}),
+	of(protocol.ActivityTaskUnpaused{ScheduledID: 5, Reason: "it is open", RequestID: "req-8", Identity: who}),
+	of(protocol.ActivityTaskReset{
+		ScheduledID: 5, KeepPaused: true, DropHeartbeat: true, Reason: "again", RequestID: "req-9", Identity: who,
+	}),
+	of(protocol.ActivityTaskOptionsUpdated{ScheduledID: 5, Options: protocol.ActivityOptions{
+		Queue: "eu", ScheduleToClose: 3600 * second, ScheduleToStart: 60 * second, StartToClose: 10 * second, Heartbeat: 5 * second,
+		RetryPolicy: policy,
+	}, RequestID: "req-10", Identity: who}),
 	of(protocol.WorkflowExecutionSignaled{Name: "paid", Input: receipt, RequestID: "req-3", Identity: who, From: origin}),
 	of(protocol.WorkflowTaskScheduled{Queue: "orders", Timeout: 10 * second, Attempt: 1}),
 	of(protocol.WorkflowTaskStarted{ScheduledID: 2, Identity: who}),
@@ -88,7 +97,7 @@ var events = []sample{
 		ActivityID: "1", ActivityType: "shop.Charge", Queue: "payments", Input: large, ScheduleToClose: 600 * second, ScheduleToStart: 30 * second,
 		StartToClose: 60 * second, Heartbeat: 5 * second, RetryPolicy: policy, Headers: headers, TaskCompletedID: 4,
 	}),
-	of(protocol.ActivityTaskStarted{ScheduledID: 5, Attempt: 2, Async: true, Identity: who, LastFailure: declined}),
+	of(protocol.ActivityTaskStarted{ScheduledID: 5, Attempt: 2, Forgiven: 1, Async: true, Identity: who, LastFailure: declined}),
 	of(protocol.ActivityTaskCompleted{ScheduledID: 5, StartedID: 6, Result: receipt}),
 	of(protocol.ActivityTaskFailed{
 		ScheduledID: 5, StartedID: 6, Failure: declined, RetryState: protocol.RetryNonRetryableFailure,

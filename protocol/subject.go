@@ -135,15 +135,32 @@ const (
 	TaskWorkflow TaskKind = "workflow"
 )
 
-// Task is the subject of one task in the task stream. The stream holds at most one message per subject, so a task that is
-// dispatched again while it waits or runs is refused by the server.
-func (n Namespace) Task(kind TaskKind, queue, id string) string {
-	return n.subject("task", string(kind), Token(queue), id)
+// WorkflowTask is the subject of a call for a worker in the task stream. The stream holds at most one message per subject, so a task
+// that is dispatched again while it waits or runs is refused by the server.
+func (n Namespace) WorkflowTask(queue, run string, scheduled int64) string {
+	return n.subject("task", string(TaskWorkflow), Token(queue), Token(run), strconv.FormatInt(scheduled, 10))
 }
+
+// ActivityTask is the subject of the given attempt of an activity in the task stream.
+func (n Namespace) ActivityTask(queue, run string, scheduled int64, number int) string {
+	return n.subject("task", string(TaskActivity), Token(queue), Token(run), strconv.FormatInt(scheduled, 10), strconv.Itoa(number))
+}
+
+// ActivityTasks matches every attempt of an activity on a queue, or of every activity of the run when scheduled is zero.
+func (n Namespace) ActivityTasks(queue, run string, scheduled int64) string {
+	which := "*"
+	if scheduled != 0 {
+		which = strconv.FormatInt(scheduled, 10)
+	}
+	return n.subject("task", string(TaskActivity), Token(queue), Token(run), which, "*")
+}
+
+// TasksAnchor is the subject of a message that never goes; see package jetstream.
+func (n Namespace) TasksAnchor() string { return n.subject("task", "keep", Token(""), "keep") }
 
 // QueueTasks matches every task of one kind on a queue; it is the filter of the queue's consumer.
 func (n Namespace) QueueTasks(kind TaskKind, queue string) string {
-	return n.subject("task", string(kind), Token(queue), "*")
+	return n.subject("task", string(kind), Token(queue), ">")
 }
 
 // Tasks matches every task.

@@ -118,6 +118,10 @@ type ActivityTask struct {
 	// Attempt counts from 1. A task that the broker delivers again, because its worker died, counts as a further
 	// attempt: the worker adds the number of earlier deliveries.
 	Attempt int `json:"attempt"`
+	// Forgiven counts the attempts before that do not count, and Reset is the ActivityTaskReset that held when the attempt was due.
+	// Whoever reports of the attempt repeats both.
+	Forgiven int   `json:"forgiven_attempts,omitzero"`
+	Reset    int64 `json:"reset_event_id,omitzero"`
 	// MaximumAttempts is the policy's limit; zero means none.
 	MaximumAttempts int       `json:"maximum_attempts,omitzero"`
 	ScheduledTime   time.Time `json:"scheduled_time"`
@@ -137,10 +141,14 @@ type ActivityResult struct {
 	Run         string    `json:"run_id"`
 	ScheduledID int64     `json:"scheduled_event_id"`
 	Attempt     int       `json:"attempt"`
+	Forgiven    int       `json:"forgiven_attempts,omitzero"`
+	Reset       int64     `json:"reset_event_id,omitzero"`
 	Worker      string    `json:"worker"`
 	Started     time.Time `json:"started"`
 	Result      Payload   `json:"result,omitzero"`
 	Failure     *Failure  `json:"failure,omitempty"`
+	// Interrupted says that the attempt failed because it was asked to make way, by a pause or a reset: it does not count.
+	Interrupted bool `json:"interrupted,omitzero"`
 	// LastFailure repeats the task's, so that history can tell it.
 	LastFailure *Failure `json:"last_failure,omitempty"`
 }
@@ -150,6 +158,7 @@ type ActivityStarted struct {
 	Run         string   `json:"run_id"`
 	ScheduledID int64    `json:"scheduled_event_id"`
 	Attempt     int      `json:"attempt"`
+	Forgiven    int      `json:"forgiven_attempts,omitzero"`
 	Worker      string   `json:"worker"`
 	Async       bool     `json:"async,omitzero"` // somebody else completes the attempt
 	LastFailure *Failure `json:"last_failure,omitempty"`
@@ -161,7 +170,21 @@ type ActivityToken struct {
 	Run         string `json:"run_id"`
 	ScheduledID int64  `json:"scheduled_event_id"`
 	Attempt     int    `json:"attempt"`
+	Forgiven    int    `json:"forgiven_attempts,omitzero"`
+	Reset       int64  `json:"reset_event_id,omitzero"`
 }
+
+// Number counts every attempt, whether it counts for the retry policy or not: no two attempts of an activity share one.
+func (t ActivityTask) Number() int { return t.Attempt + t.Forgiven }
+
+// Number counts every attempt; see [ActivityTask.Number].
+func (r ActivityResult) Number() int { return r.Attempt + r.Forgiven }
+
+// Number counts every attempt; see [ActivityTask.Number].
+func (s ActivityStarted) Number() int { return s.Attempt + s.Forgiven }
+
+// Number counts every attempt; see [ActivityTask.Number].
+func (t ActivityToken) Number() int { return t.Attempt + t.Forgiven }
 
 // String writes the token as one word.
 func (t ActivityToken) String() string {
@@ -187,4 +210,27 @@ func ParseActivityToken(s string) (ActivityToken, error) {
 type CancelActivity struct {
 	Run         string `json:"run_id"`
 	ScheduledID int64  `json:"scheduled_event_id,omitzero"`
+	// Why tells how the attempt should end; a cancellation when empty.
+	Why StopReason `json:"why,omitempty"`
+	// DropHeartbeat says that the next attempt must not find what this one reported.
+	DropHeartbeat bool `json:"drop_heartbeat,omitzero"`
+	// Number belongs to a recall: the attempt that is about to be taken off the queue.
+	Number int `json:"number,omitzero"`
+}
+
+// StopReason says why an attempt should stop.
+type StopReason string
+
+// Reasons to stop.
+const (
+	StopPaused StopReason = "paused" // the activity was paused
+	StopReset  StopReason = "reset"  // the activity begins anew
+	// StopRecall stops nothing. It asks each worker whether it runs the attempt, with an [ActivityHeld] for an answer; one that does
+	// not will not begin it either.
+	StopRecall StopReason = "recall"
+)
+
+// ActivityHeld answers a recall.
+type ActivityHeld struct {
+	Held bool `json:"held"`
 }

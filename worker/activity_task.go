@@ -17,41 +17,23 @@ func (w *Worker) runActivity(ctx context.Context, t Task) {
 		w.bury(ctx, t, err)
 		return
 	}
-	// A task that comes again was given to a worker that fell silent. That was an attempt, too.
-	lost := t.Delivered() - 1
-	task.Attempt += lost
-	if lost > 0 {
-		task.LastFailure = silent(task.Attempt - 1)
-	}
 	// The broker hears that the task is being worked on, or it would give it to another worker.
 	stop := tick(w.store.AckWait()/3, func() { w.settle(t.InProgress()) })
 	defer stop()
 	// Once the worker is cut off the broker hears nothing more, even if the code goes on and on.
 	release := context.AfterFunc(ctx, stop)
 	defer release()
-	result := protocol.ActivityResult{
-		Run: task.Run, ScheduledID: task.ScheduledID, Attempt: task.Attempt, Worker: w.identity,
-		Started: time.Now().UTC(), LastFailure: task.LastFailure,
-	}
-	if task.MaximumAttempts > 0 && task.Attempt > task.MaximumAttempts {
-		// Running it once more would be one attempt too many: perhaps it is what kills the workers.
-		result.Attempt = task.MaximumAttempts // the last that ran; this delivery may be any later one
-		result.Failure = silent(result.Attempt)
-		result.LastFailure = nil
-	} else if !w.begin(ctx, &task, false) {
-		w.settle(t.Nak())
+	result := w.attempt(ctx, &task, t.Delivered()-1)
+	switch {
+	case result.Failure == pending && w.tellStarted(ctx, &task, true):
+		// Somebody else completes the attempt. The workflow knows, so the task is done.
+		w.settle(t.Ack())
 		return
-	} else if result.Result, result.Failure = w.execute(ctx, &task); result.Failure == pending {
-		// Somebody else completes the attempt. Once the workflow knows, the task is done.
-		if w.tellStarted(ctx, &task, true) {
-			w.settle(t.Ack())
-		} else {
-			w.settle(t.Nak())
-		}
+	case result.Failure == gone:
+		t.Leave() // it is being taken off the queue; if whoever does that dies first, the task comes again
 		return
-	}
-	if ctx.Err() != nil {
-		w.settle(t.Nak()) // the worker is cut off; another one starts the attempt anew
+	case result.Failure == pending, result.Failure == untold, ctx.Err() != nil:
+		w.settle(t.Nak()) // another worker starts the attempt anew
 		return
 	}
 	if err := w.report(ctx, &task, result); err != nil {
@@ -64,8 +46,40 @@ func (w *Worker) runActivity(ctx context.Context, t Task) {
 	}
 }
 
-// pending is the failure of an attempt that is not over.
-var pending = &protocol.Failure{Message: "the result is pending"}
+// attempt runs one attempt. lost says how often its task was given to a worker that fell silent: each of those was an attempt, too.
+func (w *Worker) attempt(ctx context.Context, task *protocol.ActivityTask, lost int) protocol.ActivityResult {
+	number := task.Number()
+	task.Attempt += lost
+	if lost > 0 {
+		task.LastFailure = silent(task.Attempt - 1)
+	}
+	result := protocol.ActivityResult{
+		Run: task.Run, ScheduledID: task.ScheduledID, Attempt: task.Attempt, Forgiven: task.Forgiven, Reset: task.Reset,
+		Worker: w.identity, Started: time.Now().UTC(), LastFailure: task.LastFailure,
+	}
+	switch {
+	case task.MaximumAttempts > 0 && task.Attempt > task.MaximumAttempts:
+		// Running it once more would be one attempt too many: perhaps it is what kills the workers.
+		result.Attempt = task.MaximumAttempts // the last that ran; this delivery may be any later one
+		result.Failure = silent(result.Attempt)
+		result.LastFailure = nil
+	case !w.begin(ctx, task, false):
+		result.Failure = untold
+	default:
+		result.Result, result.Failure = w.execute(ctx, task, number)
+		result.Interrupted = result.Failure == interrupted
+	}
+	return result
+}
+
+// Failures that are none: of an attempt that somebody else completes, of one that was asked to make way, and of two that did not begin:
+// one is being taken off its queue, of the other nobody could be told.
+var (
+	pending     = &protocol.Failure{Message: "the result is pending"}
+	interrupted = &protocol.Failure{Message: "the attempt was asked to make way", Source: "worker"}
+	gone        = &protocol.Failure{Message: "the attempt is being taken off its queue"}
+	untold      = &protocol.Failure{Message: "the begin of the attempt could not be told"}
+)
 
 // begin tells the workflow that the attempt begins, if it wants to know. It reports whether the attempt may go on.
 func (w *Worker) begin(ctx context.Context, task *protocol.ActivityTask, async bool) bool {
@@ -77,10 +91,10 @@ func (w *Worker) begin(ctx context.Context, task *protocol.ActivityTask, async b
 
 func (w *Worker) tellStarted(ctx context.Context, task *protocol.ActivityTask, async bool) bool {
 	b := protocol.ActivityStarted{
-		Run: task.Run, ScheduledID: task.ScheduledID, Attempt: task.Attempt, Worker: w.identity, Async: async,
+		Run: task.Run, ScheduledID: task.ScheduledID, Attempt: task.Attempt, Forgiven: task.Forgiven, Worker: w.identity, Async: async,
 		LastFailure: task.LastFailure,
 	}
-	id := fmt.Sprintf("started-%s-%t", protocol.TaskID(task.Run, task.ScheduledID, task.Attempt), async)
+	id := fmt.Sprintf("started-%s-%t", protocol.TaskID(task.Run, task.ScheduledID, task.Number()), async)
 	if err := w.store.Tell(ctx, task.Workflow, b, id, ""); err != nil {
 		w.log.Warn("the begin of an attempt could not be told; its task goes back", "activity_type", task.Type, "error", err)
 		return false

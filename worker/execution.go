@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/millrace-dev/millrace/protocol"
@@ -24,8 +25,10 @@ type execKey struct {
 type execution struct {
 	w      *Worker
 	task   *protocol.ActivityTask
+	number int // under which the attempt lies in the task stream
 	cancel context.CancelCauseFunc
 	over   chan struct{} // closed when a deadline has passed
+	forget atomic.Bool   // the next attempt must not find what this one reports
 
 	mu        sync.Mutex
 	silence   *time.Timer // rings when the next heartbeat is overdue
@@ -37,6 +40,8 @@ type execution struct {
 	storing   sync.WaitGroup // heartbeats on their way to the store
 }
 
+func (e *execution) key() execKey { return execKey{e.task.Run, e.task.ScheduledID} }
+
 // outcome is what user code returned.
 type outcome struct {
 	result protocol.Payload
@@ -44,8 +49,8 @@ type outcome struct {
 }
 
 // execute runs the activity's code under its deadlines. When one passes, the attempt is over even if the code goes on: what it
-// returns later is nobody's result.
-func (w *Worker) execute(ctx context.Context, task *protocol.ActivityTask) (protocol.Payload, *protocol.Failure) {
+// returns later is nobody's result. number is that of the task in the stream; the task may be a later attempt.
+func (w *Worker) execute(ctx context.Context, task *protocol.ActivityTask, number int) (protocol.Payload, *protocol.Failure) {
 	if !task.StartBy.IsZero() && time.Now().After(task.StartBy) {
 		return protocol.Payload{}, protocol.TimeoutError(protocol.TimeoutScheduleToStart, "no worker began the activity in time", nil)
 	}
@@ -55,10 +60,13 @@ func (w *Worker) execute(ctx context.Context, task *protocol.ActivityTask) (prot
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	e := &execution{w: w, task: task, cancel: cancel, over: make(chan struct{}), heartbeat: time.Duration(task.Heartbeat)}
-	key := execKey{task.Run, task.ScheduledID}
-	w.track(key, e)
-	defer w.untrack(key, e)
+	e := &execution{
+		w: w, task: task, number: number, cancel: cancel, over: make(chan struct{}), heartbeat: time.Duration(task.Heartbeat),
+	}
+	if !w.track(e) {
+		return protocol.Payload{}, gone
+	}
+	defer w.untrack(e)
 	defer e.settle()
 	deadline, kind := attemptDeadline(task, time.Now())
 	stop := e.watch(deadline, kind)
@@ -74,7 +82,7 @@ func (w *Worker) execute(ctx context.Context, task *protocol.ActivityTask) (prot
 	select {
 	case o := <-done:
 		result, failure := e.finish(ctx, o)
-		if failure == pending {
+		if failure == pending || failure == interrupted {
 			return result, failure
 		}
 		w.logFailure(ctx, task, failure)
@@ -161,9 +169,13 @@ func (e *execution) finish(ctx context.Context, o outcome) (protocol.Payload, *p
 	if errors.Is(o.err, activity.ErrResultPending) {
 		return protocol.Payload{}, pending
 	}
-	stopped := errors.Is(o.err, context.Canceled) || errors.Is(o.err, protocol.ErrCanceled)
-	if stopped && errors.Is(context.Cause(ctx), protocol.ErrCanceled) {
+	cause := context.Cause(ctx)
+	stopped := errors.Is(o.err, context.Canceled) || errors.Is(o.err, protocol.ErrCanceled) || cause != nil && errors.Is(o.err, cause)
+	switch {
+	case stopped && errors.Is(cause, protocol.ErrCanceled):
 		return protocol.Payload{}, protocol.CanceledError("the activity was canceled")
+	case stopped && (errors.Is(cause, activity.ErrPaused) || errors.Is(cause, activity.ErrReset)):
+		return protocol.Payload{}, interrupted
 	}
 	return protocol.Payload{}, protocol.NewFailure(o.err)
 }
@@ -199,7 +211,7 @@ func (e *execution) env(t *protocol.ActivityTask, deadline time.Time) *activity.
 			Attempt: t.Attempt, Scheduled: t.ScheduledTime, Started: time.Now().UTC(), Deadline: deadline,
 			HeartbeatTimeout: e.heartbeat, LastFailure: t.LastFailure, Headers: t.Headers,
 		},
-		ScheduledID: t.ScheduledID,
+		ScheduledID: t.ScheduledID, Forgiven: t.Forgiven, Reset: t.Reset,
 		Logger: e.w.log.With("workflow_id", t.Workflow, "run_id", t.Run, "activity_type", t.Type,
 			"activity_id", t.ActivityID, "attempt", t.Attempt),
 		Heartbeat:     e.beat,

@@ -27,7 +27,7 @@ type fake struct {
 	handle  map[protocol.TaskKind]func(Task)
 	slots   map[protocol.TaskKind]int
 	steps   func(*protocol.WorkflowTask, Responder)
-	cancel  func(protocol.CancelActivity)
+	cancel  func(protocol.CancelActivity) bool
 	working map[protocol.TaskKind]*sync.WaitGroup
 
 	rows     map[string]protocol.Worker
@@ -133,7 +133,7 @@ func (f *fake) Pull(ctx context.Context, kind protocol.TaskKind, _ string, slots
 	}, nil
 }
 
-func (f *fake) OnCancel(_ string, cancel func(protocol.CancelActivity)) (func(), error) {
+func (f *fake) OnCancel(_ string, cancel func(protocol.CancelActivity) bool) (func(), error) {
 	leave, err := f.enter(context.Background(), "OnCancel")
 	defer leave()
 	if err != nil {
@@ -297,6 +297,7 @@ func (*fakeTask) Subject() string  { return "mr.default.task.test" }
 func (t *fakeTask) Delivered() int { return t.delivered }
 func (t *fakeTask) Ack() error     { return t.end("ack") }
 func (t *fakeTask) Nak() error     { return t.end("nak") }
+func (t *fakeTask) Leave()         { _ = t.end("leave") }
 func (t *fakeTask) signs() []time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()

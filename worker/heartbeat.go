@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/millrace-dev/millrace/protocol"
+	"github.com/millrace-dev/millrace/worker/activity"
 )
 
 // heartbeatStored is how often heartbeats are stored at most when the activity has no heartbeat timeout. With one, it is 80% of
@@ -20,6 +21,9 @@ func (e *execution) beat(details protocol.Payload) error {
 	}
 	if e.ended {
 		return context.Canceled
+	}
+	if e.forget.Load() {
+		return activity.ErrReset
 	}
 	e.latest = &details
 	if e.silence != nil {
@@ -55,6 +59,11 @@ func (e *execution) settle() {
 	e.ended = true
 	e.mu.Unlock()
 	e.storing.Wait()
+	if e.forget.Load() {
+		ctx, cancel := context.WithTimeout(context.Background(), e.w.store.AckWait())
+		defer cancel()
+		e.w.settle(e.w.store.DeleteHeartbeat(ctx, e.task.Run, e.task.ScheduledID))
+	}
 }
 
 // lastHeartbeat reads what an earlier attempt reported last.
@@ -68,35 +77,4 @@ func (e *execution) lastHeartbeat(ctx context.Context) (*protocol.Payload, error
 		return nil, err
 	}
 	return &details, nil
-}
-
-func (w *Worker) track(key execKey, e *execution) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.executions[key] = e
-}
-
-func (w *Worker) untrack(key execKey, e *execution) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.executions[key] == e {
-		delete(w.executions, key)
-	}
-}
-
-// cancelActivity asks a running activity to stop, if it runs here, or every one of a run that has ended.
-func (w *Worker) cancelActivity(c protocol.CancelActivity) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if e, ok := w.executions[execKey{c.Run, c.ScheduledID}]; ok {
-		e.cancel(protocol.CanceledError("the workflow canceled the activity"))
-	}
-	if c.ScheduledID != 0 {
-		return
-	}
-	for key, e := range w.executions {
-		if key.run == c.Run {
-			e.cancel(protocol.CanceledError("the workflow has ended"))
-		}
-	}
 }

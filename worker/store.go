@@ -22,8 +22,8 @@ type Store interface {
 	PublishResult(ctx context.Context, workflow string, r protocol.ActivityResult) error
 	// Request calls an endpoint of the control API.
 	Request(ctx context.Context, endpoint string, in, out any) error
-	// OnCancel calls f for every activity of the queue that should stop.
-	OnCancel(queue string, f func(protocol.CancelActivity)) (stop func(), err error)
+	// OnCancel calls f for every activity of the queue that should stop; f says whether the activity runs here.
+	OnCancel(queue string, f func(protocol.CancelActivity) (held bool)) (stop func(), err error)
 	// PutWorker and PruneWorker write and remove the worker's row.
 	PutWorker(ctx context.Context, w protocol.Worker) error
 	PruneWorker(ctx context.Context, queue, worker string) error
@@ -52,7 +52,9 @@ type Task interface {
 	Delivered() int
 	// InProgress says that the task is being worked on.
 	InProgress() error
-	// Ack says that it is done for good, Nak that another worker should have it. Either frees the slot.
+	// Ack says that it is done for good, Nak that another worker should have it, and Leave nothing: it comes again after a while,
+	// unless somebody takes it off the queue. Each frees the slot.
 	Ack() error
 	Nak() error
+	Leave()
 }

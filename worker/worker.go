@@ -36,6 +36,7 @@ type Worker struct {
 
 	mu         sync.Mutex
 	executions map[execKey]*execution
+	recalled   []recalled // oldest first
 }
 
 func newWorker(queue string, opts []Option, open func(context.Context, protocol.Namespace) (Store, error)) *Worker {

@@ -46,7 +46,7 @@ func (a *app) describe(d protocol.Description) error {
 		fmt.Fprintf(w, "begins    %s\n", d.Begins.Local().Format(time.DateTime))
 	}
 	if p := d.Paused; p != nil {
-		fmt.Fprintf(w, "paused    %s ago by %s %s\n", ago(p.Since), p.Identity, p.Reason)
+		fmt.Fprintf(w, "paused    %s ago by %s%s\n", ago(p.Since), p.Identity, because(p.Reason))
 	}
 	if d.CancelRequested {
 		fmt.Fprintln(w, "asked to stop")
@@ -69,11 +69,26 @@ func (a *app) describe(d protocol.Description) error {
 	for _, p := range d.Activities {
 		fmt.Fprintf(w, "activity  %s %s, attempt %d%s, scheduled %s ago\n",
 			p.ActivityID, p.Type, p.Attempt, limit(p.MaximumAttempts), ago(p.Scheduled))
+		if p.Paused != nil {
+			fmt.Fprintf(w, "          paused %s ago%s\n", ago(p.Paused.Since), because(p.Paused.Reason))
+		} else if !p.NextAttempt.IsZero() {
+			fmt.Fprintf(w, "          next attempt at %s\n", p.NextAttempt.Local().Format(time.DateTime))
+		}
+		if c := p.Changed; c != nil {
+			fmt.Fprintf(w, "          changed from outside; queue %s\n", c.Queue)
+		}
 		if p.LastFailure != nil {
 			fmt.Fprintf(w, "          last failure: %v\n", p.LastFailure)
 		}
 	}
 	return nil
+}
+
+func because(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return ": " + reason
 }
 
 func limit(n int) string {

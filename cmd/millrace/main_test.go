@@ -14,6 +14,7 @@ import (
 	"github.com/millrace-dev/millrace/orchestrator"
 	"github.com/millrace-dev/millrace/test/leaks"
 	"github.com/millrace-dev/millrace/worker"
+	"github.com/millrace-dev/millrace/worker/activity"
 	"github.com/millrace-dev/millrace/worker/workflow"
 )
 
@@ -72,6 +73,14 @@ func family(ctx workflow.Context, in struct{}) (string, error) {
 	return baby.Get(ctx)
 }
 
+// ask is a workflow that has somebody answer on a queue.
+func ask(ctx workflow.Context, queue string) (string, error) {
+	return workflow.NewActivity[string, string]("Answer").Do(ctx, "what is it?", workflow.Queue(queue))
+}
+
+// answer is an activity that a person completes.
+func answer(context.Context, string) (string, error) { return "", activity.ErrResultPending }
+
 // counter is a workflow that adds up what its updates carry.
 func counter(ctx workflow.Context, _ struct{}) (int, error) {
 	sum := 0
@@ -106,7 +115,8 @@ func serve(e *testscript.Env) (url string, err error) {
 	w := worker.New(srv.Conn(), greetings.Queue, worker.Identity("worker-1"), worker.OnReady(func() { close(ready) }),
 		worker.Workflow(greetings.Greet), worker.Activity(greetings.Hello),
 		worker.Workflow(wait, worker.Named("Wait")), worker.Workflow(broken, worker.Named("Broken")),
-		worker.Workflow(counter, worker.Named("Counter")),
+		worker.Workflow(counter, worker.Named("Counter")), worker.Workflow(ask, worker.Named("Ask")),
+		worker.Activity(answer, worker.Named("Answer")),
 		worker.Workflow(family, worker.Named("Family")))
 	go func() { ended <- w.Run(ctx) }()
 	discreet, err := serveSecrets(ctx, srv)

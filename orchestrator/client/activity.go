@@ -36,8 +36,9 @@ func (c *Client) endActivity(ctx context.Context, token string, r protocol.Activ
 	if err := c.edge(ctx).SealAll(t.Run, &r); err != nil {
 		return err
 	}
-	r.Run, r.ScheduledID, r.Attempt, r.Worker = t.Run, t.ScheduledID, t.Attempt, c.identity
-	_, err = c.ask(ctx, t.Workflow, r, protocol.TaskID(t.Run, t.ScheduledID, t.Attempt))
+	r.Run, r.ScheduledID, r.Worker = t.Run, t.ScheduledID, c.identity
+	r.Attempt, r.Forgiven, r.Reset = t.Attempt, t.Forgiven, t.Reset
+	_, err = c.ask(ctx, t.Workflow, r, protocol.TaskID(t.Run, t.ScheduledID, t.Number()))
 	return err
 }
 
@@ -80,7 +81,9 @@ func (c *Client) ActivityToken(ctx context.Context, workflow, activity string, o
 	}
 	for _, a := range d.Activities {
 		if a.ActivityID == activity {
-			return protocol.ActivityToken{Workflow: workflow, Run: d.Run, ScheduledID: a.ScheduledID, Attempt: a.Attempt}.String(), nil
+			return protocol.ActivityToken{
+				Workflow: workflow, Run: d.Run, ScheduledID: a.ScheduledID, Attempt: a.Attempt, Forgiven: a.Forgiven, Reset: a.Reset,
+			}.String(), nil
 		}
 	}
 	return "", fmt.Errorf("complete an activity: %w", protocol.Errorf(protocol.CodeNotFound,

@@ -15,6 +15,7 @@ import (
 	"github.com/millrace-dev/millrace/protocol"
 	"github.com/millrace-dev/millrace/test/rig"
 	"github.com/millrace-dev/millrace/worker"
+	"github.com/millrace-dev/millrace/worker/activity"
 	"github.com/millrace-dev/millrace/worker/workflow"
 )
 
@@ -33,6 +34,16 @@ func Order(ctx workflow.Context, item string) (string, error) {
 		return "", err
 	}
 	return "sent " + item, nil
+}
+
+// Parcel has a carrier come on a queue that nobody serves.
+func Parcel(ctx workflow.Context, item string) (string, error) {
+	return workflow.Do(ctx, Carry, item, workflow.Queue("carriers"))
+}
+
+// Carry says what it carried, and in which attempt.
+func Carry(ctx context.Context, item string) (string, error) {
+	return fmt.Sprintf("carried %s in attempt %d", item, activity.Info(ctx).Attempt), nil
 }
 
 // Double has nothing to wait for.

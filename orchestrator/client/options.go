@@ -84,8 +84,9 @@ func SearchAttributes(attributes ...protocol.SearchAttribute) StartOption {
 type ToOption func(*to)
 
 type to struct {
-	run, reason, requestID string
-	dropSignals            bool
+	run, reason, requestID             string
+	dropSignals                        bool
+	keepPaused, dropHeartbeat, restore bool
 }
 
 func target(opts []ToOption) to {
@@ -102,5 +103,5 @@ func InRun(run string) ToOption { return func(t *to) { t.run = run } }
 // Reason is kept in history, for whoever wonders.
 func Reason(text string) ToOption { return func(t *to) { t.reason = text } }
 
-// WithRequestID makes a signal, a cancellation, a pause or a reset that is sent again harmless.
+// WithRequestID makes a signal, a cancellation, a pause or a reset, of a run or of an activity, that is sent again harmless.
 func WithRequestID(id string) ToOption { return func(t *to) { t.requestID = id } }

@@ -18,38 +18,46 @@ func (t *Turn) schedule(c protocol.ScheduleActivityTask, task int64) error {
 		return fmt.Errorf("the activity type is empty")
 	case t.run.activityID.has(c.ActivityID):
 		return fmt.Errorf("activity %q is running already", c.ActivityID)
-	case c.ScheduleToClose < 0 || c.ScheduleToStart < 0 || c.StartToClose < 0 || c.Heartbeat < 0:
-		return fmt.Errorf("activity %q has a negative timeout", c.ActivityID)
 	}
-	if err := protocol.ValidateQueue(c.Queue); err != nil {
-		return err
+	o := protocol.ActivityOptions{
+		Queue: c.Queue, ScheduleToClose: c.ScheduleToClose, ScheduleToStart: c.ScheduleToStart, StartToClose: c.StartToClose,
+		Heartbeat: c.Heartbeat, RetryPolicy: c.RetryPolicy,
 	}
-	if err := c.RetryPolicy.Validate(); err != nil {
+	if err := validOptions(c.ActivityID, o); err != nil {
 		return err
 	}
 	e := protocol.ActivityTaskScheduled{
-		ActivityID: c.ActivityID, ActivityType: c.ActivityType, Queue: c.Queue, Input: c.Input, Headers: c.Headers,
-		ScheduleToClose: c.ScheduleToClose, ScheduleToStart: c.ScheduleToStart, StartToClose: c.StartToClose, Heartbeat: c.Heartbeat,
-		RetryPolicy: c.RetryPolicy.Normalize(), TaskCompletedID: task,
+		ActivityID: c.ActivityID, ActivityType: c.ActivityType, Input: c.Input, Headers: c.Headers, TaskCompletedID: task,
 	}
-	t.normalize(&e)
-	t.event(e)
+	t.event(e.WithOptions(t.normalize(o)))
 	return nil
 }
 
-// normalize fits an activity's timeouts into each other, as Temporal does: none is longer than the one around it. The run timeout is
-// around all of them.
-func (t *Turn) normalize(e *protocol.ActivityTaskScheduled) {
-	if e.ScheduleToClose > 0 { // an activity without a limit of its own ends with the run
-		e.ScheduleToClose = orShorter(e.ScheduleToClose, t.run.Start.RunTimeout)
+func validOptions(id string, o protocol.ActivityOptions) error {
+	if o.ScheduleToClose < 0 || o.ScheduleToStart < 0 || o.StartToClose < 0 || o.Heartbeat < 0 {
+		return protocol.Errorf(protocol.CodeBadRequest, "activity %q has a negative timeout", id)
 	}
-	e.StartToClose = orShorter(e.StartToClose, e.ScheduleToClose)
-	if e.ScheduleToStart > 0 {
-		e.ScheduleToStart = orShorter(e.ScheduleToStart, e.ScheduleToClose)
+	if err := protocol.ValidateQueue(o.Queue); err != nil {
+		return err
 	}
-	if e.Heartbeat > 0 {
-		e.Heartbeat = orShorter(e.Heartbeat, e.StartToClose)
+	return o.RetryPolicy.Validate()
+}
+
+// normalize fills in the retry policy's defaults and fits the timeouts into each other, as Temporal does: none is longer than the one
+// around it. The run timeout is around all of them.
+func (t *Turn) normalize(o protocol.ActivityOptions) protocol.ActivityOptions {
+	o.RetryPolicy = o.RetryPolicy.Normalize()
+	if o.ScheduleToClose > 0 { // an activity without a limit of its own ends with the run
+		o.ScheduleToClose = orShorter(o.ScheduleToClose, t.run.Start.RunTimeout)
 	}
+	o.StartToClose = orShorter(o.StartToClose, o.ScheduleToClose)
+	if o.ScheduleToStart > 0 {
+		o.ScheduleToStart = orShorter(o.ScheduleToStart, o.ScheduleToClose)
+	}
+	if o.Heartbeat > 0 {
+		o.Heartbeat = orShorter(o.Heartbeat, o.StartToClose)
+	}
+	return o
 }
 
 // expire drafts what becomes of an activity at one of its deadlines.
@@ -65,7 +73,7 @@ func (t *Turn) expire(a Activity, at time.Time) {
 		t.event(protocol.ActivityTaskTimedOut{ScheduledID: a.Event, Failure: f, RetryState: protocol.RetryNonRetryableFailure})
 	default:
 		t.endAttempt(a, protocol.ActivityResult{
-			Run: t.run.ID(), ScheduledID: a.Event, Attempt: a.BegunAttempt,
+			Run: t.run.ID(), ScheduledID: a.Event, Attempt: a.Attempt, Forgiven: a.Forgiven, Reset: a.Reset,
 			Failure: protocol.TimeoutError(protocol.TimeoutStartToClose,
 				"nobody completed the attempt within "+a.StartToClose.String(), nil),
 		})
@@ -78,15 +86,12 @@ func (t *Turn) takeStarted(b protocol.ActivityStarted) {
 		return
 	}
 	a, ok := t.run.activities.get(b.ScheduledID)
-	if !ok || b.Attempt < a.Attempt || b.Attempt < a.BegunAttempt || b.Attempt == a.BegunAttempt && b.Async == a.Async {
+	n := b.Number()
+	if !ok || n < a.number() || n < a.begun || n == a.begun && b.Async == a.Async {
 		return
 	}
-	if b.Attempt > a.Attempt {
-		a.Attempt = b.Attempt
-		t.run.activities.put(a.Event, a)
-	}
 	t.event(protocol.ActivityTaskStarted{
-		ScheduledID: a.Event, Attempt: b.Attempt, Async: b.Async, Identity: b.Worker, LastFailure: b.LastFailure,
+		ScheduledID: a.Event, Attempt: b.Attempt, Forgiven: b.Forgiven, Async: b.Async, Identity: b.Worker, LastFailure: b.LastFailure,
 	})
 }
 
@@ -101,19 +106,26 @@ func orShorter(d, enclosing protocol.Duration) protocol.Duration {
 func (t *Turn) resume(task protocol.ActivityTask) {
 	a, ok := t.run.activities.get(task.ScheduledID)
 	switch {
-	case !ok || task.Attempt < a.Attempt:
+	case !ok || task.Number() < a.number():
 		return
 	case a.CancelRequested:
 		t.event(protocol.ActivityTaskCanceled{ScheduledID: a.Event})
 		return
 	}
-	if t.run.paused != nil {
-		t.hold(a, task)
+	a.Attempt, a.Forgiven, a.LastFailure, a.NextAttempt, a.held = task.Attempt, task.Forgiven, task.LastFailure, time.Time{}, false
+	if task.Reset != a.Reset {
+		a.Attempt, a.Forgiven = 1, task.Number()-1 // it was reset while it waited
+	}
+	if t.run.paused != nil || a.Paused != nil {
+		t.hold(a)
 		return
 	}
-	a.Attempt, a.LastFailure, a.NextAttempt, a.held = task.Attempt, task.LastFailure, time.Time{}, false
 	t.run.activities.put(a.Event, a)
-	t.resumed = append(t.resumed, task)
+	next := t.run.activityTask(a) // what it is asked for may have changed since the wait began
+	if a.ScheduleToStart > 0 && a.number() > 1 {
+		next.StartBy = t.now.Add(time.Duration(a.ScheduleToStart))
+	}
+	t.resumed = append(t.resumed, next)
 }
 
 // takeResult drafts how an attempt of an activity ended: events if that ends the activity, else a retry.
@@ -124,7 +136,7 @@ func (t *Turn) takeResult(in protocol.Input, b protocol.ActivityResult) {
 		return
 	}
 	a, ok := t.run.activities.get(b.ScheduledID)
-	if !ok || b.Failure != nil && b.Attempt < a.Attempt {
+	if !ok || b.Failure != nil && b.Number() < a.number() {
 		t.refuse(in, protocol.Errorf(protocol.CodeNotFound, "attempt %d of that activity is over", b.Attempt).
 			WithHint("`millrace describe %s` shows what is pending", t.w.ID))
 		return
@@ -145,10 +157,7 @@ func (t *Turn) endAttempt(a Activity, b protocol.ActivityResult) {
 		t.event(protocol.ActivityTaskCanceled{ScheduledID: a.Event, StartedID: id, Details: detailsOf(b.Failure)})
 		return
 	}
-	delay, state := a.RetryPolicy.Next(b.Failure, b.Attempt, t.now, a.Deadline())
-	if a.CancelRequested {
-		state = protocol.RetryCancelRequested
-	}
+	delay, state := a.next(b, t.now)
 	if state == protocol.RetryInProgress {
 		t.retries = append(t.retries, t.run.retry(a, b, t.now.Add(delay)))
 		return
@@ -163,11 +172,11 @@ func (t *Turn) endAttempt(a Activity, b protocol.ActivityResult) {
 
 // begun is the ActivityTaskStarted of the attempt that ended, which is drafted now unless the attempt said before that it began.
 func (t *Turn) begun(a Activity, b protocol.ActivityResult) int64 {
-	if a.BegunAttempt == b.Attempt && a.Begun != 0 {
+	if a.begun == b.Number() && a.Begun != 0 {
 		return a.Begun
 	}
 	return t.event(protocol.ActivityTaskStarted{
-		ScheduledID: a.Event, Attempt: b.Attempt, Identity: b.Worker, LastFailure: b.LastFailure,
+		ScheduledID: a.Event, Attempt: b.Attempt, Forgiven: b.Forgiven, Identity: b.Worker, LastFailure: b.LastFailure,
 	})
 }
 
@@ -178,9 +187,32 @@ func detailsOf(f *protocol.Failure) protocol.Payload {
 	return protocol.Payload{}
 }
 
+// next decides what follows a failed attempt. One that began before the activity was reset, or that was asked to make way, does not
+// count: the next one comes at once.
+func (a Activity) next(b protocol.ActivityResult, now time.Time) (time.Duration, protocol.RetryState) {
+	if a.CancelRequested {
+		return 0, protocol.RetryCancelRequested
+	}
+	if !b.Interrupted && b.Reset == a.Reset {
+		return a.RetryPolicy.Next(b.Failure, b.Attempt, now, a.Deadline())
+	}
+	if d := a.Deadline(); !d.IsZero() && now.After(d) {
+		return 0, protocol.RetryTimeout
+	}
+	return 0, protocol.RetryInProgress
+}
+
 // retry makes the attempt after a failed one wait until at.
 func (r *Run) retry(a Activity, b protocol.ActivityResult, at time.Time) Retry {
-	a.Attempt, a.LastFailure, a.NextAttempt = b.Attempt+1, b.Failure, at
+	switch {
+	case b.Reset != a.Reset:
+		a.Attempt, a.Forgiven = 1, b.Number()
+	case b.Interrupted:
+		a.Attempt, a.Forgiven = b.Attempt, b.Forgiven+1
+	default:
+		a.Attempt, a.Forgiven = b.Attempt+1, b.Forgiven
+	}
+	a.LastFailure, a.NextAttempt = b.Failure, at
 	r.activities.put(a.Event, a)
 	task := r.activityTask(a)
 	if a.ScheduleToStart > 0 {

@@ -17,12 +17,14 @@ func (w *Workflow) Retries(again []protocol.Input, now time.Time) []Retry {
 			continue
 		}
 		a, ok := w.Run.activities.get(b.ScheduledID)
-		if !ok || b.Attempt < a.Attempt {
+		if !ok || b.Number() < a.number() {
 			continue
 		}
 		// The activity is pending, so the step found the failure worth another attempt. If its time is over by now, or it was asked
 		// to stop, the end of the wait or the deadline settles it.
-		delay, _ := a.RetryPolicy.Next(b.Failure, b.Attempt, now, time.Time{})
+		limitless := a
+		limitless.ScheduleToClose, limitless.CancelRequested = 0, false
+		delay, _ := limitless.next(b, now)
 		retries = append(retries, w.Run.retry(a, b, now.Add(delay)))
 	}
 	return retries

@@ -61,6 +61,8 @@ func (r *Run) knows(body protocol.InputBody) bool {
 		return r.requests.has(b.RequestID)
 	case protocol.PauseInput:
 		return r.requests.has(b.RequestID)
+	case protocol.ActivityInput:
+		return r.requests.has(b.RequestID)
 	case protocol.ResetInput:
 		return r.isReset(b.RequestID) && r.copied
 	case protocol.TerminateInput:

@@ -34,6 +34,7 @@ func (r *Run) apply(e protocol.Event) {
 		r.applyTask(e)
 		r.applyTimer(e)
 		r.applyActivity(e)
+		r.applyActivityControl(e)
 		r.applyChild(e)
 		r.applyExternal(e)
 		r.applyUpdate(e)
@@ -69,6 +70,9 @@ func (r *Run) applyTask(e protocol.Event) {
 		r.Worker = ""
 		if a.Cause == protocol.CauseReset {
 			r.copied, r.dirty, r.TaskFailure, r.taskFailed = true, true, nil, time.Time{}
+			r.activities.each(func(event int64, _ Activity) { // whose attempts begin anew
+				r.changeActivity(event, func(act *Activity) { act.Paused = nil })
+			})
 			return
 		}
 		r.taskFailed = e.Time
@@ -106,14 +110,13 @@ func (r *Run) applyActivity(e protocol.Event) {
 		act := Activity{Event: e.ID, Scheduled: e.Time, ActivityTaskScheduled: a, Attempt: 1}
 		r.activities.put(e.ID, act)
 		r.activityID.put(a.ActivityID, e.ID)
-		for _, at := range []time.Time{act.Deadline(), act.startBy()} {
-			if !at.IsZero() {
-				r.deadlines.add(at, e.ID)
-			}
-		}
+		r.watch(act)
 	case protocol.ActivityTaskStarted:
 		if act, ok := r.activities.get(a.ScheduledID); ok {
-			act.Begun, act.BegunAt, act.BegunAttempt, act.Async = e.ID, e.Time, a.Attempt, a.Async
+			act.Begun, act.BegunAt, act.begun, act.Async = e.ID, e.Time, a.Attempt+a.Forgiven, a.Async
+			if act.begun > act.number() {
+				act.Attempt, act.Forgiven = a.Attempt, a.Forgiven
+			}
 			r.activities.put(a.ScheduledID, act)
 			if at := act.asyncBy(); !at.IsZero() {
 				r.deadlines.add(at, a.ScheduledID)
@@ -180,7 +183,7 @@ func (r *Run) close(e protocol.Event) {
 // queues are those of the pending activities, in order.
 func (r *Run) queues() []string {
 	var queues []string
-	r.activities.each(func(_ int64, a Activity) { queues = append(queues, a.Queue) })
+	r.activities.each(func(_ int64, a Activity) { queues = append(queues, a.queues()...) })
 	slices.Sort(queues)
 	return slices.Compact(queues)
 }

@@ -14,8 +14,9 @@ func (w *Workflow) Describe() protocol.Description {
 	r.activities.each(func(_ int64, a Activity) {
 		d.Activities = append(d.Activities, protocol.PendingActivity{
 			ScheduledID: a.Event, ActivityID: a.ActivityID, Type: a.ActivityType, Queue: a.Queue, Scheduled: a.Scheduled,
-			Attempt: a.Attempt, MaximumAttempts: a.RetryPolicy.MaximumAttempts, NextAttempt: a.NextAttempt,
-			LastFailure: a.LastFailure, CancelRequested: a.CancelRequested,
+			Attempt: a.Attempt, Forgiven: a.Forgiven, Reset: a.Reset, NextAttempt: a.NextAttempt,
+			MaximumAttempts: a.RetryPolicy.MaximumAttempts,
+			LastFailure:     a.LastFailure, CancelRequested: a.CancelRequested, Paused: a.Paused, Changed: a.changed(),
 		})
 	})
 	r.timers.each(func(_ int64, t Timer) {

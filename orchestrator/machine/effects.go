@@ -9,8 +9,9 @@ import (
 type Effects struct {
 	// Activities are the attempts to put on their queues.
 	Activities []protocol.ActivityTask
-	// Cancels are the activities to stop.
+	// Cancels are the activities to stop, and Recalls those whose next attempt must not lie where it lies.
 	Cancels []Cancel
+	Recalls []Recall
 	// Tells are what other workflows, or this one, must be told, in this order.
 	Tells []Tell
 	// Call asks for a worker on a queue; nil when none is needed.
@@ -49,24 +50,22 @@ func (w *Workflow) Effects(record *protocol.Record) Effects {
 				fx.Activities = append(fx.Activities, r.activityTask(act))
 			}
 		case protocol.ActivityTaskCancelRequested:
-			if act, ok := r.activities.get(a.ScheduledID); ok {
-				fx.Cancels = append(fx.Cancels, Cancel{
-					Queue:          act.Queue,
-					CancelActivity: protocol.CancelActivity{Run: r.ID(), ScheduledID: act.Event},
-				})
-			}
+			r.stop(&fx, a.ScheduledID, "")
 		case protocol.WorkflowExecutionStarted, protocol.WorkflowPropertiesModified, protocol.WorkflowSearchAttributesUpserted:
 			fx.Row = w.row()
 		case protocol.WorkflowTaskCompleted:
 			if e.ID == r.versioned {
 				fx.Row = w.row()
 			}
+		default:
+			r.controlEffects(&fx, e)
 		}
 	}
 	fx.Tells = r.tells(record)
 	fx.Updated = r.updated(record)
 	if finishesCopy(record) {
 		fx.Activities, fx.Row, fx.Tells = r.pending(), w.row(), r.askAgain()
+		fx.Cancels, fx.Recalls = nil, nil
 	}
 	if r.TaskScheduled != 0 {
 		fx.Call = w.call()
@@ -97,7 +96,8 @@ func (r *Run) activityTask(a Activity) protocol.ActivityTask {
 	return protocol.ActivityTask{
 		Workflow: r.Start.WorkflowID, Run: r.ID(), WorkflowType: r.Start.WorkflowType, ScheduledID: a.Event,
 		ActivityID: a.ActivityID, Type: a.ActivityType, Queue: a.Queue, Input: a.Input, Attempt: a.Attempt,
-		MaximumAttempts: a.RetryPolicy.MaximumAttempts, ScheduledTime: a.Scheduled, Deadline: a.Deadline(),
-		StartBy: a.startBy(), StartToClose: a.StartToClose, Heartbeat: a.Heartbeat, Headers: a.Headers, LastFailure: a.LastFailure,
+		Forgiven: a.Forgiven, Reset: a.Reset, MaximumAttempts: a.RetryPolicy.MaximumAttempts, ScheduledTime: a.Scheduled,
+		Deadline: a.Deadline(),
+		StartBy:  a.startBy(), StartToClose: a.StartToClose, Heartbeat: a.Heartbeat, Headers: a.Headers, LastFailure: a.LastFailure,
 	}
 }

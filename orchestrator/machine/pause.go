@@ -27,17 +27,19 @@ func (t *Turn) takePause(in protocol.Input, b protocol.PauseInput) {
 	t.accept(in)
 }
 
-// hold puts off an attempt that is due while the run is paused.
-func (t *Turn) hold(a Activity, task protocol.ActivityTask) {
-	a.Attempt, a.LastFailure, a.NextAttempt, a.held = task.Attempt, task.LastFailure, t.now.Add(holdFor), true
+// hold puts off an attempt that is due while the run, or its activity, is paused. It gets another number: the broker remembers the
+// number of an attempt that was taken off its queue, and would take the same one for a repetition.
+func (t *Turn) hold(a Activity) {
+	a.Forgiven++
+	a.NextAttempt, a.held = t.now.Add(holdFor), true
 	t.run.activities.put(a.Event, a)
-	t.retries = append(t.retries, Retry{Task: task, At: a.NextAttempt})
+	t.retries = append(t.retries, Retry{Task: t.run.activityTask(a), At: a.NextAttempt})
 }
 
 // release lets the attempts go that were held. One that this node does not know of is in the timers stream and comes by itself.
 func (t *Turn) release() {
 	t.run.activities.each(func(_ int64, a Activity) {
-		if a.held {
+		if a.held && a.Paused == nil {
 			t.retries = append(t.retries, Retry{Task: t.run.activityTask(a), At: t.now})
 		}
 	})

@@ -51,7 +51,7 @@ func arriveAny(t *rapid.T, w *world) {
 		w.start(fmt.Sprintf("start-%d", w.seq), 0)
 		return
 	}
-	switch rapid.IntRange(0, 15).Draw(t, "kind") {
+	switch rapid.IntRange(0, 17).Draw(t, "kind") {
 	case 0:
 		w.start(request, time.Duration(rapid.IntRange(0, 1).Draw(t, "timeout"))*time.Minute)
 	case 1:
@@ -68,6 +68,8 @@ func arriveAny(t *rapid.T, w *world) {
 		w.arrive(protocol.WorkerReady{Run: run, Worker: "late"}, request)
 	case 6:
 		w.arrive(protocol.TimerInput{}, "")
+	case 16, 17:
+		w.arrive(anyControl(t, request), request)
 	case 13, 14, 15:
 		w.arrive(protocol.UpdateInput{UpdateCall: protocol.UpdateCall{UpdateID: request, Name: "approve"}}, request)
 	default:
@@ -84,6 +86,11 @@ func anyResult(t *rapid.T, w *world, run string, event int64) protocol.ActivityR
 		}
 	}
 	r := protocol.ActivityResult{Run: run, ScheduledID: event, Attempt: rapid.IntRange(1, 3).Draw(t, "attempt"), Worker: "w"}
+	for _, task := range w.out { // mostly one that is under way
+		if task.Run == run && task.ScheduledID == event && rapid.IntRange(0, 3).Draw(t, "stray") > 0 {
+			r.Attempt, r.Forgiven, r.Reset = task.Attempt, task.Forgiven, task.Reset
+		}
+	}
 	switch rapid.IntRange(0, 3).Draw(t, "how") {
 	case 0:
 		r.Failure = &protocol.Failure{Message: "no", Application: &protocol.ApplicationFailure{Type: "No"}}
@@ -93,6 +100,20 @@ func anyResult(t *rapid.T, w *world, run string, event int64) protocol.ActivityR
 		r.Failure = protocol.TimeoutError(protocol.TimeoutStartToClose, "late", nil)
 	}
 	return r
+}
+
+// anyControl is what somebody does to the activities from outside.
+func anyControl(t *rapid.T, request string) protocol.ActivityInput {
+	in := protocol.ActivityInput{Activity: "shop.Charge", RequestID: request}
+	in.Action = rapid.SampledFrom([]protocol.ActivityAction{
+		protocol.ActivityPause, protocol.ActivityUnpause, protocol.ActivityReset, protocol.ActivityUpdate,
+	}).Draw(t, "action")
+	in.KeepPaused = in.Action == protocol.ActivityReset && rapid.Bool().Draw(t, "keep paused")
+	if in.Action == protocol.ActivityUpdate {
+		queue := rapid.SampledFrom([]string{"orders", "elsewhere"}).Draw(t, "queue")
+		in.Changes = &protocol.ActivityChanges{Queue: &queue}
+	}
+	return in
 }
 
 // anyNews is what other workflows may say, mostly about something that was asked of them.

@@ -81,17 +81,27 @@ type Activity struct {
 	CancelRequested bool
 	// Begun is the ActivityTaskStarted of the last attempt that said that it began, zero when none did; Async says that somebody
 	// else than its worker completes that attempt.
-	Begun        int64
-	BegunAt      time.Time
-	BegunAttempt int
-	Async        bool
+	Begun   int64
+	BegunAt time.Time
+	Async   bool
+	begun   int // that attempt's number
+	// Paused says since when and why no attempt begins; nil when they do. Reset is the last ActivityTaskReset, or zero. asked are the
+	// options that the workflow asked for; nil while they hold.
+	Paused *protocol.Pause
+	Reset  int64
+	asked  *protocol.ActivityOptions
+	left   []string // the queues that it was moved away from: an attempt may lie or run there still
 
-	// Volatile: known only to the node that saw the attempts fail.
+	// Volatile: known only to the node that saw the attempts fail. Forgiven attempts do not count; see [protocol.ActivityTask].
 	Attempt     int
+	Forgiven    int
 	LastFailure *protocol.Failure
 	NextAttempt time.Time
-	held        bool // its time came while the run was paused
+	held        bool // its time came while the run, or the activity, was paused
 }
+
+// number counts every attempt, the next or present one included.
+func (a Activity) number() int { return a.Attempt + a.Forgiven }
 
 // Deadline is the activity's schedule-to-close deadline, or the zero time.
 func (a Activity) Deadline() time.Time {
@@ -104,7 +114,7 @@ func (a Activity) Deadline() time.Time {
 // startBy is when the first attempt must have begun, until it has; or the zero time. Of a further attempt only the worker knows: its
 // wait leaves nothing in history.
 func (a Activity) startBy() time.Time {
-	if a.ScheduleToStart == 0 || a.Begun != 0 || a.Attempt > 1 {
+	if a.ScheduleToStart == 0 || a.Begun != 0 || a.number() > 1 {
 		return time.Time{}
 	}
 	return a.Scheduled.Add(time.Duration(a.ScheduleToStart))
@@ -112,7 +122,7 @@ func (a Activity) startBy() time.Time {
 
 // asyncBy is when an attempt must end that has no worker to watch over it, or the zero time.
 func (a Activity) asyncBy() time.Time {
-	if !a.Async || a.StartToClose == 0 || a.Attempt > a.BegunAttempt {
+	if !a.Async || a.StartToClose == 0 || a.number() > a.begun {
 		return time.Time{}
 	}
 	return a.BegunAt.Add(time.Duration(a.StartToClose))

@@ -159,6 +159,8 @@ func (s *story) arrives(f []string) bool {
 		s.w.arrive(protocol.CancelInput{Reason: "no time"}, "")
 	case "terminate":
 		s.w.arrive(protocol.TerminateInput{Run: arg(1), Reason: "hopeless"}, "")
+	case "activity":
+		s.w.arrive(s.control(f[1], arg(2), f[3:]), arg(2))
 	case "pause", "unpause":
 		s.w.arrive(protocol.PauseInput{Resume: f[0] == "unpause", RequestID: arg(1)}, arg(1))
 	case "reset":
@@ -176,20 +178,61 @@ func (s *story) arrives(f []string) bool {
 		if len(f) > 2 {
 			attempt = number(2)
 		}
-		s.w.arrive(protocol.ActivityResult{Run: run, ScheduledID: number(1), Attempt: int(attempt), Worker: "ada"}, "")
+		s.w.arrive(s.w.reports(number(1), int(attempt)), "")
 	case "fail":
-		s.w.arrive(protocol.ActivityResult{
-			Run: run, ScheduledID: number(1), Attempt: int(number(2)), Worker: "ada",
-			Failure: &protocol.Failure{Message: "no", Application: &protocol.ApplicationFailure{NonRetryable: arg(3) == "terminal"}},
-		}, "")
+		r := s.w.reports(number(1), int(number(2)))
+		r.Failure = &protocol.Failure{Message: "no", Application: &protocol.ApplicationFailure{NonRetryable: arg(3) == "terminal"}}
+		r.Interrupted = arg(3) == "interrupted"
+		s.w.arrive(r, "")
 	case "canceled":
-		s.w.arrive(protocol.ActivityResult{
-			Run: run, ScheduledID: number(1), Attempt: 1, Worker: "ada", Failure: protocol.CanceledError("stopped"),
-		}, "")
+		r := s.w.reports(number(1), 1)
+		r.Failure = protocol.CanceledError("stopped")
+		s.w.arrive(r, "")
 	default:
 		return s.othersArrive(f, run)
 	}
 	return true
+}
+
+// control reads what is done to activity 1: ACTION REQUEST and options.
+func (s *story) control(action, request string, words []string) protocol.ActivityInput {
+	in := protocol.ActivityInput{Activity: "1", Action: protocol.ActivityAction(action), RequestID: request}
+	for _, word := range words {
+		name, value, _ := strings.Cut(word, "=")
+		switch name {
+		case "keep":
+			in.KeepPaused = true
+		case "drop":
+			in.DropHeartbeat = true
+		case "restore":
+			in.Restore = true
+		case "of":
+			in.Activity = value
+		case "queue":
+			in.Changes = &protocol.ActivityChanges{Queue: &value}
+		case "close":
+			d := protocol.Duration(s.duration(value))
+			in.Changes = &protocol.ActivityChanges{ScheduleToClose: &d}
+		default:
+			s.t.Fatalf("an activity has no option %q", name)
+		}
+	}
+	return in
+}
+
+func recallText(c Recall) string {
+	text := fmt.Sprintf("recalls event %d from %s", c.ScheduledID, strings.Join(c.Queues, " and "))
+	say := func(holds bool, word string) {
+		if holds {
+			text += ", " + word
+		}
+	}
+	say(c.Stay, "what lies there stays")
+	say(c.Hold, "to wait")
+	say(c.Late, "if it is not too late")
+	say(c.Lost != nil, "or begins one beside that of somebody else")
+	say(c.DropHeartbeat, "without what was reported")
+	return text
 }
 
 // start reads a start: REQUEST, TIMEOUT and options, all of which may be left out.
@@ -341,14 +384,21 @@ func (s *story) succeed(r Ready) {
 func (s *story) effects() {
 	fx := s.w.last
 	for _, task := range fx.Activities {
-		s.say("task %s: %s attempt %d on %s", protocol.TaskID(task.Run, task.ScheduledID, task.Attempt), task.Type, task.Attempt, task.Queue)
+		s.say("task %s: %s attempt %d on %s", protocol.TaskID(task.Run, task.ScheduledID, task.Number()), task.Type, task.Attempt, task.Queue)
 	}
 	for _, c := range fx.Cancels {
 		if c.ScheduledID == 0 {
 			s.say("tells the workers of %s that %s has ended", c.Queue, c.Run)
 			continue
 		}
-		s.say("tells the workers of %s to stop event %d", c.Queue, c.ScheduledID)
+		why := ""
+		if c.Why != "" {
+			why = ", " + string(c.Why)
+		}
+		s.say("tells the workers of %s to stop event %d%s", c.Queue, c.ScheduledID, why)
+	}
+	for _, c := range fx.Recalls {
+		s.say("%s", recallText(c))
 	}
 	for _, t := range fx.Tells {
 		s.say("tells %s", told(t))

@@ -36,6 +36,8 @@ func (t *Turn) takeOne(in protocol.Input) bool {
 		t.takeUpdate(in, b, false)
 	case protocol.PauseInput:
 		t.takePause(in, b)
+	case protocol.ActivityInput:
+		t.takeActivity(in, b)
 	case Reset:
 		return t.takeReset(in, b)
 	case protocol.ActivityResult:

@@ -180,8 +180,8 @@ func (w *Workflow) noteRetry(task protocol.ActivityTask, at time.Time) {
 	if w.Run == nil || w.Run.ID() != task.Run {
 		return
 	}
-	if a, ok := w.Run.activities.get(task.ScheduledID); ok && a.Attempt <= task.Attempt {
-		a.Attempt, a.LastFailure, a.NextAttempt = task.Attempt, task.LastFailure, at
+	if a, ok := w.Run.activities.get(task.ScheduledID); ok && a.number() <= task.Number() {
+		a.Attempt, a.Forgiven, a.LastFailure, a.NextAttempt = task.Attempt, task.Forgiven, task.LastFailure, at
 		w.Run.activities.put(task.ScheduledID, a)
 	}
 }

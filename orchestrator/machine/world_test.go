@@ -26,19 +26,19 @@ type world struct {
 	records []protocol.Entry
 	w       *Workflow
 	turn    *Turn
-	task    *protocol.WorkflowTask // what the last turn offered
-	last    Effects                // the effects of the last record
-	retries []Retry                // attempts that wait, in the timers stream
-	out     map[string]bool        // attempts that are on a queue or with a worker, by task ID
-	armed   time.Time              // the wake-up in the timers stream
-	loaded  bool                   // the workflow was read from history, and no step was taken since
+	task    *protocol.WorkflowTask           // what the last turn offered
+	last    Effects                          // the effects of the last record
+	retries []Retry                          // attempts that wait, in the timers stream
+	out     map[string]protocol.ActivityTask // attempts that are on a queue or with a worker, by task ID
+	armed   time.Time                        // the wake-up in the timers stream
+	loaded  bool                             // the workflow was read from history, and no step was taken since
 	ids     int
 
 	started map[string]int // run IDs, by the number of their start
 }
 
 func newWorld() *world {
-	return &world{now: midnight, w: New(workflowID), out: map[string]bool{}, started: map[string]int{}}
+	return &world{now: midnight, w: New(workflowID), out: map[string]protocol.ActivityTask{}, started: map[string]int{}}
 }
 
 // arrive puts an input into the inbox. A wake-up comes out of another stream and has no sequence.
@@ -50,7 +50,7 @@ func (w *world) arrive(body protocol.InputBody, request string) protocol.Input {
 	}
 	if r, ok := body.(protocol.ActivityResult); ok {
 		in.Reply = "" // workers do not wait for it
-		delete(w.out, protocol.TaskID(r.Run, r.ScheduledID, r.Attempt))
+		delete(w.out, protocol.TaskID(r.Run, r.ScheduledID, r.Number()))
 	}
 	if _, ok := body.(protocol.ActivityStarted); ok {
 		in.Reply = ""
@@ -117,6 +117,7 @@ func (w *world) take(first bool) []protocol.Input {
 	w.perform(nil, w.w.Retries(again, w.now))
 	if w.loaded && n > 0 {
 		w.perform(w.last.Activities, nil)
+		w.recall(w.last.Recalls)
 		w.armed, w.loaded = w.w.Wakeup(), false
 	}
 	w.waiting = slices.Clone(w.waiting[n:])
@@ -155,6 +156,7 @@ func (w *world) commit(r Ready) error {
 	w.perform(r.Resumed, r.Retries)
 	if r.Record != nil {
 		w.perform(w.last.Activities, nil)
+		w.recall(w.last.Recalls)
 	}
 	w.turn = nil
 	w.putBack(r.Left)
@@ -175,13 +177,63 @@ func (w *world) putBack(n int) {
 // perform is what follows from a step: tasks go out, and attempts wait. An activity has one place to wait: the last to come takes it.
 func (w *world) perform(tasks []protocol.ActivityTask, retries []Retry) {
 	for _, task := range tasks {
-		w.out[protocol.TaskID(task.Run, task.ScheduledID, task.Attempt)] = true
+		w.out[protocol.TaskID(task.Run, task.ScheduledID, task.Number())] = task
 	}
 	for _, r := range retries {
 		w.retries = slices.DeleteFunc(w.retries, func(old Retry) bool {
 			return old.Task.Run == r.Task.Run && old.Task.ScheduledID == r.Task.ScheduledID
 		})
 		w.retries = append(w.retries, r)
+	}
+}
+
+// reports is a worker's report of an attempt of the latest run, which repeats what the task said of the attempts before.
+func (w *world) reports(event int64, attempt int) protocol.ActivityResult {
+	r := protocol.ActivityResult{Run: w.w.Run.ID(), ScheduledID: event, Attempt: attempt, Worker: "ada"}
+	for _, task := range w.out {
+		if task.Run == r.Run && task.ScheduledID == event && task.Attempt == attempt {
+			r.Forgiven, r.Reset = task.Forgiven, task.Reset
+		}
+	}
+	return r
+}
+
+// recall brings attempts back, as a node does, in a world in which no worker holds on to any, and what may come too late does.
+func (w *world) recall(recalls []Recall) {
+	for _, c := range recalls {
+		if c.Late {
+			continue
+		}
+		waits := slices.IndexFunc(w.retries, func(r Retry) bool { return r.Task.Run == c.Run && r.Task.ScheduledID == c.ScheduledID })
+		at := w.now
+		if c.Hold {
+			at = Held(w.now)
+		}
+		if waits >= 0 {
+			if !c.Hold {
+				w.retries[waits].At = w.now
+			}
+			continue
+		}
+		var lies *protocol.ActivityTask
+		for _, task := range w.out {
+			lost := c.Lost != nil && c.Lost.Number() == task.Number()
+			if task.Run == c.Run && task.ScheduledID == c.ScheduledID && !lost {
+				lies = &task
+			}
+		}
+		var next Retry
+		switch {
+		case lies != nil && !c.Stay:
+			delete(w.out, protocol.TaskID(lies.Run, lies.ScheduledID, lies.Number()))
+			next = Retry{Task: Recalled(*lies), At: at}
+		case lies == nil && c.Lost != nil:
+			next = Retry{Task: Recalled(*c.Lost), At: at}
+		default:
+			continue
+		}
+		w.perform(nil, []Retry{next})
+		w.w.Note(Ready{Retries: []Retry{next}})
 	}
 }
 
@@ -281,7 +333,7 @@ func snapshot(r *Run) map[string]any {
 	}
 	activities, timers := map[int64]Activity{}, map[int64]Timer{}
 	r.activities.each(func(id int64, a Activity) {
-		a.Attempt, a.LastFailure, a.NextAttempt = 0, nil, time.Time{} // known only to the node that saw them
+		a.Attempt, a.Forgiven, a.LastFailure, a.NextAttempt, a.held = 0, 0, nil, time.Time{}, false // known only to the node that saw them
 		activities[id] = a
 	})
 	r.timers.each(func(id int64, t Timer) { timers[id] = t })

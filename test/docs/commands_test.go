@@ -37,7 +37,7 @@ func (h *help) of(t *testing.T, verb string) string {
 	if asked {
 		return text
 	}
-	out, err := exec.CommandContext(t.Context(), h.program, verb, "--help").CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), h.program, append(strings.Fields(verb), "--help")...).CombinedOutput()
 	text = string(out)
 	if err != nil || !strings.HasPrefix(text, "Usage: millrace "+verb) {
 		t.Errorf("millrace %s: %v\n%s", verb, err, text)

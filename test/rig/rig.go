@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	natsjs "github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
 
 	"github.com/millrace-dev/millrace/jetstream/embedded"
@@ -68,12 +69,18 @@ func (e *Engine) Halt(t *testing.T) {
 	}
 }
 
-// Work runs a worker until the test ends or stop is called, and returns once it takes tasks.
+// Work runs a worker of the tests' queue until the test ends or stop is called, and returns once it takes tasks.
 func (e *Engine) Work(t *testing.T, opts ...worker.Option) (stop func()) {
+	t.Helper()
+	return e.WorkOn(t, Queue, opts...)
+}
+
+// WorkOn is Work on another queue.
+func (e *Engine) WorkOn(t *testing.T, queue string, opts ...worker.Option) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan struct{}), make(chan error, 1)
-	w := worker.New(e.Conn(), Queue, append([]worker.Option{
+	w := worker.New(e.Conn(), queue, append([]worker.Option{
 		worker.Logger(Logger(t)), worker.Grace(time.Second), worker.OnReady(func() { close(ready) }),
 	}, opts...)...)
 	go func() { ended <- w.Run(ctx) }()
@@ -116,6 +123,20 @@ func Result[O any](t *testing.T, run *client.Run[O]) O {
 		t.Fatal(err)
 	}
 	return out
+}
+
+// Tasks counts the messages of the task stream; one of them is always there.
+func (e *Engine) Tasks(t *testing.T) uint64 {
+	t.Helper()
+	js, err := natsjs.New(e.Conn())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := js.Stream(t.Context(), protocol.DefaultNamespace.TasksStream())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.CachedInfo().State.Msgs
 }
 
 // History reads the events of a workflow's latest run and checks that they are numbered as they must be.

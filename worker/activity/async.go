@@ -22,5 +22,6 @@ func Token(ctx context.Context) string {
 	}
 	return protocol.ActivityToken{
 		Workflow: e.Details.Workflow, Run: e.Details.Run, ScheduledID: e.ScheduledID, Attempt: e.Details.Attempt,
+		Forgiven: e.Forgiven, Reset: e.Reset,
 	}.String()
 }

@@ -14,6 +14,9 @@ type Env struct {
 	Details Details
 	// ScheduledID is the event that scheduled the activity.
 	ScheduledID int64
+	// Forgiven and Reset belong to the attempt's [Token].
+	Forgiven int
+	Reset    int64
 	// Logger carries the activity's attributes.
 	Logger *slog.Logger
 	// Heartbeat takes what the activity reports.

@@ -22,7 +22,9 @@ func (r *Run) apply(e protocol.Event) {
 		r.env.AfterInputs(r.requestCancel)
 	case protocol.WorkflowTaskFailed:
 		r.seed = a.NewRunID // of a reset
-	case protocol.WorkflowExecutionPaused, protocol.WorkflowExecutionUnpaused:
+	case protocol.WorkflowExecutionPaused, protocol.WorkflowExecutionUnpaused, protocol.ActivityTaskPaused,
+		protocol.ActivityTaskUnpaused, protocol.ActivityTaskReset, protocol.ActivityTaskOptionsUpdated:
+		// The code does not see whether somebody held it, or its activities, up.
 	case protocol.ActivityTaskStarted:
 		if op := r.activities[a.ScheduledID]; op != nil {
 			op.started = a

@@ -1,0 +1,47 @@
+package client_test
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/millrace-dev/millrace/orchestrator/client"
+)
+
+// A parcel waits for a carrier that does not come. Whoever operates the system holds it, sends it to another carrier, and lets it go.
+func ExampleClient_PauseActivity() {
+	c, stop := serve()
+	defer stop()
+	ctx := context.Background()
+
+	run, err := client.Start(ctx, c, Parcel, "lamp", client.ID("parcel-7"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	const carry = "client_test.Carry" // every pending activity of this type; an ID names one
+	if err := c.PauseActivity(ctx, "parcel-7", carry, client.Reason("strike")); err != nil {
+		fmt.Println(err)
+		return
+	}
+	d, err := c.Describe(ctx, "parcel-7")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("paused:", d.Activities[0].Paused.Reason)
+
+	changes := client.ActivityChanges().Queue("orders").StartToClose(time.Minute)
+	if err := c.UpdateActivity(ctx, "parcel-7", carry, changes); err != nil {
+		fmt.Println(err)
+		return
+	}
+	if err := c.UnpauseActivity(ctx, "parcel-7", carry); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(run.Wait(ctx))
+	// Output:
+	// paused: strike
+	// carried lamp in attempt 1 <nil>
+}

@@ -1,0 +1,87 @@
+package worker
+
+import (
+	"time"
+
+	"github.com/millrace-dev/millrace/protocol"
+	"github.com/millrace-dev/millrace/worker/activity"
+)
+
+// recalledFor is how long the worker remembers an attempt that was taken off the queue. It may be on its way here at that moment, but
+// not for longer than the broker waits for a sign of life.
+const recalledFor = time.Minute
+
+// recalled is an attempt that was taken off the queue, and when.
+type recalled struct {
+	execKey
+
+	number int
+	at     time.Time
+}
+
+// track notes an attempt that begins. It reports false when the attempt was taken off the queue while it was on its way: the word that
+// nobody runs it has been given.
+func (w *Worker) track(e *execution) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	key := e.key()
+	for _, r := range w.recalled {
+		if r.execKey == key && r.number == e.number {
+			return false
+		}
+	}
+	w.executions[key] = e
+	return true
+}
+
+func (w *Worker) untrack(e *execution) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.executions[e.key()] == e {
+		delete(w.executions, e.key())
+	}
+}
+
+// cancelActivity asks a running activity to stop, if it runs here, or every one of a run that has ended. It reports whether the
+// activity runs here.
+func (w *Worker) cancelActivity(c protocol.CancelActivity) (held bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	e, held := w.executions[execKey{c.Run, c.ScheduledID}]
+	switch {
+	case c.Why == protocol.StopRecall:
+		if !held {
+			w.remember(recalled{execKey{c.Run, c.ScheduledID}, c.Number, time.Now()})
+		}
+	case held:
+		e.interrupt(c)
+	case c.ScheduledID == 0:
+		for key, e := range w.executions {
+			if key.run == c.Run {
+				e.cancel(protocol.CanceledError("the workflow has ended"))
+			}
+		}
+	}
+	return held
+}
+
+// remember keeps a recall, and forgets those that are old. The lock is held.
+func (w *Worker) remember(r recalled) {
+	for len(w.recalled) > 0 && r.at.Sub(w.recalled[0].at) > recalledFor {
+		w.recalled = w.recalled[1:]
+	}
+	w.recalled = append(w.recalled, r)
+}
+
+// interrupt cancels the attempt's context, with the reason as its cause.
+func (e *execution) interrupt(c protocol.CancelActivity) {
+	switch c.Why {
+	case protocol.StopPaused:
+		e.cancel(activity.ErrPaused)
+	case protocol.StopReset:
+		e.forget.Store(c.DropHeartbeat)
+		e.cancel(activity.ErrReset)
+	default:
+		e.cancel(protocol.CanceledError("the workflow canceled the activity"))
+	}
+}

@@ -1,0 +1,90 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+
+	"github.com/millrace-dev/millrace/protocol"
+	"github.com/millrace-dev/millrace/worker/activity"
+)
+
+// An attempt that makes way for a pause or a reset says so, and learns the reason as the cause of its context's end. One that fails for
+// another reason, or comes to its end, is as if nobody had asked.
+func TestInterruption(t *testing.T) {
+	refused := errors.New("refused")
+	tests := map[string]struct {
+		why         protocol.StopReason
+		returns     func(context.Context) error
+		interrupted bool
+	}{
+		"paused, the context's error": {protocol.StopPaused, context.Context.Err, true},
+		"reset, the cause":            {protocol.StopReset, context.Cause, true},
+		"its own error":               {protocol.StopPaused, func(context.Context) error { return refused }, false},
+		"done all the same":           {protocol.StopReset, func(context.Context) error { return nil }, false},
+	}
+	causes := map[protocol.StopReason]error{protocol.StopPaused: activity.ErrPaused, protocol.StopReset: activity.ErrReset}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				s := work(t, act(func(ctx context.Context, _ string) (string, error) {
+					<-ctx.Done()
+					if cause := context.Cause(ctx); !errors.Is(cause, causes[tt.why]) {
+						t.Errorf("the cause is %v", cause)
+					}
+					return "done", tt.returns(ctx)
+				}))
+				task := s.start(attempt(t, "in", func(a *protocol.ActivityTask) { a.Forgiven, a.Reset = 3, 9 }), 1)
+				synctest.Wait()
+				if !s.cancel(protocol.CancelActivity{Run: testRun, ScheduledID: 5, Why: tt.why}) {
+					t.Error("the worker does not know that the activity runs")
+				}
+				r := s.end(task)
+				if r.Interrupted != tt.interrupted || r.Attempt != 1 || r.Forgiven != 3 || r.Reset != 9 {
+					t.Errorf("got %+v", r)
+				}
+			})
+		})
+	}
+}
+
+// Once the worker has said that it does not run an attempt, it does not begin it either, and leaves the task to whoever takes it off the
+// queue. Another attempt of the same activity it takes as usual.
+func TestRecalledAttemptDoesNotBegin(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := work(t, act(func(context.Context, string) (string, error) { return "done", nil }))
+		recall := protocol.CancelActivity{Run: testRun, ScheduledID: 5, Number: 3, Why: protocol.StopRecall}
+		if s.cancel(recall) {
+			t.Error("the worker claims to run what it has not got")
+		}
+		late := s.start(attempt(t, "in", func(a *protocol.ActivityTask) { a.Forgiven = 2 }), 1)
+		if how := receive(t, late.ended, "the task's end"); how != "leave" {
+			t.Errorf("the recalled task ended with %s", how)
+		}
+		next := s.start(attempt(t, "in", func(a *protocol.ActivityTask) { a.Forgiven = 3 }), 1)
+		if r := s.end(next); r.Failure != nil {
+			t.Errorf("the next one failed: %v", r.Failure)
+		}
+	})
+}
+
+// An attempt that runs is not recalled, and goes on.
+func TestRecallOfARunningAttempt(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		release := make(chan struct{})
+		s := work(t, act(func(ctx context.Context, _ string) (string, error) {
+			<-release
+			return "done", ctx.Err()
+		}))
+		task := s.start(attempt(t, "in"), 1)
+		synctest.Wait()
+		if !s.cancel(protocol.CancelActivity{Run: testRun, ScheduledID: 5, Number: 1, Why: protocol.StopRecall}) {
+			t.Error("the worker denies what it runs")
+		}
+		close(release)
+		if r := s.end(task); r.Failure != nil {
+			t.Errorf("it failed: %v", r.Failure)
+		}
+	})
+}
