@@ -14,15 +14,32 @@ type completionCmd struct {
 
 // Run prints the script for the verbs and flags of this version.
 func (c completionCmd) Run(a *app) error {
-	var verbs []string
-	flags := map[string][]string{}
-	global := flagNames(a.parser.Model.Flags)
-	for _, v := range a.parser.Model.Leaves(true) {
-		verbs = append(verbs, v.Name)
-		flags[v.Name] = append(flagNames(v.Flags), global...)
-	}
-	_, err := fmt.Fprint(a.out, scripts[c.Shell](verbs, flags))
+	_, err := fmt.Fprint(a.out, scripts[c.Shell](places(a.parser.Model.Node, nil, flagNames(a.parser.Model.Flags))))
 	return err
+}
+
+// place is where the cursor can be: after some verbs, and what can follow them.
+type place struct {
+	verbs []string // none: at the beginning
+	next  []string // the verbs that can follow; none after a verb that does something
+	flags []string
+}
+
+// places walks the tree of verbs. The first is the beginning.
+func places(n *kong.Node, verbs, global []string) []place {
+	here := place{verbs: verbs, flags: global}
+	if len(verbs) > 0 {
+		here.flags = append(flagNames(n.Flags), global...)
+	}
+	var below []place
+	for _, child := range n.Children {
+		if child.Hidden {
+			continue
+		}
+		here.next = append(here.next, child.Name)
+		below = append(below, places(child, append(verbs[:len(verbs):len(verbs)], child.Name), global)...)
+	}
+	return append([]place{here}, below...)
 }
 
 func flagNames(flags []*kong.Flag) []string {
@@ -33,21 +50,31 @@ func flagNames(flags []*kong.Flag) []string {
 	return names
 }
 
-var scripts = map[string]func(verbs []string, flags map[string][]string) string{
-	"bash": bashScript, "zsh": func(v []string, f map[string][]string) string {
-		return "autoload -U +X bashcompinit && bashcompinit\n" + bashScript(v, f)
-	}, "fish": fishScript,
+var scripts = map[string]func([]place) string{
+	"bash": bashScript, "zsh": func(p []place) string { return "autoload -U +X bashcompinit && bashcompinit\n" + bashScript(p) },
+	"fish": fishScript,
 }
 
-func bashScript(verbs []string, flags map[string][]string) string {
+func bashScript(all []place) string {
 	var cases strings.Builder
-	for _, v := range verbs {
-		fmt.Fprintf(&cases, "      %s) words=\"%s\" ;;\n", v, strings.Join(flags[v], " "))
+	groups := " "
+	for _, p := range all[1:] {
+		words := p.next
+		if len(words) > 0 {
+			groups += strings.Join(p.verbs, " ") + " "
+		} else {
+			words = p.flags
+		}
+		fmt.Fprintf(&cases, "      %q) words=%q ;;\n", strings.Join(p.verbs, " "), strings.Join(words, " "))
 	}
 	return fmt.Sprintf(`# Load with: source <(millrace completion bash)
 _millrace() {
-  local cur=${COMP_WORDS[COMP_CWORD]} verb="" words="%s" w
-  for w in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do [[ $w != -* ]] && { verb=$w; break; }; done
+  local cur=${COMP_WORDS[COMP_CWORD]} verb="" words=%q groups=%q w
+  for w in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    [[ $w == -* ]] && continue
+    verb="${verb:+$verb }$w"
+    [[ $groups == *" $verb "* ]] || break
+  done
   if [[ -n $verb ]]; then
     case $verb in
 %s    esac
@@ -55,16 +82,25 @@ _millrace() {
   COMPREPLY=($(compgen -W "$words" -- "$cur"))
 }
 complete -o default -F _millrace millrace
-`, strings.Join(verbs, " "), cases.String())
+`, strings.Join(all[0].next, " "), groups, cases.String())
 }
 
-func fishScript(verbs []string, flags map[string][]string) string {
+func fishScript(all []place) string {
 	var b strings.Builder
 	b.WriteString("# Load with: millrace completion fish | source\n")
-	for _, v := range verbs {
-		fmt.Fprintf(&b, "complete -c millrace -n __fish_use_subcommand -f -a %s\n", v)
-		for _, f := range flags[v] {
-			fmt.Fprintf(&b, "complete -c millrace -n '__fish_seen_subcommand_from %s' -l %s\n", v, strings.TrimPrefix(f, "--"))
+	for _, p := range all {
+		when := "__fish_use_subcommand"
+		if len(p.verbs) > 0 {
+			when = "string match -q -- 'millrace " + strings.Join(p.verbs, " ") + "*' (string join ' ' (commandline -poc))"
+		}
+		for _, v := range p.next {
+			fmt.Fprintf(&b, "complete -c millrace -n %q -f -a %s\n", when, v)
+		}
+		if len(p.next) > 0 {
+			continue
+		}
+		for _, f := range p.flags {
+			fmt.Fprintf(&b, "complete -c millrace -n %q -l %s\n", when, strings.TrimPrefix(f, "--"))
 		}
 	}
 	return b.String()
