@@ -19,6 +19,8 @@ const (
 	// pullExpiry is how long a request for tasks stands, and pullHeartbeat how often the server says that it does.
 	pullExpiry    = 2 * time.Minute
 	pullHeartbeat = 10 * time.Second
+	// privateIdle is how long the consumer of a private queue outlives its worker. The worker may only be cut off for a while.
+	privateIdle = time.Hour
 )
 
 // Puller takes tasks from a queue: never more than it has free slots for. The client library's consumers would fetch ahead,
@@ -57,8 +59,11 @@ type Task struct {
 }
 
 // PullTasks takes tasks of a queue until Stop is called. handle runs on the goroutine of a subscription and must not block.
-// The queue's consumer is made if it is missing.
-func (s *Store) PullTasks(ctx context.Context, kind protocol.TaskKind, queue string, slots int, handle func(*Task)) (*Puller, error) {
+// The queue's consumer is made if it is missing. That of a private queue, which only one worker ever serves, goes some time after the
+// worker did.
+func (s *Store) PullTasks(
+	ctx context.Context, kind protocol.TaskKind, queue string, slots int, private bool, handle func(*Task),
+) (*Puller, error) {
 	p := &Puller{
 		s: s, stream: s.ns.TasksStream(), handle: handle, free: slots,
 		cfg: natsjs.ConsumerConfig{
@@ -66,6 +71,9 @@ func (s *Store) PullTasks(ctx context.Context, kind protocol.TaskKind, queue str
 			AckPolicy: natsjs.AckExplicitPolicy, AckWait: AckWait, MaxDeliver: -1, MaxAckPending: -1, MaxWaiting: 4096,
 		},
 		ended: make(chan struct{}), kick: make(chan struct{}, 1),
+	}
+	if private {
+		p.cfg.InactiveThreshold = privateIdle
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	if err := p.connect(ctx); err != nil {

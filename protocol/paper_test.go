@@ -19,7 +19,7 @@ import (
 var spoken = types(
 	protocol.NamespaceConfig{}, protocol.Payload{}, protocol.Failure{}, protocol.Error{}, protocol.Verdict{}, protocol.Outcome{},
 	protocol.StartInput{}, protocol.SignalInput{}, protocol.CancelInput{}, protocol.TerminateInput{}, protocol.UpdateInput{}, protocol.PauseInput{}, protocol.ActivityStarted{}, protocol.ResetInput{},
-	protocol.ActivityInput{}, protocol.ActivityRequest{}, protocol.ActivityHeld{},
+	protocol.ActivityInput{}, protocol.ActivityRequest{}, protocol.ActivityHeld{}, protocol.SessionHold{}, protocol.SessionOffer{},
 	protocol.Worker{}, protocol.AnswerInput{}, protocol.ChildInput{},
 	protocol.WorkflowTask{}, protocol.WorkflowTaskAnswer{}, protocol.QueuedWorkflowTask{}, protocol.WorkerReady{},
 	protocol.RetryPolicy{}, protocol.Event{}, protocol.ActivityTask{}, protocol.ActivityResult{}, protocol.CancelActivity{},

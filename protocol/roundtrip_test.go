@@ -32,6 +32,8 @@ var messages = map[string]*rapid.Generator[any]{
 	"ActivityInput":       anyOf[protocol.ActivityInput](),
 	"ActivityRequest":     anyOf[protocol.ActivityRequest](),
 	"ActivityHeld":        anyOf[protocol.ActivityHeld](),
+	"SessionHold":         anyOf[protocol.SessionHold](),
+	"SessionOffer":        anyOf[protocol.SessionOffer](),
 	"ResetInput":          anyOf[protocol.ResetInput](),
 	"Verdict":             anyOf[protocol.Verdict](),
 	"Outcome":             anyOf[protocol.Outcome](),

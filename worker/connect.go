@@ -27,9 +27,9 @@ func (natsStore) AckWait() time.Duration { return jetstream.AckWait }
 
 // Pull implements [Store].
 func (s natsStore) Pull(
-	ctx context.Context, kind protocol.TaskKind, queue string, slots int, handle func(Task),
+	ctx context.Context, kind protocol.TaskKind, queue string, slots int, private bool, handle func(Task),
 ) (func(context.Context), error) {
-	p, err := s.PullTasks(ctx, kind, queue, slots, func(t *jetstream.Task) { handle(t) })
+	p, err := s.PullTasks(ctx, kind, queue, slots, private, func(t *jetstream.Task) { handle(t) })
 	if err != nil {
 		return nil, err
 	}

@@ -111,7 +111,7 @@ func (f *fake) ServeWorkflowTasks(_, _ string, handle func(*protocol.WorkflowTas
 	return f.take("steps"), nil
 }
 
-func (f *fake) Pull(ctx context.Context, kind protocol.TaskKind, _ string, slots int, handle func(Task)) (func(context.Context), error) {
+func (f *fake) Pull(ctx context.Context, kind protocol.TaskKind, _ string, slots int, _ bool, handle func(Task)) (func(context.Context), error) {
 	leave, err := f.enter(ctx, "Pull")
 	defer leave()
 	if err != nil {

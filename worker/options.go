@@ -23,6 +23,7 @@ type config struct {
 	log           *slog.Logger
 	slots         int
 	workflowSlots int
+	sessions      int
 	cacheSize     int
 	grace         time.Duration
 	blobThreshold int
@@ -118,6 +119,10 @@ func Slots(n int) Option { return func(c *config) { c.slots = n } }
 // WorkflowSlots is how many steps of workflows the worker takes at once, at least 1. Defaults to [DefaultWorkflowSlots]. When all are
 // taken, the step goes to another worker or waits in the task stream.
 func WorkflowSlots(n int) Option { return func(c *config) { c.workflowSlots = n } }
+
+// Sessions is how many sessions of workflows the worker holds at once; see workflow.CreateSession. Defaults to 0: none. The activities
+// of its sessions, taken together, have as many slots as [Slots] says, beside those of the other activities.
+func Sessions(n int) Option { return func(c *config) { c.sessions = n } }
 
 // CacheSize is how many runs the worker keeps in memory between their steps. Defaults to [DefaultCacheSize]. A run that is
 // not in memory is replayed from its history.

@@ -14,8 +14,9 @@ type Store interface {
 	// says that the worker is there, to whoever asks.
 	ServeWorkflowTasks(queue, worker string, handle func(*protocol.WorkflowTask, Responder)) (stop func(), err error)
 	// Pull hands out tasks of one kind, at most slots at once, until stop is called; handle must not block. stop waits for
-	// the tasks in work until its context ends.
-	Pull(ctx context.Context, kind protocol.TaskKind, queue string, slots int, handle func(Task)) (stop func(context.Context), err error)
+	// the tasks in work until its context ends. A private queue is forgotten some time after its worker.
+	Pull(ctx context.Context, kind protocol.TaskKind, queue string, slots int, private bool, handle func(Task)) (
+		stop func(context.Context), err error)
 	// Tell stores an input in a workflow's inbox.
 	Tell(ctx context.Context, workflow string, body protocol.InputBody, id, reply string) error
 	// PublishResult stores how an attempt ended; the first result of an attempt wins.

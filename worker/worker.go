@@ -54,6 +54,9 @@ func newWorker(queue string, opts []Option, open func(context.Context, protocol.
 		}
 		w.identity = fmt.Sprintf("%s-%d-%s", host, os.Getpid(), uuid.NewString()[:8])
 	}
+	if w.sessions > 0 {
+		w.registry.activities[protocol.SessionActivity] = typed(w.holdSession)
+	}
 	w.intercept()
 	for _, build := range w.registry.make {
 		build(w.log)
@@ -105,6 +108,10 @@ func (w *Worker) validate() error {
 		errs = append(errs, protocol.Errorf(protocol.CodeBadRequest, "worker.Slots(%d) is negative", w.slots).
 			WithHint("0 makes a worker that runs workflows only"))
 	}
+	if w.sessions < 0 || w.sessions > 0 && w.slots == 0 {
+		errs = append(errs, protocol.Errorf(protocol.CodeBadRequest, "worker.Sessions(%d) needs activity slots", w.sessions).
+			WithHint("leave worker.Slots as it is, and give Sessions the number of sessions at once"))
+	}
 	for name, pinned := range w.registry.pinned {
 		if pinned && w.version == "" {
 			errs = append(errs, protocol.Errorf(protocol.CodeBadRequest,
@@ -134,8 +141,8 @@ func (w *Worker) start(ctx, work context.Context) (stop func(context.Context), e
 		}
 		return err
 	}
-	pull := func(kind protocol.TaskKind, queue string, slots int, handle func(context.Context, Task)) error {
-		f, err := w.store.Pull(ctx, kind, queue, slots, func(t Task) {
+	pull := func(kind protocol.TaskKind, q taskQueue, handle func(context.Context, Task)) error {
+		f, err := w.store.Pull(ctx, kind, q.name, q.slots, q.private, func(t Task) {
 			w.attempts.Go(func() { handle(work, t) })
 		})
 		if err == nil {
@@ -144,11 +151,11 @@ func (w *Worker) start(ctx, work context.Context) (stop func(context.Context), e
 		return err
 	}
 	// Activities come first and so are waited for last: a worker that drains must not answer calls for steps that it would refuse.
-	if len(w.registry.activities) > 0 && w.slots > 0 {
-		if err := plain(w.store.OnCancel(w.queue, w.cancelActivity)); err != nil {
+	for _, q := range w.activityQueues() {
+		if err := plain(w.store.OnCancel(q.name, w.cancelActivity)); err != nil {
 			return stop, err
 		}
-		if err := pull(protocol.TaskActivity, w.queue, w.slots, w.runActivity); err != nil {
+		if err := pull(protocol.TaskActivity, q, w.runActivity); err != nil {
 			return stop, err
 		}
 	}
@@ -164,7 +171,7 @@ func (w *Worker) start(ctx, work context.Context) (stop func(context.Context), e
 			if err != nil {
 				return stop, err
 			}
-			if err := pull(protocol.TaskWorkflow, queue, w.workflowSlots, w.answerCall); err != nil {
+			if err := pull(protocol.TaskWorkflow, taskQueue{name: queue, slots: w.workflowSlots}, w.answerCall); err != nil {
 				return stop, err
 			}
 		}
@@ -176,6 +183,26 @@ func (w *Worker) start(ctx, work context.Context) (stop func(context.Context), e
 		}
 	})
 	return stop, err
+}
+
+// taskQueue is a queue that the worker takes tasks from, at most slots at once. Nobody else serves a private one.
+type taskQueue struct {
+	name    string
+	slots   int
+	private bool
+}
+
+// activityQueues are where the worker takes activities: the queue, and those of its sessions.
+func (w *Worker) activityQueues() []taskQueue {
+	if len(w.registry.activities) == 0 || w.slots == 0 {
+		return nil
+	}
+	queues := []taskQueue{{name: w.queue, slots: w.slots}}
+	if w.sessions > 0 {
+		queues = append(queues, taskQueue{name: w.privateQueue(), slots: w.slots, private: true},
+			taskQueue{name: protocol.SessionQueue(w.queue), slots: w.sessions})
+	}
+	return queues
 }
 
 // taskQueues are where the worker takes steps of workflows: the queue, and its version of it.

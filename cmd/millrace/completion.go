@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -37,7 +38,7 @@ func places(n *kong.Node, verbs, global []string) []place {
 			continue
 		}
 		here.next = append(here.next, child.Name)
-		below = append(below, places(child, append(verbs[:len(verbs):len(verbs)], child.Name), global)...)
+		below = append(below, places(child, append(slices.Clip(verbs), child.Name), global)...)
 	}
 	return append([]place{here}, below...)
 }
@@ -57,11 +58,11 @@ var scripts = map[string]func([]place) string{
 
 func bashScript(all []place) string {
 	var cases strings.Builder
-	groups := " "
+	var groups []string
 	for _, p := range all[1:] {
 		words := p.next
 		if len(words) > 0 {
-			groups += strings.Join(p.verbs, " ") + " "
+			groups = append(groups, strings.Join(p.verbs, " "))
 		} else {
 			words = p.flags
 		}
@@ -82,7 +83,7 @@ _millrace() {
   COMPREPLY=($(compgen -W "$words" -- "$cur"))
 }
 complete -o default -F _millrace millrace
-`, strings.Join(all[0].next, " "), groups, cases.String())
+`, strings.Join(all[0].next, " "), " "+strings.Join(groups, " ")+" ", cases.String())
 }
 
 func fishScript(all []place) string {

@@ -51,9 +51,9 @@ func Disconnected(ctx Context) Context {
 func (ctx Context) derive() Context {
 	child := &scope{}
 	if parent := ctx.scope; parent.canceled {
-		child.cancel(parent.reason)
+		child.follow(parent)
 	} else {
-		forget := parent.onCancel(func() { child.cancel(parent.reason) })
+		forget := parent.onCancel(func() { child.follow(parent) })
 		child.onCancel(forget)
 	}
 	ctx.scope = child
@@ -64,6 +64,7 @@ func (ctx Context) derive() Context {
 type scope struct {
 	canceled  bool
 	reason    string
+	failure   error           // in place of a cancellation; nil: it is one
 	watchers  replay.Waitlist // coroutines that wait with a context of this scope
 	callbacks list.List       // of func(), in the order in which they were added
 }
@@ -72,6 +73,13 @@ type scope struct {
 func (s *scope) onCancel(f func()) (forget func()) {
 	e := s.callbacks.PushBack(f)
 	return func() { s.callbacks.Remove(e) }
+}
+
+func (s *scope) follow(parent *scope) {
+	if !s.canceled {
+		s.failure = parent.failure
+	}
+	s.cancel(parent.reason)
 }
 
 func (s *scope) cancel(reason string) {

@@ -19,6 +19,7 @@ type Context struct {
 	update   UpdateCall         // that is being handled; zero elsewhere
 	values   *value             // the one attached last; see WithValue
 	headers  *map[string]string // of activities and children; nil: the run's own
+	session  *session           // nil: none
 }
 
 // run is what all contexts of a run share.
@@ -34,10 +35,13 @@ type run struct {
 // Err is nil until the context is cancelled, and an error that matches [ErrCanceled] from then on.
 func (ctx Context) Err() error {
 	ctx.env()
-	if ctx.scope.canceled {
-		return canceledError(ctx.scope.reason)
+	switch {
+	case !ctx.scope.canceled:
+		return nil
+	case ctx.scope.failure != nil:
+		return ctx.scope.failure
 	}
-	return nil
+	return canceledError(ctx.scope.reason)
 }
 
 // env is the run's side of the context.

@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"context"
+	"errors"
 	"maps"
 
 	"github.com/millrace-dev/millrace/protocol"
@@ -70,6 +71,9 @@ func start[O any](ctx Context, name string, in any, opts []ActivityOption) (futu
 	f := newFuture[O]()
 	ask := intercepted(ctx, schedule, func(i Interceptor) func(ActivityFunc) ActivityFunc { return i.Activity })
 	ask(ctx, command, func(result protocol.Payload, err error) {
+		if errors.Is(err, ErrCanceled) && ctx.scope.failure != nil {
+			err = ctx.scope.failure
+		}
 		f.cell.settle(decodeResult[O]("activity "+name, result, err))
 	})
 	return f, command.Cancellation == protocol.CancelWait
