@@ -107,7 +107,8 @@ func (s *Store) PutHeartbeat(ctx context.Context, run string, scheduled int64, h
 	return s.put(heartbeatsBucket, protocol.HeartbeatKey(run, scheduled), h)(ctx)
 }
 
-// Heartbeat reads what an activity last reported, or nil when it has not.
+// Heartbeat reads what an activity last reported, or nil when it has not. Its time is that at which the server stored it: deadlines hang
+// on it, and the clocks of those who report differ.
 func (s *Store) Heartbeat(ctx context.Context, run string, scheduled int64) (*protocol.Heartbeat, error) {
 	bucket := s.ns.Bucket(heartbeatsBucket)
 	e, err := s.lastOf(ctx, bucketStream(bucket), bucketKey(bucket, protocol.HeartbeatKey(run, scheduled)))
@@ -119,6 +120,7 @@ func (s *Store) Heartbeat(ctx context.Context, run string, scheduled int64) (*pr
 		return nil, protocol.Errorf(protocol.CodeCorrupt, "the heartbeat of %s cannot be read: %v",
 			protocol.HeartbeatKey(run, scheduled), err)
 	}
+	h.Time = e.Time
 	return &h, nil
 }
 

@@ -58,6 +58,9 @@ func (a *actor) takeStep(ctx context.Context, fresh []item) (left []item, err er
 	if err := a.fetchReset(&fresh[0].input); err != nil {
 		return nil, err
 	}
+	if err := a.listen(); err != nil {
+		return nil, nil //nolint:nilerr // the shard is given up
+	}
 	t := &taking{actor: a, batch: fresh, turn: a.w.Begin(inputs(fresh), a.shard.nonce(), now())}
 	if err := t.route(ctx); err != nil {
 		return nil, nil //nolint:nilerr // the shard is given up
@@ -76,6 +79,23 @@ func (a *actor) takeStep(ctx context.Context, fresh []item) (left []item, err er
 	}
 	taken := len(t.batch) - ready.Left
 	return t.batch[taken:], a.perform(ready, t.batch[:taken])
+}
+
+// listen looks for heartbeats of activities that somebody else completes, whose time has come.
+func (a *actor) listen() error {
+	for _, event := range a.w.Silent(now()) {
+		err := a.shard.persist("look for a heartbeat", func(ctx context.Context) error {
+			h, err := a.shard.store.Heartbeat(ctx, a.w.Run.ID(), event)
+			if err == nil && h != nil {
+				a.w.Heard(event, h.Time)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func inputs(batch []item) []protocol.Input {

@@ -70,6 +70,8 @@ type Queue interface {
 	// RemoveActivity takes an attempt off its queue, and RemoveActivities every attempt of a run's activities.
 	RemoveActivity(ctx context.Context, task protocol.ActivityTask) error
 	RemoveActivities(ctx context.Context, queue, run string) error
+	// Heartbeat reads what an activity last reported, with the time at which that was stored; nil when nothing is there.
+	Heartbeat(ctx context.Context, run string, scheduled int64) (*protocol.Heartbeat, error)
 	// DeleteHeartbeat removes what an activity reported for its next attempt.
 	DeleteHeartbeat(ctx context.Context, run string, scheduled int64) error
 	// CancelActivity tells the workers of a queue to stop an activity. It is not stored.

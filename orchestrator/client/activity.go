@@ -43,8 +43,8 @@ func (c *Client) endActivity(ctx context.Context, token string, r protocol.Activ
 }
 
 // HeartbeatActivity reports that an activity is at work which returned activity.ErrResultPending, and how far it is; the next attempt finds
-// the details with activity.HeartbeatDetails. It reports whether the workflow has asked the activity to stop. It does not put off any
-// timeout.
+// the details with activity.HeartbeatDetails. It puts the attempt's heartbeat timeout off, and reports whether the workflow has asked the
+// activity to stop.
 func (c *Client) HeartbeatActivity(ctx context.Context, token string, details any) (cancelRequested bool, err error) {
 	t, err := protocol.ParseActivityToken(token)
 	if err != nil {

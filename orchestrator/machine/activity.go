@@ -71,13 +71,18 @@ func (t *Turn) expire(a Activity, at time.Time) {
 		f := protocol.TimeoutError(protocol.TimeoutScheduleToStart,
 			"no worker began the activity within "+a.ScheduleToStart.String(), nil)
 		t.event(protocol.ActivityTaskTimedOut{ScheduledID: a.Event, Failure: f, RetryState: protocol.RetryNonRetryableFailure})
+	case at.Equal(a.asyncBy()):
+		t.giveUp(a, protocol.TimeoutError(protocol.TimeoutStartToClose, "nobody completed the attempt within "+a.StartToClose.String(), nil))
 	default:
-		t.endAttempt(a, protocol.ActivityResult{
-			Run: t.run.ID(), ScheduledID: a.Event, Attempt: a.Attempt, Forgiven: a.Forgiven, Reset: a.Reset,
-			Failure: protocol.TimeoutError(protocol.TimeoutStartToClose,
-				"nobody completed the attempt within "+a.StartToClose.String(), nil),
-		})
+		t.giveUp(a, protocol.TimeoutError(protocol.TimeoutHeartbeat, "no heartbeat came within "+a.Heartbeat.String(), nil))
 	}
+}
+
+// giveUp drafts the end of an attempt that somebody else was to complete.
+func (t *Turn) giveUp(a Activity, f *protocol.Failure) {
+	t.endAttempt(a, protocol.ActivityResult{
+		Run: t.run.ID(), ScheduledID: a.Event, Attempt: a.Attempt, Forgiven: a.Forgiven, Reset: a.Reset, Failure: f,
+	})
 }
 
 // takeStarted notes an attempt that began and says so. It is nothing to the run's code.

@@ -140,7 +140,7 @@ func (r *Run) changeActivity(event int64, change func(*Activity)) {
 
 // watch sets the deadlines of an activity. Those that it had before and has no more are passed over when they come.
 func (r *Run) watch(a Activity) {
-	for _, at := range []time.Time{a.Deadline(), a.startBy(), a.asyncBy()} {
+	for _, at := range []time.Time{a.Deadline(), a.startBy(), a.asyncBy(), a.silentBy()} {
 		if !at.IsZero() {
 			r.deadlines.add(at, a.Event)
 		}

@@ -118,8 +118,8 @@ func (r *Run) applyActivity(e protocol.Event) {
 				act.Attempt, act.Forgiven = a.Attempt, a.Forgiven
 			}
 			r.activities.put(a.ScheduledID, act)
-			if at := act.asyncBy(); !at.IsZero() {
-				r.deadlines.add(at, a.ScheduledID)
+			if act.Async {
+				r.watch(act)
 			}
 		}
 	case protocol.ActivityTaskCancelRequested:

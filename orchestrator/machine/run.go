@@ -97,7 +97,8 @@ type Activity struct {
 	Forgiven    int
 	LastFailure *protocol.Failure
 	NextAttempt time.Time
-	held        bool // its time came while the run, or the activity, was paused
+	heard       time.Time // the last heartbeat from outside; see silence.go
+	held        bool      // its time came while the run, or the activity, was paused
 }
 
 // number counts every attempt, the next or present one included.
@@ -130,7 +131,7 @@ func (a Activity) asyncBy() time.Time {
 
 // expects reports whether a moment still means something to the activity.
 func (a Activity) expects(at time.Time) bool {
-	return at.Equal(a.Deadline()) || at.Equal(a.startBy()) || at.Equal(a.asyncBy())
+	return at.Equal(a.Deadline()) || at.Equal(a.startBy()) || at.Equal(a.asyncBy()) || at.Equal(a.silentBy())
 }
 
 // Timer is a timer that has not fired.

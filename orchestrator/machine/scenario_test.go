@@ -121,6 +121,8 @@ func (s *story) happen(f []string) {
 		s.effects()
 	case "dies":
 		s.dies = true
+	case "heard": // a heartbeat of event 5, the node's look at which the step begins with
+		w.w.Heard(5, w.now)
 	case "task":
 		t := w.task
 		s.say("nonce %s, base %q, after event %d", t.Nonce, t.Base, t.After)
@@ -520,6 +522,8 @@ func commands(words []string) []protocol.Command {
 				ActivityID: id, ActivityType: "shop.Charge", ScheduleToStart: protocol.Duration(time.Minute),
 				StartToClose: protocol.Duration(time.Hour), RetryPolicy: protocol.RetryPolicy{MaximumAttempts: 2},
 			})
+		case "beat": // a heartbeat must come every minute
+			add(protocol.ScheduleActivityTask{ActivityID: id, ActivityType: "shop.Charge", Heartbeat: protocol.Duration(time.Minute)})
 		case "stop":
 			add(protocol.RequestCancelActivityTask{ActivityID: id})
 		case "timer":

@@ -333,7 +333,8 @@ func snapshot(r *Run) map[string]any {
 	}
 	activities, timers := map[int64]Activity{}, map[int64]Timer{}
 	r.activities.each(func(id int64, a Activity) {
-		a.Attempt, a.Forgiven, a.LastFailure, a.NextAttempt, a.held = 0, 0, nil, time.Time{}, false // known only to the node that saw them
+		a.Attempt, a.Forgiven, a.LastFailure, a.NextAttempt, a.held = 0, 0, nil, time.Time{}, false
+		a.heard = time.Time{} // known only to the node that saw them
 		activities[id] = a
 	})
 	r.timers.each(func(id int64, t Timer) { timers[id] = t })

@@ -83,6 +83,37 @@ func TestAsyncCompletionByID(t *testing.T) {
 	}
 }
 
+func (d *desk) Watch(ctx workflow.Context, question string) (string, error) {
+	return workflow.Do(ctx, d.Ask, question, workflow.HeartbeatTimeout(300*time.Millisecond), workflow.Retry(workflow.RetryPolicy{
+		InitialInterval: workflow.Duration(time.Millisecond),
+	}))
+}
+
+// Whoever was to complete an activity falls silent: the next attempt asks anew, and finds what was reported.
+func TestAsyncSilence(t *testing.T) {
+	t.Parallel()
+	e := rig.Start(t)
+	d := &desk{tokens: make(chan string, 1)}
+	e.Work(t, worker.Workflow(d.Watch), worker.Activity(d.Ask))
+	run := rig.Run(t, e, d.Watch, "may I?")
+	first := <-d.tokens
+	e.Await(t, run.ID(), "ActivityTaskStarted")
+	if _, err := e.Client().HeartbeatActivity(t.Context(), first, "thinking"); err != nil {
+		t.Fatal(err)
+	}
+	second := <-d.tokens
+	p := pending(t, e, run.ID())
+	if p.Attempt < 2 || p.LastFailure == nil || p.LastFailure.Timeout == nil || p.LastFailure.Timeout.Type != protocol.TimeoutHeartbeat {
+		t.Errorf("the next attempt begins because of %+v", p)
+	}
+	if err := e.Client().CompleteActivity(t.Context(), second, "you may"); err != nil {
+		t.Fatal(err)
+	}
+	if got := rig.Result(t, run); got != "you may" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func waits(ctx workflow.Context, d time.Duration) (string, error) {
 	return workflow.NewActivity[int, string]("nobody").Do(ctx, 1, workflow.Queue("nobody"), workflow.ScheduleToStart(d))
 }

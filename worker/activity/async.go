@@ -11,7 +11,8 @@ import (
 // [Token] over before, and whoever has that completes the activity with client.CompleteActivity or client.FailActivity, from any process.
 //
 // The worker is then done with the attempt, and nobody notices if whoever should complete it is gone: give the activity a StartToClose or
-// ScheduleToClose timeout. With the first, the attempt is tried again as the retry policy says.
+// ScheduleToClose timeout, or a heartbeat timeout if client.HeartbeatActivity is called for it. With the first and the last, the attempt is
+// tried again as the retry policy says.
 var ErrResultPending = errors.New("activity: the result is pending")
 
 // Token names the attempt that ctx belongs to, to whoever completes it. It is empty outside of an activity.

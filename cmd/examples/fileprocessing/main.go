@@ -62,7 +62,7 @@ func Download(_ context.Context, text string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	_, err = io.WriteString(f, text)
+	_, err = f.WriteString(text)
 	return f.Name(), errors.Join(err, f.Close())
 }
 
