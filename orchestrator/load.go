@@ -67,6 +67,7 @@ func decodeRecord(id string, e protocol.Entry) (*protocol.Record, error) {
 		}
 		return nil, protocol.Errorf(protocol.CodeCorrupt, "workflow %q: the record at %d cannot be read: %v", id, e.Seq, err)
 	}
+	r.Size = len(data)
 	return &r, nil
 }
 

@@ -131,6 +131,7 @@ func (a *actor) commit(r *protocol.Record) error {
 	if err != nil {
 		return err
 	}
+	r.Size = len(data)
 	data = protocol.Pack(data)
 	var seq uint64
 	var final error

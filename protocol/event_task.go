@@ -11,7 +11,17 @@ type WorkflowTaskScheduled struct {
 type WorkflowTaskStarted struct {
 	ScheduledID int64  `json:"scheduled_event_id"`
 	Identity    string `json:"identity,omitempty"` // the worker; the next step goes to it first
+	// HistorySize is how many bytes of JSON the history had before the step, and SuggestContinueAsNew says that it has become long: see
+	// [SuggestEvents] and [SuggestBytes]. The run's code sees both.
+	HistorySize          int64 `json:"history_size,omitzero"`
+	SuggestContinueAsNew bool  `json:"suggest_continue_as_new,omitzero"`
 }
+
+// A run whose history has more events, or more bytes of JSON, is told to continue as new.
+const (
+	SuggestEvents = 4096
+	SuggestBytes  = 4 << 20
+)
 
 // WorkflowTaskCompleted says that the worker answered; the events of its commands follow at once.
 type WorkflowTaskCompleted struct {

@@ -34,6 +34,8 @@ type Record struct {
 	Time time.Time `json:"time"`
 	// Events are what happened, in order.
 	Events []Event `json:"events"`
+	// Size is the length of the record as JSON. It is not part of it: whoever reads or writes a record sets it.
+	Size int `json:"-"`
 }
 
 // Digest is the hash that the next record carries in Prev: 128 bits of SHA-256 of the record's bytes, in hex.

@@ -80,7 +80,7 @@ var events = []sample{
 	}, RequestID: "req-10", Identity: who}),
 	of(protocol.WorkflowExecutionSignaled{Name: "paid", Input: receipt, RequestID: "req-3", Identity: who, From: origin}),
 	of(protocol.WorkflowTaskScheduled{Queue: "orders", Timeout: 10 * second, Attempt: 1}),
-	of(protocol.WorkflowTaskStarted{ScheduledID: 2, Identity: who}),
+	of(protocol.WorkflowTaskStarted{ScheduledID: 2, Identity: who, HistorySize: 5 << 20, SuggestContinueAsNew: true}),
 	of(protocol.WorkflowTaskCompleted{ScheduledID: 2, StartedID: 3, Identity: who, SDK: "go/0.1.0", Version: "build-7", Pinned: true}),
 	of(protocol.WorkflowTaskFailed{
 		ScheduledID: 2, StartedID: 3, Cause: protocol.CauseNonDeterministic,

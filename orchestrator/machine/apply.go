@@ -11,7 +11,6 @@ import (
 // an event that refers to something unknown is ignored, because history is right by definition.
 func (r *Run) apply(e protocol.Event) {
 	r.LastEvent, r.LastTime = e.ID, e.Time
-	r.Size += Size(e)
 	r.Tail = append(r.Tail, e)
 	if s := protocol.StatusAfter(e.Attributes); s != "" {
 		r.Status = s

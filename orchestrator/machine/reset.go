@@ -79,7 +79,7 @@ func (t *Turn) copy(in protocol.Input, b Reset, started int64) bool {
 	}
 	size := 0
 	for _, e := range b.Events[t.run.LastEvent:started] {
-		if size += Size(e); size > copyBytes && len(t.events) > 0 {
+		if size += sizeOf(e); size > copyBytes && len(t.events) > 0 {
 			return false
 		}
 		if first, ok := e.Attributes.(protocol.WorkflowExecutionStarted); ok {
@@ -102,6 +102,14 @@ func (t *Turn) copy(in protocol.Input, b Reset, started int64) bool {
 	t.copied = true
 	t.accept(in)
 	return true
+}
+
+func sizeOf(e protocol.Event) int {
+	data, err := protocol.Marshal(e)
+	if err != nil {
+		return 0 // it was read from history
+	}
+	return len(data)
 }
 
 // repeats is how far the new run repeats the one that is open: it may be a copy of an earlier run.

@@ -22,8 +22,8 @@ type Run struct {
 	Step      int64
 	LastEvent int64
 	LastTime  time.Time
-	// Size is about how many bytes the run's events take in messages.
-	Size int
+	// Size is how many bytes of JSON the run's records have.
+	Size int64
 	// CancelRequested says that the run was asked to stop.
 	CancelRequested bool
 	// Worker is who answered the last workflow task: its cache holds the run.

@@ -456,7 +456,7 @@ func attributes(a protocol.EventAttributes) string {
 	}
 	for _, name := range []string{
 		"workflow_id", "workflow_type", "retry_policy", "queue", "workflow_task_completed_event_id", "activity_type",
-		"scheduled_event_id", "started_event_id", "start_to_close_timeout",
+		"scheduled_event_id", "started_event_id", "start_to_close_timeout", "history_size",
 	} {
 		if name != "scheduled_event_id" || a.EventType()[:8] == "Workflow" {
 			delete(fields, name)

@@ -187,8 +187,12 @@ func (t *Turn) offer() {
 		t.scheduled = e.ID
 		t.offered = append(t.offered, e)
 	}
-	started := t.next(protocol.WorkflowTaskStarted{ScheduledID: t.scheduled})
-	started.ID = r.LastEvent + int64(len(t.offered)) + 1
+	begins := r.LastEvent + int64(len(t.offered)) + 1
+	started := t.next(protocol.WorkflowTaskStarted{
+		ScheduledID: t.scheduled, HistorySize: r.Size,
+		SuggestContinueAsNew: begins > protocol.SuggestEvents || r.Size > protocol.SuggestBytes,
+	})
+	started.ID = begins
 	t.started = started.ID
 	t.offered = append(t.offered, started)
 }

@@ -43,6 +43,7 @@ func (w *Workflow) Apply(seq uint64, digest string, r *protocol.Record) error {
 		w.forgetTask()
 	}
 	w.Run.Step = r.Step
+	w.Run.Size += int64(r.Size)
 	for _, e := range r.Events {
 		w.Run.apply(e)
 		if _, ok := e.Attributes.(protocol.WorkflowTaskCompleted); ok {

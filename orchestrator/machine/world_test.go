@@ -191,7 +191,7 @@ func (w *world) perform(tasks []protocol.ActivityTask, retries []Retry) {
 func (w *world) reports(event int64, attempt int) protocol.ActivityResult {
 	r := protocol.ActivityResult{Run: w.w.Run.ID(), ScheduledID: event, Attempt: attempt, Worker: "ada"}
 	for _, task := range w.out {
-		if task.Run == r.Run && task.ScheduledID == event && task.Attempt == attempt {
+		if task.Run == r.Run && task.ScheduledID == event && task.Attempt == attempt && task.Number() >= r.Number() {
 			r.Forgiven, r.Reset = task.Forgiven, task.Reset
 		}
 	}
@@ -252,6 +252,7 @@ func (w *world) store(r Ready) error {
 	if err := json.Unmarshal(data, &read); err != nil {
 		return err
 	}
+	read.Size = len(data)
 	seq := uint64(len(w.records) + 1)
 	w.records = append(w.records, protocol.Entry{Seq: seq, Data: data})
 	if err := w.w.Apply(seq, protocol.Digest(data), &read); err != nil {
@@ -274,6 +275,9 @@ func (w *world) check(draft map[string]any) error {
 	}
 	if a, f := snapshot(again.Run), snapshot(w.w.Run); !reflect.DeepEqual(a, f) {
 		return fmt.Errorf("history folds to\n%+v\nand the node has\n%+v", a, f)
+	}
+	if again.Run.Size != w.w.Run.Size || again.Run.Size == 0 {
+		return fmt.Errorf("history has %d bytes, and the node counted %d", again.Run.Size, w.w.Run.Size)
 	}
 	if !reflect.DeepEqual(text(fx), text(w.last)) {
 		return fmt.Errorf("history gives the effects\n%s\nand the node had\n%s", text(fx), text(w.last))
@@ -302,6 +306,7 @@ func (w *world) fold() (*Workflow, Effects, error) {
 		if err := json.Unmarshal(e.Data, &record); err != nil {
 			return nil, Effects{}, err
 		}
+		record.Size = len(e.Data)
 		if err := fresh.Apply(e.Seq, protocol.Digest(e.Data), &record); err != nil {
 			return nil, Effects{}, err
 		}

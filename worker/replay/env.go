@@ -31,8 +31,12 @@ type Info struct {
 	// Parent is the run whose child this one is, Root the first of a line of parents; nil when there is none.
 	Parent *protocol.Origin
 	Root   *protocol.Execution
-	// HistoryLength is the ID of the event that began the present step.
+	// HistoryLength is the ID of the event that began the present step, and HistorySize how many bytes of JSON came before.
 	HistoryLength int64
+	HistorySize   int64
+	// SuggestContinueAsNew says that the history has become long, [protocol.SuggestEvents] events or [protocol.SuggestBytes] bytes: whoever
+	// must replay it takes the longer for it, and a workflow that goes on for ever should continue as new.
+	SuggestContinueAsNew bool
 }
 
 // Env is what a coroutine sees of its run. It must be used only by the coroutines of the run, and by what they call.
@@ -45,7 +49,8 @@ func (e *Env) Seed() string { return e.run.seed }
 // Info describes the run.
 func (e *Env) Info() Info {
 	i := e.run.info
-	i.HistoryLength = e.run.turn.started
+	t := e.run.turn
+	i.HistoryLength, i.HistorySize, i.SuggestContinueAsNew = t.started, t.size, t.suggest
 	return i
 }
 

@@ -71,6 +71,8 @@ type Run struct {
 // turn is the step that the code is in, or the last one it took.
 type turn struct {
 	started   int64 // ID of its WorkflowTaskStarted
+	size      int64 // what that says of the history before it
+	suggest   bool
 	now       time.Time
 	replaying bool
 	commands  []*command
@@ -200,8 +202,9 @@ func (r *Run) take(started protocol.Event, recorded []protocol.Event, updates []
 		r.failf("event %d starts a step before the one of event %d was completed", started.ID, r.turn.started)
 		return
 	}
+	a, _ := started.Attributes.(protocol.WorkflowTaskStarted)
 	r.turn = turn{
-		started: started.ID, now: started.Time, replaying: recorded != nil, open: true, before: r.scheduled - 1,
+		size: a.HistorySize, suggest: a.SuggestContinueAsNew, started: started.ID, now: started.Time, replaying: recorded != nil, open: true, before: r.scheduled - 1,
 		marks: recordedMarks(recorded), inputs: len(r.inputs), updates: len(updates),
 	}
 	inputs := r.inputs

@@ -14,7 +14,7 @@ type ContinueOption func(*protocol.ContinueAsNewWorkflowExecution)
 // ContinueAsNew returns the error with which a workflow ends its run for a new one under the same workflow ID: the way to keep the
 // history of a workflow short that goes on for ever. next is the workflow to go on with, most often the same one, and in its input.
 //
-//	if workflow.GetInfo(ctx).HistoryLength > 10_000 {
+//	if workflow.GetInfo(ctx).SuggestContinueAsNew {
 //		return zero, workflow.ContinueAsNew(ctx, Account, balance)
 //	}
 //
