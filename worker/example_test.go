@@ -2,6 +2,7 @@ package worker_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -134,4 +135,46 @@ func (s *server) stop() {
 		fmt.Println(err)
 	}
 	os.RemoveAll(s.dir)
+}
+
+// A change of the code is checked against a run that is open, as it will be against all of them before it is deployed.
+func ExampleCheckHistory() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	srv, err := start(ctx)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer srv.stop()
+	working, stop := context.WithCancel(ctx)
+	ended := make(chan error, 1)
+	go func() {
+		ended <- worker.New(srv.Conn(), "greetings", worker.Workflow(Greet), worker.Activity(Hello)).Run(working)
+	}()
+	run, err := client.Start(ctx, srv.Client(), Greet, "Ada", client.Queue("greetings"), client.ID("greet-ada"))
+	if err == nil {
+		_, err = run.Wait(ctx)
+	}
+	stop()
+	if err = errors.Join(err, <-ended); err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	history, err := srv.Client().Export(ctx, "greet-ada")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("the same code:", worker.CheckHistory(history, worker.Workflow(Greet)))
+
+	hasty := func(ctx workflow.Context, name string) (string, error) { return workflow.Do(ctx, Hello, name) }
+	changed := worker.CheckHistory(history, worker.Workflow(hasty, worker.Named("worker_test.Greet")))
+	if e, ok := errors.AsType[*worker.HistoryError](changed); ok {
+		fmt.Println("without the sleep:", e.Cause)
+	}
+	// Output:
+	// the same code: <nil>
+	// without the sleep: NonDeterministicError
 }

@@ -72,10 +72,13 @@ func (w *Worker) ID() string { return w.identity }
 
 // Run takes tasks until ctx ends, then drains: it takes no more, lets what runs come to its end (activities for as long as
 // [Grace] allows) and returns nil. It returns an error at once when the options are wrong or NATS cannot be used, and must
-// be called once.
+// be called once. With [EnvCheckHistory] in the environment it checks histories instead, and returns.
 func (w *Worker) Run(ctx context.Context) error {
 	if err := w.validate(); err != nil {
 		return err
+	}
+	if dir := os.Getenv(EnvCheckHistory); dir != "" {
+		return w.checkAll(ctx, dir, os.Getenv(EnvCheckReport))
 	}
 	var err error
 	if w.store, err = w.open(ctx, w.namespace); err != nil {

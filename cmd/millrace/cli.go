@@ -27,29 +27,31 @@ type cli struct {
 	JSON      bool          `help:"Write JSON; its shape is stable." name:"json" short:"j"`
 	LogLevel  string        `help:"What to log: debug, info, warn or error." default:"info" enum:"debug,info,warn,error"`
 
-	Dev        devCmd        `cmd:"" help:"Run NATS and a node in this process, for development." group:"run"`
-	Serve      serveCmd      `cmd:"" help:"Run a node next to a NATS with JetStream." group:"run"`
-	Demo       demoCmd       `cmd:"" help:"Watch a workflow survive SIGKILLs." group:"run"`
-	Bench      benchCmd      `cmd:"" help:"Measure the engine against the floor of its broker." group:"run"`
-	Start      startCmd      `cmd:"" help:"Start a workflow." group:"work"`
-	Signal     signalCmd     `cmd:"" help:"Send a signal to a workflow." group:"work"`
-	Update     updateCmd     `cmd:"" help:"Ask a workflow to change something, and for its answer." group:"work"`
-	Cancel     cancelCmd     `cmd:"" help:"Ask a workflow to stop." group:"work"`
-	Terminate  terminateCmd  `cmd:"" help:"End a workflow at once." group:"work"`
-	Pause      pauseCmd      `cmd:"" help:"Stop a workflow before its next step." group:"work"`
-	Unpause    unpauseCmd    `cmd:"" help:"Let a paused workflow go on." group:"work"`
-	Reset      resetCmd      `cmd:"" help:"Take a workflow's steps anew from one of them on." group:"work"`
-	Activity   activityCmd   `cmd:"" help:"Pause, reset, change or complete single activities." group:"work"`
-	Describe   describeCmd   `cmd:"" help:"Show what a workflow is doing." group:"look"`
-	Query      queryCmd      `cmd:"" help:"Ask a workflow's code something." group:"look"`
-	Stack      stackCmd      `cmd:"" help:"Show where a workflow's code waits." group:"look"`
-	Show       showCmd       `cmd:"" help:"Show a workflow's history and timeline." group:"look"`
-	List       listCmd       `cmd:"" help:"List runs, newest first." group:"look" aliases:"ls"`
-	Workers    workersCmd    `cmd:"" help:"List the workers that are there right now." group:"look"`
-	Versions   versionsCmd   `cmd:"" help:"List the versions of the code that a queue's workers run." group:"look"`
-	Promote    promoteCmd    `cmd:"" help:"Make a version of the code current on a queue." group:"work"`
-	Version    versionCmd    `cmd:"" help:"Print the version." group:"look"`
-	Completion completionCmd `cmd:"" help:"Print a completion script for a shell." group:"look"`
+	Dev        devCmd          `cmd:"" help:"Run NATS and a node in this process, for development." group:"run"`
+	Serve      serveCmd        `cmd:"" help:"Run a node next to a NATS with JetStream." group:"run"`
+	Demo       demoCmd         `cmd:"" help:"Watch a workflow survive SIGKILLs." group:"run"`
+	Bench      benchCmd        `cmd:"" help:"Measure the engine against the floor of its broker." group:"run"`
+	Start      startCmd        `cmd:"" help:"Start a workflow." group:"work"`
+	Signal     signalCmd       `cmd:"" help:"Send a signal to a workflow." group:"work"`
+	Update     updateCmd       `cmd:"" help:"Ask a workflow to change something, and for its answer." group:"work"`
+	Cancel     cancelCmd       `cmd:"" help:"Ask a workflow to stop." group:"work"`
+	Terminate  terminateCmd    `cmd:"" help:"End a workflow at once." group:"work"`
+	Pause      pauseCmd        `cmd:"" help:"Stop a workflow before its next step." group:"work"`
+	Unpause    unpauseCmd      `cmd:"" help:"Let a paused workflow go on." group:"work"`
+	Reset      resetCmd        `cmd:"" help:"Take a workflow's steps anew from one of them on." group:"work"`
+	Activity   activityCmd     `cmd:"" help:"Pause, reset, change or complete single activities." group:"work"`
+	Describe   describeCmd     `cmd:"" help:"Show what a workflow is doing." group:"look"`
+	Query      queryCmd        `cmd:"" help:"Ask a workflow's code something." group:"look"`
+	Stack      stackCmd        `cmd:"" help:"Show where a workflow's code waits." group:"look"`
+	Show       showCmd         `cmd:"" help:"Show a workflow's history and timeline." group:"look"`
+	List       listCmd         `cmd:"" help:"List runs, newest first." group:"look" aliases:"ls"`
+	Export     exportCmd       `cmd:"" help:"Write the histories of runs to files." group:"look"`
+	CheckHist  checkHistoryCmd `cmd:"" name:"check-history" help:"Check the code of a worker against recorded runs." group:"look"`
+	Workers    workersCmd      `cmd:"" help:"List the workers that are there right now." group:"look"`
+	Versions   versionsCmd     `cmd:"" help:"List the versions of the code that a queue's workers run." group:"look"`
+	Promote    promoteCmd      `cmd:"" help:"Make a version of the code current on a queue." group:"work"`
+	Version    versionCmd      `cmd:"" help:"Print the version." group:"look"`
+	Completion completionCmd   `cmd:"" help:"Print a completion script for a shell." group:"look"`
 
 	DemoNode   demoNodeCmd   `cmd:"" name:"demo-node" hidden:""`
 	DemoWorker demoWorkerCmd `cmd:"" name:"demo-worker" hidden:""`

@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
 
@@ -20,7 +22,19 @@ import (
 
 // TestMain makes this test binary the command that the scripts run.
 func TestMain(m *testing.M) {
-	testscript.Main(leakless{m}, map[string]func(){"millrace": main})
+	testscript.Main(leakless{m}, map[string]func(){
+		"millrace": main, "greeter": greeter(wait), "changed-greeter": greeter(waitLonger),
+	})
+}
+
+// commands are further commands of the scripts. "until TEXT COMMAND..." runs a command until it prints the text: rows of runs, which list
+// shows, come after their runs.
+var commands = map[string]func(*testscript.TestScript, bool, []string){
+	"until": func(ts *testscript.TestScript, _ bool, args []string) {
+		for found := false; !found; found = strings.Contains(ts.ReadFile("stdout"), args[0]) {
+			ts.Check(ts.Exec(args[1], args[2:]...))
+		}
+	},
 }
 
 // leakless fails a run of the tests that leaves goroutines behind.
@@ -40,7 +54,7 @@ func (l leakless) Run() int {
 // The scripts show what a person sees. Each has a NATS with a node and a worker of its own, at $NATS_URL.
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	testscript.Run(t, testscript.Params{Dir: "testdata", RequireExplicitExec: true, Setup: func(e *testscript.Env) error {
+	testscript.Run(t, testscript.Params{Dir: "testdata", RequireExplicitExec: true, Cmds: commands, Setup: func(e *testscript.Env) error {
 		url, err := serve(e)
 		e.Setenv("NATS_URL", url)
 		return err
@@ -51,6 +65,30 @@ func TestScripts(t *testing.T) {
 func wait(ctx workflow.Context, _ struct{}) (string, error) {
 	workflow.HandleQuery(ctx, workflow.NewQuery[struct{}, string]("state"), func(struct{}) (string, error) { return "waits for go", nil })
 	return workflow.Receive(ctx, workflow.NewSignal[string]("go"))
+}
+
+// waitLonger is another version of wait, which cannot go on with its runs.
+func waitLonger(ctx workflow.Context, in struct{}) (string, error) {
+	if err := workflow.Sleep(ctx, time.Minute); err != nil {
+		return "", err
+	}
+	return wait(ctx, in)
+}
+
+// greeter is the program of a worker, as people write it.
+func greeter(waits func(workflow.Context, struct{}) (string, error)) func() {
+	return func() {
+		nc, err := nats.Connect(os.Getenv("NATS_URL"))
+		if err != nil {
+			panic(err)
+		}
+		defer nc.Close()
+		w := worker.New(nc, greetings.Queue, worker.Workflow(waits, worker.Named("Wait")), worker.Workflow(ask, worker.Named("Ask")))
+		if err := w.Run(context.Background()); err != nil {
+			panic(err)
+		}
+		fmt.Println("the greeter has ended")
+	}
 }
 
 // broken is a workflow that fails.

@@ -189,22 +189,16 @@ func (c *Client) Describe(ctx context.Context, id string, opts ...ToOption) (pro
 // History reads a run's events in order: the latest run's, unless [InRun] names another. The sequence ends after an error.
 func (c *Client) History(ctx context.Context, id string, opts ...ToOption) iter.Seq2[protocol.Event, error] {
 	return func(yield func(protocol.Event, error) bool) {
-		req := protocol.HistoryRequest{ID: id, Run: target(opts).run}
-		for {
-			var page protocol.HistoryPage
-			if err := c.request(ctx, protocol.EndpointHistory, req, &page); err != nil {
+		for page, err := range c.pages(ctx, id, opts) {
+			if err != nil {
 				yield(protocol.Event{}, err)
 				return
 			}
-			req.Run, req.Cursor = page.Run, page.Cursor
 			c.edge(ctx).LookAll(&page)
 			for _, e := range page.Events {
-				if req.After = e.ID; !yield(e, nil) {
+				if !yield(e, nil) {
 					return
 				}
-			}
-			if !page.More {
-				return
 			}
 		}
 	}

@@ -72,7 +72,8 @@ func (t *Turn) expire(a Activity, at time.Time) {
 			"no worker began the activity within "+a.ScheduleToStart.String(), nil)
 		t.event(protocol.ActivityTaskTimedOut{ScheduledID: a.Event, Failure: f, RetryState: protocol.RetryNonRetryableFailure})
 	case at.Equal(a.asyncBy()):
-		t.giveUp(a, protocol.TimeoutError(protocol.TimeoutStartToClose, "nobody completed the attempt within "+a.StartToClose.String(), nil))
+		t.giveUp(a, protocol.TimeoutError(protocol.TimeoutStartToClose,
+			"nobody completed the attempt within "+a.StartToClose.String(), nil))
 	default:
 		t.giveUp(a, protocol.TimeoutError(protocol.TimeoutHeartbeat, "no heartbeat came within "+a.Heartbeat.String(), nil))
 	}

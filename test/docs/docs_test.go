@@ -123,7 +123,7 @@ func TestLinksLeadSomewhere(t *testing.T) {
 }
 
 var (
-	row  = regexp.MustCompile("(?m)^\\| `(\\w+(?: [a-z]+)?)[^`]*`(?:, `[\\w ]+`)* \\|[^|]*\\|([^|]*)\\|$")
+	row  = regexp.MustCompile("(?m)^\\| `([\\w-]+(?: [a-z]+)?)[^`]*`(?:, `[\\w ]+`)* \\|[^|]*\\|([^|]*)\\|$")
 	flag = regexp.MustCompile("`(--[\\w-]+)")
 )
 

@@ -204,7 +204,8 @@ func (r *Run) take(started protocol.Event, recorded []protocol.Event, updates []
 	}
 	a, _ := started.Attributes.(protocol.WorkflowTaskStarted)
 	r.turn = turn{
-		size: a.HistorySize, suggest: a.SuggestContinueAsNew, started: started.ID, now: started.Time, replaying: recorded != nil, open: true, before: r.scheduled - 1,
+		started: started.ID, now: started.Time, size: a.HistorySize, suggest: a.SuggestContinueAsNew,
+		replaying: recorded != nil, open: true, before: r.scheduled - 1,
 		marks: recordedMarks(recorded), inputs: len(r.inputs), updates: len(updates),
 	}
 	inputs := r.inputs
