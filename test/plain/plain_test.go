@@ -120,7 +120,7 @@ func (w *worker) step(m *nats.Msg) {
 // work pulls one activity task, does it, stores the result in the workflow's inbox, and acknowledges the task.
 func (w *worker) work(ctx context.Context) error {
 	consumer, err := w.js.CreateOrUpdateConsumer(ctx, "MR_default_TASKS", natsjs.ConsumerConfig{
-		Durable: "activity-plain", FilterSubject: "mr.default.task.activity.plain.*", AckPolicy: natsjs.AckExplicitPolicy,
+		Durable: "activity-plain", FilterSubject: "mr.default.task.activity.plain.>", AckPolicy: natsjs.AckExplicitPolicy,
 		AckWait: 5 * time.Second, MaxDeliver: -1, MaxAckPending: -1, MaxWaiting: 4096,
 	})
 	if err != nil {
