@@ -58,7 +58,9 @@ func (c control) queryTask(
 ) (*protocol.WorkflowTask, string, error) {
 	var task *protocol.WorkflowTask
 	var worker, queue string
+	alone := false
 	err := c.look(ctx, r.ID, r.Run, func(w *machine.Workflow) {
+		alone = w.Run.Start.Activity != nil
 		task, worker, queue = w.QueryTask(q, protocol.Duration(queryTimeout)), w.Run.Worker, w.Run.Start.Queue
 		if task != nil && w.Run.Size > inlineHistory {
 			task.Omitted = w.Run.LastEvent
@@ -70,6 +72,9 @@ func (c control) queryTask(
 	switch {
 	case err != nil:
 		return nil, "", err
+	case alone:
+		return nil, "", protocol.Errorf(protocol.CodeBadRequest, "%q is an activity that runs alone: there is no workflow to ask", r.ID).
+			WithHint("`millrace describe %s` shows what it is doing", r.ID)
 	case task == nil:
 		return nil, "", protocol.Errorf(protocol.CodeNotReady, "workflow %q has not taken its first step yet", r.ID).
 			WithHint("a worker of its queue %q must be there; `millrace workers %s` lists them", queue, queue)

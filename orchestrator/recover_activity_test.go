@@ -2,6 +2,7 @@ package orchestrator
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -51,6 +52,34 @@ func TestDeathBeforeARecall(t *testing.T) {
 			}
 			if got, err := run.Wait(t.Context()); err != nil || got != 1 {
 				t.Errorf("it ended in attempt %d, %v", got, err)
+			}
+		})
+	}
+}
+
+// The node dies after the record that begins an activity which runs alone, and after the one that cancels it.
+func TestDeathOfAnActivityAlone(t *testing.T) {
+	t.Parallel()
+	for _, typ := range []protocol.EventType{"ActivityTaskScheduled", "ActivityTaskCancelRequested"} {
+		t.Run(string(typ), func(t *testing.T) {
+			t.Parallel()
+			began := make(chan struct{}, 2)
+			waits := func(ctx context.Context, _ string) (string, error) {
+				began <- struct{}{}
+				<-ctx.Done()
+				return "", context.Cause(ctx)
+			}
+			r := newRelay(t, func(r *protocol.Record) bool { return ends(r, typ) }, worker.Activity(waits, worker.Named("waits")))
+			run, err := client.StartActivityNamed[string](t.Context(), r.client, "waits", "", client.ActivityOptions{}, client.ID("wf"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			<-began
+			if err := r.client.Cancel(t.Context(), "wf"); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := run.Wait(t.Context()); !errors.Is(err, protocol.ErrCanceled) {
+				t.Errorf("it ended with %v", err)
 			}
 		})
 	}

@@ -2,7 +2,7 @@ package protocol
 
 // ActivityOptions are where an activity runs, how long it may take and how it is tried again: what can be changed while it is pending.
 type ActivityOptions struct {
-	Queue           string      `json:"queue"`
+	Queue           string      `json:"queue,omitempty"`
 	ScheduleToClose Duration    `json:"schedule_to_close_timeout,omitzero"`
 	ScheduleToStart Duration    `json:"schedule_to_start_timeout,omitzero"`
 	StartToClose    Duration    `json:"start_to_close_timeout,omitzero"`

@@ -41,6 +41,8 @@ type WorkflowExecutionStarted struct {
 	OriginalRunID string `json:"original_run_id,omitempty"`
 	// Reset says that this run repeats the beginning of another one.
 	Reset *ResetPoint `json:"reset,omitempty"`
+	// Activity says that the run is one activity, without a workflow: its type is WorkflowType. Nil: it is a workflow.
+	Activity *ActivityOptions `json:"activity,omitempty"`
 	// CarriedSignals are signals that the run before this one got and did not receive: a JSON list of [CarriedSignal].
 	CarriedSignals Payload `json:"carried_signals,omitzero"`
 
@@ -103,6 +105,7 @@ type WorkflowExecutionFailed struct {
 // WorkflowExecutionTimedOut ends a run whose run timeout passed, or the execution timeout of its chain.
 type WorkflowExecutionTimedOut struct {
 	Timeout    Duration   `json:"timeout"`
+	Failure    *Failure   `json:"failure,omitempty"` // of an activity that ran alone
 	RetryState RetryState `json:"retry_state,omitempty"`
 	NewRunID   string     `json:"new_run_id,omitempty"` // the run that tries again; empty: none does
 }

@@ -74,6 +74,9 @@ type StartInput struct {
 	TaskTimeout      Duration `json:"task_timeout,omitzero"`
 	// RetryPolicy says whether a run that fails or times out is followed by another try. Nil: it is not.
 	RetryPolicy *RetryPolicy `json:"retry_policy,omitempty"`
+	// Activity, when set, makes this the start of an activity that runs alone, without a workflow. Type is then the activity's, and the
+	// options' queue may be left out.
+	Activity *ActivityOptions `json:"activity,omitempty"`
 	// Signal, when set, makes this a signal-with-start: the open run gets the signal, or a new one that begins with it.
 	Signal *SignalInput `json:"signal,omitempty"`
 	// Update, when set, makes this an update-with-start: the open run is asked for the update, or a new one. The verdict tells

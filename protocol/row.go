@@ -13,6 +13,7 @@ type Row struct {
 	Started          time.Time          `json:"started"`
 	Closed           time.Time          `json:"closed,omitzero"`
 	HistoryLength    int64              `json:"history_length"`
+	Activity         bool               `json:"activity,omitzero"` // it is an activity that runs alone, of that type
 	Memo             map[string]Payload `json:"memo,omitempty"`
 	SearchAttributes map[string]Payload `json:"search_attributes,omitempty"`
 }

@@ -53,13 +53,14 @@ var events = []sample{
 		RetryPolicy: &policy, FirstTaskDelay: second, ExecutionTimeout: 7200 * second, ExecutionDeadline: noon.Add(2 * time.Hour),
 		FirstRunID: "first", PreviousRunID: "previous", Initiator: protocol.InitiatorRetry, Attempt: 2, LastFailure: declined,
 		OriginalRunID: "original", PinnedVersion: "build-7", SearchAttributes: memo, Reset: &protocol.ResetPoint{Run: "previous", Event: 7, RequestID: "req-4"},
-		CarriedSignals: carried, Parent: origin, Root: &protocol.Execution{Workflow: "day-7", Run: "root"},
+		CarriedSignals: carried, Activity: &protocol.ActivityOptions{Queue: "orders", StartToClose: second, RetryPolicy: policy},
+		Parent: origin, Root: &protocol.Execution{Workflow: "day-7", Run: "root"},
 	}),
 	of(protocol.WorkflowExecutionCompleted{Result: receipt, TaskCompletedID: 4}),
 	of(protocol.WorkflowExecutionFailed{
 		Failure: declined, RetryState: protocol.RetryInProgress, NewRunID: runID, TaskCompletedID: 4,
 	}),
-	of(protocol.WorkflowExecutionTimedOut{Timeout: 3600 * second, RetryState: protocol.RetryInProgress, NewRunID: runID}),
+	of(protocol.WorkflowExecutionTimedOut{Timeout: 3600 * second, Failure: declined, RetryState: protocol.RetryInProgress, NewRunID: runID}),
 	of(protocol.WorkflowExecutionContinuedAsNew{
 		NewRunID: runID, WorkflowType: "shop.Checkout", Queue: "orders", Input: ada, RunTimeout: 3600 * second,
 		TaskTimeout: 10 * second, RetryPolicy: &policy, Memo: memo, Headers: headers, CarriedSignals: carried, TaskCompletedID: 4,

@@ -125,6 +125,9 @@ func (w *Worker) checkFile(dir, name string) (c HistoryCheck, mine bool) {
 		c.Error = err.Error()
 		return c, true
 	}
+	if s, ok := h.Events[0].Attributes.(protocol.WorkflowExecutionStarted); ok && s.Activity != nil {
+		return c, true // an activity that runs alone has no code to replay
+	}
 	if _, known := w.registry.workflows[h.Type]; !known && h.Queue != w.queue {
 		return c, false
 	}

@@ -12,6 +12,7 @@ import (
 
 // activityCmd is what can be done to single activities.
 type activityCmd struct {
+	Start    activityStartCmd    `cmd:"" help:"Run an activity alone, without a workflow."`
 	Pause    activityPauseCmd    `cmd:"" help:"Let no further attempt of a pending activity begin."`
 	Unpause  activityUnpauseCmd  `cmd:"" help:"Let a paused activity go on, at once."`
 	Reset    activityResetCmd    `cmd:"" help:"Count a pending activity's attempts from 1, and try again at once."`
@@ -116,10 +117,9 @@ func (p *activityUpdateCmd) Run(ctx context.Context, a *app) error {
 		}
 	}
 	if p.Retry != nil {
-		var policy protocol.RetryPolicy
-		if err := json.Unmarshal([]byte(*p.Retry), &policy); err != nil {
-			return protocol.Errorf(protocol.CodeBadRequest, "--retry is no retry policy: %v", err).
-				WithHint(`--retry '{"initial_interval": "1s", "maximum_attempts": 3}'`)
+		policy, err := retryFlag(*p.Retry)
+		if err != nil {
+			return err
 		}
 		changes.Retry(policy)
 	}
@@ -130,6 +130,15 @@ func (p *activityUpdateCmd) Run(ctx context.Context, a *app) error {
 	return p.steer(ctx, a, "changed", func(ctx context.Context, c *client.Client) error {
 		return c.UpdateActivity(ctx, p.ID, p.Activity, changes, opts...)
 	})
+}
+
+// retryFlag reads a retry policy.
+func retryFlag(s string) (p protocol.RetryPolicy, err error) {
+	if err := json.Unmarshal([]byte(s), &p); err != nil {
+		return p, protocol.Errorf(protocol.CodeBadRequest, "--retry is no retry policy: %v", err).
+			WithHint(`--retry '{"initial_interval": "1s", "maximum_attempts": 3}'`)
+	}
+	return p, nil
 }
 
 // pendingResult names one activity whose result somebody else delivers.

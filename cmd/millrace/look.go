@@ -41,7 +41,7 @@ func (d *describeCmd) Run(ctx context.Context, a *app) error {
 func (a *app) describe(d protocol.Description) error {
 	w := a.out
 	fmt.Fprintf(w, "workflow  %s\nrun       %s\ntype      %s\nqueue     %s\nstatus    %s\nstarted   %s ago\nevents    %d\n",
-		d.ID, d.Run, d.Type, d.Queue, d.Status, ago(d.Started), d.HistoryLength)
+		d.ID, d.Run, kind(d.Row), d.Queue, d.Status, ago(d.Started), d.HistoryLength)
 	if !d.Begins.IsZero() {
 		fmt.Fprintf(w, "begins    %s\n", d.Begins.Local().Format(time.DateTime))
 	}
@@ -144,10 +144,18 @@ func (l *listCmd) Run(ctx context.Context, a *app) error {
 				if !r.Closed.IsZero() {
 					took = r.Closed.Sub(r.Started).Round(1e6).String()
 				}
-				line("%s\t%s\t%s\t%s\t%s ago\t%s\t%d", short(r.ID, 48), r.Type, r.Queue, r.Status, ago(r.Started), took, r.HistoryLength)
+				line("%s\t%s\t%s\t%s\t%s ago\t%s\t%d", short(r.ID, 48), kind(r), r.Queue, r.Status, ago(r.Started), took, r.HistoryLength)
 			}
 		})
 	})
+}
+
+// kind is what a run is: a workflow of a type, or an activity that runs alone.
+func kind(r protocol.Row) string {
+	if r.Activity {
+		return r.Type + " (activity)"
+	}
+	return r.Type
 }
 
 // workersCmd lists workers.

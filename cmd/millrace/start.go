@@ -47,7 +47,7 @@ func (s *startCmd) Run(ctx context.Context, a *app) error {
 	asking, cancel := context.WithTimeout(ctx, a.Timeout)
 	defer cancel()
 	if !s.Force {
-		if err := canRun(asking, c, s.Queue, s.Type); err != nil {
+		if err := canRun(asking, c, s.Queue, "workflow", s.Type); err != nil {
 			return err
 		}
 	}
@@ -55,12 +55,17 @@ func (s *startCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	if !s.Wait {
+	return a.begun(ctx, run, s.Wait)
+}
+
+// begun says that a run has begun, or what it came to if that is to be waited for.
+func (a *app) begun(ctx context.Context, run *client.Run[json.RawMessage], wait bool) error {
+	if !wait {
 		return a.started(run.ID(), run.RunID())
 	}
 	result, err := run.Wait(ctx)
 	if errors.Is(err, context.Canceled) {
-		return protocol.Errorf(protocol.CodeTimeout, "stopped waiting; the workflow goes on").
+		return protocol.Errorf(protocol.CodeTimeout, "stopped waiting; %s goes on", run.ID()).
 			WithHint("millrace show %s", run.ID())
 	}
 	if err != nil {
@@ -130,29 +135,33 @@ func inputFlag(s string) (protocol.Payload, error) {
 	return protocol.JSONPayload(data)
 }
 
-// canRun reports whether somebody is there to run the workflow. A start is durable and could wait for a worker, but at a
+// canRun reports whether somebody is there to run the workflow, or the activity. A start is durable and could wait for a worker, but at a
 // keyboard a misspelt name is more likely than a worker that comes later.
-func canRun(ctx context.Context, c *client.Client, queue, typ string) error {
+func canRun(ctx context.Context, c *client.Client, queue, what, typ string) error {
 	workers, err := c.Workers(ctx, queue)
 	if err != nil {
 		return err
 	}
 	if len(workers) == 0 {
 		return protocol.Errorf(protocol.CodeNoWorker, "no worker serves the queue %q", queue).
-			WithHint("start a worker on it, list the queues with `millrace workers`, or add --force to let the workflow wait")
+			WithHint("start a worker on it, list the queues with `millrace workers`, or add --force to let the %s wait", what)
 	}
 	var known []string
 	for _, w := range workers {
-		if slices.Contains(w.Workflows, typ) {
+		types := w.Workflows
+		if what == "activity" {
+			types = w.Activities
+		}
+		if slices.Contains(types, typ) {
 			return nil
 		}
-		known = append(known, w.Workflows...)
+		known = append(known, types...)
 	}
 	slices.Sort(known)
 	known = slices.Compact(known)
-	hint := "no workflow at all is registered there; add --force to let this one wait"
+	hint := "no " + what + " at all is registered there; add --force to let this one wait"
 	if len(known) > 0 {
 		hint = "one that is known there: " + strings.Join(known, ", ") + "; or add --force to let this one wait"
 	}
-	return protocol.Errorf(protocol.CodeUnknownType, "no worker on the queue %q knows the workflow %q", queue, typ).WithHint("%s", hint)
+	return protocol.Errorf(protocol.CodeUnknownType, "no worker on the queue %q knows the %s %q", queue, what, typ).WithHint("%s", hint)
 }

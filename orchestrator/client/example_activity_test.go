@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/millrace-dev/millrace/orchestrator/client"
+	"github.com/millrace-dev/millrace/protocol"
 )
 
 // A parcel waits for a carrier that does not come. Whoever operates the system holds it, sends it to another carrier, and lets it go.
@@ -44,4 +45,20 @@ func ExampleClient_PauseActivity() {
 	// Output:
 	// paused: strike
 	// carried lamp in attempt 1 <nil>
+}
+
+// One durable thing to do needs no workflow around it.
+func ExampleDoActivity() {
+	c, stop := serve()
+	defer stop()
+	ctx := context.Background()
+
+	how := client.ActivityOptions{StartToClose: time.Minute, Retry: protocol.RetryPolicy{MaximumAttempts: 5}}
+	fmt.Println(client.DoActivity(ctx, c, Carry, "lamp", how, client.ID("parcel-8"), client.Memo(map[string]any{"to": "Ada"})))
+
+	d, err := c.Describe(ctx, "parcel-8") // like any workflow
+	fmt.Println(d.Type, d.Status, err)
+	// Output:
+	// carried lamp in attempt 1 <nil>
+	// client_test.Carry Completed <nil>
 }

@@ -106,6 +106,9 @@ func (r *Run) endTimer(event int64, id string) {
 func (r *Run) applyActivity(e protocol.Event) {
 	switch a := e.Attributes.(type) {
 	case protocol.ActivityTaskScheduled:
+		if r.alone() {
+			r.notBefore = time.Time{}
+		}
 		act := Activity{Event: e.ID, Scheduled: e.Time, ActivityTaskScheduled: a, Attempt: 1}
 		r.activities.put(e.ID, act)
 		r.activityID.put(a.ActivityID, e.ID)
@@ -168,7 +171,9 @@ func (r *Run) close(e protocol.Event) {
 			o.Failure.Message += ": " + a.Reason
 		}
 	case protocol.WorkflowExecutionTimedOut:
-		o.Failure = timedOut(a.Timeout)
+		if o.Failure = a.Failure; o.Failure == nil {
+			o.Failure = timedOut(a.Timeout)
+		}
 	}
 	r.Outcome = &o
 	r.follow(e)

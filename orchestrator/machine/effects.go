@@ -93,8 +93,12 @@ func (w *Workflow) call() *Call {
 
 // activityTask is the attempt of an activity that is due next.
 func (r *Run) activityTask(a Activity) protocol.ActivityTask {
+	typ := r.Start.WorkflowType
+	if r.alone() {
+		typ = ""
+	}
 	return protocol.ActivityTask{
-		Workflow: r.Start.WorkflowID, Run: r.ID(), WorkflowType: r.Start.WorkflowType, ScheduledID: a.Event,
+		Workflow: r.Start.WorkflowID, Run: r.ID(), WorkflowType: typ, ScheduledID: a.Event,
 		ActivityID: a.ActivityID, Type: a.ActivityType, Queue: a.Queue, Input: a.Input, Attempt: a.Attempt,
 		Forgiven: a.Forgiven, Reset: a.Reset, MaximumAttempts: a.RetryPolicy.MaximumAttempts, ScheduledTime: a.Scheduled,
 		Deadline: a.Deadline(),

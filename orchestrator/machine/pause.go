@@ -16,6 +16,9 @@ func (t *Turn) takePause(in protocol.Input, b protocol.PauseInput) {
 	if t.repeated(in, b.RequestID) || !t.target(in, b.Run, "") {
 		return
 	}
+	if !t.hasCode(in, "takes no steps to pause", "pause the activity: `millrace activity pause ID 1`") {
+		return
+	}
 	switch paused := t.run.paused != nil; {
 	case !b.Resume && !paused:
 		t.event(protocol.WorkflowExecutionPaused{Reason: b.Reason, RequestID: b.RequestID, Identity: b.Identity})

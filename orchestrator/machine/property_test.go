@@ -53,6 +53,13 @@ func arriveAny(t *rapid.T, w *world) {
 	}
 	switch rapid.IntRange(0, 17).Draw(t, "kind") {
 	case 0:
+		if rapid.IntRange(0, 3).Draw(t, "alone") == 0 {
+			w.start(request, 0, func(in *protocol.StartInput) {
+				in.Type, in.Activity = "shop.Charge", &protocol.ActivityOptions{}
+				in.Delay = protocol.Duration(rapid.IntRange(0, 1).Draw(t, "delay")) * protocol.Duration(time.Minute)
+			})
+			return
+		}
 		w.start(request, time.Duration(rapid.IntRange(0, 1).Draw(t, "timeout"))*time.Minute)
 	case 1:
 		w.asked(anyNews(t, w, run, event))

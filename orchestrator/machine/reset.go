@@ -28,6 +28,9 @@ func (t *Turn) takeReset(in protocol.Input, b Reset) bool {
 		t.accept(in) // the same request again
 	case b.NewRun == "":
 		t.refuse(in, protocol.Errorf(protocol.CodeBadRequest, "a reset needs the ID of the new run").WithHint("make up a UUID"))
+	case b.ofActivity():
+		t.refuse(in, protocol.Errorf(protocol.CodeBadRequest, "%q is an activity that runs alone: it has no steps", t.w.ID).
+			WithHint("reset the activity: `millrace activity reset ID 1`"))
 	case err != nil:
 		t.refuse(in, err)
 	case t.run.Open() && !t.run.isReset(b.RequestID):
@@ -62,6 +65,14 @@ func (b Reset) step() (started int64, err *protocol.Error) {
 	}
 	return 0, protocol.Errorf(protocol.CodeBadRequest, "the run has %d events and no event %d", len(b.Events), b.Event).
 		WithHint("name a WorkflowTaskCompleted: `millrace show ID` lists them")
+}
+
+func (b Reset) ofActivity() bool {
+	if len(b.Events) == 0 {
+		return false
+	}
+	s, ok := b.Events[0].Attributes.(protocol.WorkflowExecutionStarted)
+	return ok && s.Activity != nil
 }
 
 func (b Reset) why() string {

@@ -193,6 +193,6 @@ func (r *Run) Row() protocol.Row {
 	return protocol.Row{
 		ID: r.Start.WorkflowID, Run: r.ID(), Type: r.Start.WorkflowType, Queue: r.Start.Queue,
 		Status: r.Status, Version: r.Version, Started: r.Started, Closed: r.Closed, HistoryLength: r.LastEvent, Memo: r.Memo,
-		SearchAttributes: r.SearchAttributes,
+		SearchAttributes: r.SearchAttributes, Activity: r.alone(),
 	}
 }

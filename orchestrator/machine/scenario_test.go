@@ -270,6 +270,10 @@ func (s *story) option(in *protocol.StartInput, name, value string) {
 		n, err := strconv.Atoi(value)
 		s.check(err)
 		in.RetryPolicy = &protocol.RetryPolicy{MaximumAttempts: n}
+	case "alone": // an activity, tried so many times
+		n, err := strconv.Atoi(value)
+		s.check(err)
+		in.Activity = &protocol.ActivityOptions{RetryPolicy: protocol.RetryPolicy{MaximumAttempts: n}}
 	case "update":
 		in.Update = &protocol.UpdateInput{UpdateCall: protocol.UpdateCall{UpdateID: value, Name: "approve"}}
 	case "signal":

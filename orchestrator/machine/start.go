@@ -34,6 +34,8 @@ func (t *Turn) takeStart(in protocol.Input, b protocol.StartInput) bool {
 // meet is a start that finds its run open.
 func (t *Turn) meet(in protocol.Input, b protocol.StartInput) {
 	switch {
+	case (b.Signal != nil || b.Update != nil) && !t.hasCode(in, "takes no signals and no updates", "use another workflow ID"):
+		return
 	case b.Signal != nil:
 		s := *b.Signal
 		s.Run, s.Identity, s.RequestID = "", b.Identity, b.RequestID
@@ -62,7 +64,7 @@ func (t *Turn) begin(in protocol.Input, b protocol.StartInput) {
 		RunTimeout: b.RunTimeout, TaskTimeout: b.TaskTimeout, Memo: b.Memo, SearchAttributes: b.SearchAttributes,
 		Headers: b.Headers, Identity: b.Identity,
 		PinnedVersion: b.PinnedVersion, Parent: b.Parent, Root: b.Root,
-		FirstTaskDelay: b.Delay, ExecutionTimeout: b.ExecutionTimeout,
+		FirstTaskDelay: b.Delay, ExecutionTimeout: b.ExecutionTimeout, Activity: aloneOptions(b),
 	}
 	if b.ExecutionTimeout > 0 {
 		e.ExecutionDeadline = t.now.Add(time.Duration(b.Delay) + time.Duration(b.ExecutionTimeout))
@@ -72,6 +74,7 @@ func (t *Turn) begin(in protocol.Input, b protocol.StartInput) {
 		e.RetryPolicy, e.Attempt = &p, 1
 	}
 	t.event(e)
+	t.beginAlone()
 	if b.Signal != nil {
 		s := *b.Signal
 		s.Identity, s.RequestID = b.Identity, ""
@@ -141,6 +144,9 @@ func ValidateStart(b protocol.StartInput) error {
 		if err := protocol.ValidateID("parent's workflow ID", b.Parent.Workflow); err != nil {
 			return err
 		}
+	}
+	if b.Activity != nil {
+		return validateAlone(b)
 	}
 	if b.RetryPolicy != nil {
 		return b.RetryPolicy.Validate()

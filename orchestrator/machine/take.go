@@ -110,6 +110,9 @@ func (t *Turn) takeSignal(in protocol.Input, b protocol.SignalInput) {
 	if t.repeated(in, b.RequestID) || !t.target(in, b.Run, b.FirstRun) {
 		return
 	}
+	if !t.hasCode(in, "takes no signals", "`millrace activity` shows what can be done to it") {
+		return
+	}
 	if b.Name == "" {
 		t.refuse(in, protocol.Errorf(protocol.CodeBadRequest, "a signal needs a name").WithHint(`"signal": "approve"`))
 		return
@@ -132,6 +135,9 @@ func (t *Turn) takeCancel(in protocol.Input, b protocol.CancelInput) {
 		t.event(protocol.WorkflowExecutionCancelRequested{
 			Reason: b.Reason, RequestID: b.RequestID, Identity: b.Identity, From: b.From,
 		})
+		if t.run.alone() {
+			t.cancelAlone()
+		}
 	}
 	t.accept(in)
 }

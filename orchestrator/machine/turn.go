@@ -95,6 +95,7 @@ func (t *Turn) passDeadlines() {
 	}
 	if at := t.run.notBefore; !at.IsZero() && !at.After(t.now) {
 		t.wanted = true
+		t.beginAlone()
 	}
 	if due := t.w.TaskDue(); !due.IsZero() && !due.After(t.now) {
 		t.wanted, t.woken = true, true
@@ -107,6 +108,9 @@ func (t *Turn) event(a protocol.EventAttributes) int64 {
 	t.run.apply(e)
 	t.events = append(t.events, e)
 	t.wanted = t.wanted || t.run.wants()
+	if t.run.alone() && t.run.Open() {
+		t.conclude(a)
+	}
 	return e.ID
 }
 

@@ -24,6 +24,9 @@ func (t *Turn) takeUpdate(in protocol.Input, b protocol.UpdateInput, existing bo
 	if !known && !t.target(in, b.Run, "") {
 		return
 	}
+	if !t.hasCode(in, "takes no updates", "`millrace activity` shows what can be done to it") {
+		return
+	}
 	if b.UpdateID == "" || b.Name == "" {
 		t.refuse(in, errNoUpdate)
 		return

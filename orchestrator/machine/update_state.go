@@ -59,7 +59,7 @@ func (r *Run) putUpdate(u Update, id string, stage protocol.UpdateStage) {
 }
 
 // wants reports whether the run's code has something to see: an event, or an update that waits in history.
-func (r *Run) wants() bool { return r.dirty || r.admitted > 0 }
+func (r *Run) wants() bool { return (r.dirty || r.admitted > 0) && !r.alone() }
 
 // unfinished are the updates that were admitted or accepted and have not ended, in the order in which that was recorded.
 func (r *Run) unfinished() []Update {

@@ -7,7 +7,7 @@ func (t *Turn) Route(current string) { t.current = current }
 
 // Queue is the task queue of the drafted run; empty when there is none.
 func (t *Turn) Queue() string {
-	if !t.run.Open() {
+	if !t.run.Open() || t.run.alone() {
 		return ""
 	}
 	return t.run.Start.Queue

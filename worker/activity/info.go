@@ -11,7 +11,7 @@ import (
 
 // Details describe a running activity.
 type Details struct {
-	// Workflow, Run and WorkflowType say for whom the activity runs.
+	// Workflow, Run and WorkflowType say for whom the activity runs. One that runs alone has no WorkflowType.
 	Workflow, Run, WorkflowType string
 	// ID is the activity's ID in the run, Type its registered name, Queue where it was taken from.
 	ID, Type, Queue string
