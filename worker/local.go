@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/millrace-dev/millrace/protocol"
@@ -15,20 +16,28 @@ func (w *Worker) runLocals(ctx context.Context, task *protocol.WorkflowTask, run
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(task.Timeout)*4/5)
 	defer cancel()
 	results := make(chan replay.LocalResult)
-	begun := map[string]bool{}
+	running := map[string]context.CancelFunc{}
 	for len(answer.Local) > 0 {
+		wanted := map[string]bool{}
 		for _, l := range answer.Local {
-			if begun[l.ID] {
-				continue
+			wanted[l.ID] = true
+			if running[l.ID] == nil {
+				ctx, cancel := context.WithCancel(ctx)
+				running[l.ID] = cancel
+				go func() {
+					defer cancel()
+					r := w.runLocal(ctx, task, l)
+					select {
+					case results <- r:
+					case <-ctx.Done():
+					}
+				}()
 			}
-			begun[l.ID] = true
-			go func() {
-				r := w.runLocal(ctx, task, l)
-				select {
-				case results <- r:
-				case <-ctx.Done():
-				}
-			}()
+		}
+		for id, stop := range running {
+			if !wanted[id] { // it has ended, or the code has given it up
+				stop()
+			}
 		}
 		select {
 		case r := <-results:
@@ -73,18 +82,55 @@ func (w *Worker) runLocal(ctx context.Context, task *protocol.WorkflowTask, l re
 	}
 }
 
-// tryLocal runs one attempt.
+// tryLocal runs one attempt. When its time is over the attempt is, even if the code goes on: what it returns later is nobody's result.
 func (w *Worker) tryLocal(
 	ctx context.Context, task *protocol.WorkflowTask, l replay.LocalActivity, f function, attempt int, last *protocol.Failure,
 ) (protocol.Payload, *protocol.Failure) {
+	var cancel context.CancelFunc
 	if d := l.Command.StartToClose; d > 0 {
-		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(d))
-		defer cancel()
+	} else {
+		ctx, cancel = context.WithCancel(ctx)
 	}
+	defer cancel()
+	done := make(chan outcome, 1)
+	go func() {
+		o := outcome{err: errors.New("the activity's code called runtime.Goexit")}
+		defer func() { done <- o }()
+		env := w.localEnv(ctx, task, l, attempt, last)
+		o.result, o.err = protect(activity.With(w.extract(ctx, l.Command.Headers), env), f, l.Command.Input)
+	}()
+	select {
+	case o := <-done:
+		return finishLocal(ctx, o)
+	case <-ctx.Done():
+		return finishLocal(ctx, outcome{err: ctx.Err()})
+	}
+}
+
+// finishLocal turns what user code returned into a result or a failure.
+func finishLocal(ctx context.Context, o outcome) (protocol.Payload, *protocol.Failure) {
+	switch {
+	case o.err == nil:
+		return o.result, nil
+	case ctx.Err() != nil:
+		late := protocol.TimeoutError(protocol.TimeoutStartToClose, "the attempt did not end in time", protocol.NewFailure(o.err))
+		return protocol.Payload{}, late
+	case errors.Is(o.err, activity.ErrResultPending):
+		f := protocol.NewFailure(errors.New("a local activity cannot be completed by somebody else: the step waits for it"))
+		f.Application.NonRetryable = true
+		return protocol.Payload{}, f
+	}
+	return protocol.Payload{}, protocol.NewFailure(o.err)
+}
+
+// localEnv is what the code of a local activity can ask its context for.
+func (w *Worker) localEnv(
+	ctx context.Context, task *protocol.WorkflowTask, l replay.LocalActivity, attempt int, last *protocol.Failure,
+) *activity.Env {
 	deadline, _ := ctx.Deadline()
 	now := time.Now().UTC()
-	env := &activity.Env{
+	return &activity.Env{
 		Details: activity.Details{
 			Workflow: task.Workflow, Run: task.Run, WorkflowType: task.Type, ID: l.ID, Type: l.Command.ActivityType, Queue: w.queue,
 			Attempt: attempt, Scheduled: now, Started: now, Deadline: deadline, LastFailure: last, Headers: l.Command.Headers,
@@ -96,13 +142,4 @@ func (w *Worker) tryLocal(
 		OpenBlob:      w.store.GetBlob,
 		PutBlob:       w.store.PutBlob,
 	}
-	result, err := protect(activity.With(w.extract(ctx, l.Command.Headers), env), f, l.Command.Input)
-	switch {
-	case err == nil:
-		return result, nil
-	case ctx.Err() != nil:
-		late := protocol.TimeoutError(protocol.TimeoutStartToClose, "the attempt did not end in time", protocol.NewFailure(err))
-		return protocol.Payload{}, late
-	}
-	return protocol.Payload{}, protocol.NewFailure(err)
 }

@@ -62,6 +62,9 @@ func (c *Channel[T]) Receive(ctx Context) (T, error) {
 	return v, nil
 }
 
+// TryReceive takes the oldest value out of the channel if there is one, and does not wait. ok is false when there is none.
+func (c *Channel[T]) TryReceive() (v T, ok bool) { return c.take() }
+
 // Close says that nothing more will be sent. What was sent can still be received. Closing again does nothing.
 func (c *Channel[T]) Close() {
 	c.closed = true

@@ -19,7 +19,20 @@ func DoLocal[I, O any](ctx Context, activity func(context.Context, I) (O, error)
 
 // StartLocal is [DoLocal] without waiting. The step still lasts until the activity has ended.
 func StartLocal[I, O any](ctx Context, activity func(context.Context, I) (O, error), in I, opts ...ActivityOption) Future[O] {
-	name := activityName(activity)
+	return startLocal[O](ctx, activityName(activity), in, opts)
+}
+
+// DoLocal runs the activity in the workflow's own worker and waits for its result; see the function [DoLocal].
+func (a Activity[I, O]) DoLocal(ctx Context, in I, opts ...ActivityOption) (O, error) {
+	return a.StartLocal(ctx, in, opts...).Get(ctx)
+}
+
+// StartLocal is like DoLocal but does not wait.
+func (a Activity[I, O]) StartLocal(ctx Context, in I, opts ...ActivityOption) Future[O] {
+	return startLocal[O](ctx, a.name, in, opts)
+}
+
+func startLocal[O any](ctx Context, name string, in any, opts []ActivityOption) Future[O] {
 	var zero O
 	if err := ctx.Err(); err != nil {
 		return settledFuture(zero, err)
