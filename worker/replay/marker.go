@@ -53,8 +53,11 @@ func (e *Env) SideEffect(f func() (protocol.Payload, error)) (protocol.Payload, 
 	r.nextSideEffect++
 	id := strconv.Itoa(r.nextSideEffect)
 	if r.turn.replaying {
-		a, _ := r.turn.marks.take(protocol.MarkerSideEffect, id) // if it is missing, comparing the commands will tell
+		a, ok := r.turn.marks.take(protocol.MarkerSideEffect, id)
 		r.emit(protocol.RecordMarker{Name: protocol.MarkerSideEffect, ID: id}, nil)
+		if !ok {
+			e.stop()
+		}
 		return a.Value, failureOrNil(a.Failure)
 	}
 	value, err := r.outside(f)
@@ -62,6 +65,10 @@ func (e *Env) SideEffect(f func() (protocol.Payload, error)) (protocol.Payload, 
 	r.emit(protocol.RecordMarker{Name: protocol.MarkerSideEffect, ID: id, Value: value, Failure: failure}, nil)
 	return value, failureOrNil(failure)
 }
+
+// stop ends a coroutine whose code has come to something that history does not know. Comparing the commands will tell; until then the
+// code must not go on with a value that never was: it would fail over that, and the report would be about the wrong thing.
+func (e *Env) stop() { e.Await(func() bool { return false }) }
 
 // outside calls a function that must not touch the run, because it does not run in a replay.
 func (r *Run) outside(f func() (protocol.Payload, error)) (protocol.Payload, error) {
@@ -106,7 +113,8 @@ func (e *Env) MutableSideEffect(
 			}
 			m.value, m.known = a.Value, true
 		} else if !m.known {
-			r.emit(protocol.RecordMarker{Name: protocol.MarkerMutableSideEffect, ID: mark}, nil) // comparing will tell
+			r.emit(protocol.RecordMarker{Name: protocol.MarkerMutableSideEffect, ID: mark}, nil)
+			e.stop()
 		}
 		return m.value, nil
 	}

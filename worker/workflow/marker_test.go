@@ -62,6 +62,36 @@ func TestSideEffectThatWasAddedIsAMismatch(t *testing.T) {
 	}
 }
 
+// Code that comes to a side effect which history does not have must not go on with a value that never was: what it would fail over is not
+// what is wrong with it.
+func TestSideEffectThatWasAddedStopsTheCode(t *testing.T) {
+	t.Parallel()
+	for name, look := range map[string]func(workflow.Context) int{
+		"SideEffect": func(ctx workflow.Context) int {
+			n, _ := workflow.SideEffect(ctx, func() (int, error) { return 1, nil })
+			return n
+		},
+		"MutableSideEffect": func(ctx workflow.Context) int {
+			n, _ := workflow.MutableSideEffect(ctx, "rate", func() (int, error) { return 1, nil })
+			return n
+		},
+	} {
+		with := false
+		w, _ := begin(t, func(ctx workflow.Context, _ string) (string, error) {
+			if with {
+				_ = 1 / look(ctx)
+			}
+			return "", workflow.Sleep(ctx, 1)
+		}, "")
+		with = true
+		w.Crash()
+		if a := w.Replay(); a.Cause != protocol.CauseNonDeterministic || !strings.Contains(a.Failure.Message, "marker "+name) {
+			t.Errorf("%s: cause %s: %v", name, a.Cause, a.Failure)
+		}
+		with = false
+	}
+}
+
 // A side effect must not touch the run: what it does would be missing in a replay.
 func TestSideEffectOnlyReads(t *testing.T) {
 	t.Parallel()

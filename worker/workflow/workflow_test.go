@@ -129,6 +129,27 @@ func TestInfoAndRand(t *testing.T) {
 	}
 }
 
+func TestChannelTryReceive(t *testing.T) {
+	t.Parallel()
+	_, a := begin(t, func(ctx workflow.Context, _ string) (string, error) {
+		ch := workflow.NewChannel[string](ctx, 0)
+		if v, ok := ch.TryReceive(); ok {
+			return "", fmt.Errorf("an empty channel gave %q", v)
+		}
+		sent := false
+		workflow.Go(ctx, func(ctx workflow.Context) { sent = ch.Send(ctx, "x") == nil })
+		if err := workflow.Await(ctx, func() bool { return ch.Len() == 1 }); err != nil {
+			return "", err
+		}
+		v, ok := ch.TryReceive()
+		err := workflow.Await(ctx, func() bool { return sent })
+		return fmt.Sprint(v, ok), err
+	}, "")
+	if got := result[string](t, a); got != "xtrue" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestChannelIsClosedAfterItsValues(t *testing.T) {
 	t.Parallel()
 	_, a := begin(t, func(ctx workflow.Context, _ any) ([]string, error) {
