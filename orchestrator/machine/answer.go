@@ -65,6 +65,9 @@ func (r *Run) knows(body protocol.InputBody) bool {
 		return r.requests.has(b.RequestID)
 	case protocol.ResetInput:
 		return r.isReset(b.RequestID) && r.copied
+	case protocol.ActivityResult:
+		// A client completed the activity, and a record has consumed what it said. Refusals leave none.
+		return b.Run == r.ID()
 	case protocol.TerminateInput:
 		return r.Status == protocol.StatusTerminated
 	}
