@@ -48,10 +48,10 @@ func arriveAny(t *rapid.T, w *world) {
 	}
 	event := rapid.Int64Range(1, 40).Draw(t, "event")
 	if !w.w.Run.Open() && rapid.IntRange(0, 3).Draw(t, "nobody") > 0 {
-		w.start(fmt.Sprintf("start-%d", w.seq), 0)
+		w.start(fmt.Sprintf("start-%d", w.seq), 0, anyStart(t))
 		return
 	}
-	switch rapid.IntRange(0, 17).Draw(t, "kind") {
+	switch rapid.IntRange(0, 20).Draw(t, "kind") {
 	case 0:
 		if rapid.IntRange(0, 3).Draw(t, "alone") == 0 {
 			w.start(request, 0, func(in *protocol.StartInput) {
@@ -60,7 +60,7 @@ func arriveAny(t *rapid.T, w *world) {
 			})
 			return
 		}
-		w.start(request, time.Duration(rapid.IntRange(0, 1).Draw(t, "timeout"))*time.Minute)
+		w.start(request, time.Duration(rapid.IntRange(0, 1).Draw(t, "timeout"))*time.Minute, anyStart(t))
 	case 1:
 		w.asked(anyNews(t, w, run, event))
 	case 2:
@@ -75,6 +75,13 @@ func arriveAny(t *rapid.T, w *world) {
 		w.arrive(protocol.WorkerReady{Run: run, Worker: "late"}, request)
 	case 6:
 		w.arrive(protocol.TimerInput{}, "")
+	case 18, 19:
+		w.arrive(protocol.PauseInput{Resume: rapid.Bool().Draw(t, "resume"), RequestID: request}, request)
+	case 20:
+		w.resets++
+		w.arrive(Reset{ResetInput: protocol.ResetInput{
+			Event: event, RequestID: request, NewRun: fmt.Sprintf("reset-%d", w.resets), DropSignals: rapid.Bool().Draw(t, "drop"),
+		}}, request)
 	case 16, 17:
 		w.arrive(anyControl(t, request), request)
 	case 13, 14, 15:
@@ -107,6 +114,25 @@ func anyResult(t *rapid.T, w *world, run string, event int64) protocol.ActivityR
 		r.Failure = protocol.TimeoutError(protocol.TimeoutStartToClose, "late", nil)
 	}
 	return r
+}
+
+// anyStart are options of a start: when it begins, whether it is tried again, and what it does about a run that is there.
+func anyStart(t *rapid.T) func(*protocol.StartInput) {
+	delay := protocol.Duration(rapid.IntRange(0, 2).Draw(t, "later")/2) * protocol.Duration(30*time.Second)
+	attempts := rapid.IntRange(0, 2).Draw(t, "attempts")
+	conflict := rapid.SampledFrom([]protocol.ConflictPolicy{
+		"", protocol.ConflictUseExisting, protocol.ConflictTerminate,
+	}).Draw(t, "conflict")
+	signaled := rapid.IntRange(0, 3).Draw(t, "signaled") == 0
+	return func(in *protocol.StartInput) {
+		in.Delay, in.Conflict = delay, conflict
+		if attempts > 0 {
+			in.RetryPolicy = &protocol.RetryPolicy{MaximumAttempts: attempts}
+		}
+		if signaled {
+			in.Signal = &protocol.SignalInput{Name: "go"}
+		}
+	}
 }
 
 // anyControl is what somebody does to the activities from outside.
@@ -218,6 +244,7 @@ func anyCommand(t *rapid.T, w *world) protocol.Command {
 		protocol.StartTimer{TimerID: id, StartToFire: -1},
 		protocol.CompleteWorkflowExecution{},
 		protocol.CancelWorkflowExecution{},
+		protocol.ContinueAsNewWorkflowExecution{},
 		protocol.FailWorkflowExecution{Failure: &protocol.Failure{Message: "no"}},
 		protocol.FailWorkflowExecution{},
 	}).Draw(t, "command")}
@@ -303,7 +330,7 @@ func (w *world) alive() error {
 			lost = fmt.Errorf("activity %d is on no queue, with no worker, and waits for nothing", event)
 		}
 	})
-	if lost != nil || !r.wants() || r.TaskScheduled != 0 || !w.w.Wakeup().IsZero() {
+	if lost != nil || r.paused != nil || !r.wants() || r.TaskScheduled != 0 || !w.w.Wakeup().IsZero() {
 		return lost
 	}
 	return fmt.Errorf("run %s has something to do after event %d, and nobody will ever do it", r.ID(), r.LastEvent)

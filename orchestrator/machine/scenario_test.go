@@ -168,7 +168,7 @@ func (s *story) arrives(f []string) bool {
 	case "reset":
 		s.w.arrive(Reset{ResetInput: protocol.ResetInput{
 			Event: number(1), RequestID: arg(2), NewRun: "reset-" + arg(2), Reason: "a mistake",
-		}, Events: s.w.events()}, arg(2))
+		}}, arg(2))
 	case "ready":
 		s.w.arrive(protocol.WorkerReady{Run: run, Worker: f[1]}, "")
 	case "starts":

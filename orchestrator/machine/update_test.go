@@ -38,7 +38,7 @@ func answerUpdates(t *rapid.T, w *world, a *protocol.WorkflowTaskAnswer) {
 // tellsAskers holds that whoever asked for an update in a step hears what became of it, once, and that what is said to be done
 // is in history.
 func (w *world) tellsAskers(r Ready) error {
-	for _, in := range w.held {
+	for _, in := range w.taken[:len(w.taken)-r.Left] {
 		b, ok := in.Body.(protocol.UpdateInput)
 		if !ok {
 			continue

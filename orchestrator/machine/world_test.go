@@ -23,6 +23,7 @@ type world struct {
 	nonces  int
 	waiting []protocol.Input // arrived, and not taken by a step
 	held    []protocol.Input // taken, and not released: delivered again after a crash
+	taken   []protocol.Input // by the step under way
 	records []protocol.Entry
 	w       *Workflow
 	turn    *Turn
@@ -33,6 +34,7 @@ type world struct {
 	armed   time.Time                        // the wake-up in the timers stream
 	loaded  bool                             // the workflow was read from history, and no step was taken since
 	ids     int
+	resets  int
 
 	started map[string]int // run IDs, by the number of their start
 }
@@ -115,6 +117,9 @@ func (w *world) take(first bool) []protocol.Input {
 		}
 	}
 	w.perform(nil, w.w.Retries(again, w.now))
+	if len(fresh) > 0 {
+		w.fetch(&fresh[0])
+	}
 	if w.loaded && n > 0 {
 		w.perform(w.last.Activities, nil)
 		w.recall(w.last.Recalls)
@@ -125,15 +130,30 @@ func (w *world) take(first bool) []protocol.Input {
 	return fresh
 }
 
+// fetch gives a reset the history that it speaks of, as a node does.
+func (w *world) fetch(in *protocol.Input) {
+	if b, ok := in.Body.(Reset); ok && w.w.Run != nil {
+		run := w.w.Run.ID()
+		if made := w.w.Run.Start.Reset; made != nil && made.RequestID == b.RequestID {
+			run = made.Run
+		}
+		b.Events = w.eventsOf(run)
+		in.Body = b
+	}
+}
+
 // begin begins a step with what waits. It reports whether a worker is wanted.
 func (w *world) begin() bool {
-	w.turn, w.task = w.w.Begin(w.take(true), w.nonce(), w.now), nil
+	w.taken = w.take(true)
+	w.turn, w.task = w.w.Begin(w.taken, w.nonce(), w.now), nil
 	return w.offer()
 }
 
 // join takes what arrived meanwhile into the step that is under way, and reports whether that changed the step.
 func (w *world) join() bool {
-	changed := w.turn.Add(w.take(false), w.nonce())
+	more := w.take(false)
+	w.taken = append(w.taken, more...)
+	changed := w.turn.Add(more, w.nonce())
 	if changed {
 		w.offer()
 	}
@@ -285,12 +305,12 @@ func (w *world) check(draft map[string]any) error {
 	return nil
 }
 
-// events are those of the latest run.
-func (w *world) events() []protocol.Event {
+// eventsOf are those of a run.
+func (w *world) eventsOf(run string) []protocol.Event {
 	var events []protocol.Event
 	for _, e := range w.records {
 		var record protocol.Record
-		if err := json.Unmarshal(e.Data, &record); err == nil && w.w.Run != nil && record.Run == w.w.Run.ID() {
+		if err := json.Unmarshal(e.Data, &record); err == nil && record.Run == run {
 			events = append(events, record.Events...)
 		}
 	}
