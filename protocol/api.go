@@ -138,17 +138,18 @@ type RunRequest struct {
 
 // QueryRequest asks the code of a run something. Its input is any JSON value, as in [StartRequest].
 type QueryRequest struct {
-	ID      string          `json:"id"`
-	Run     string          `json:"run_id,omitempty"`
-	Query   string          `json:"query"`
-	Input   json.RawMessage `json:"input,omitempty"`
-	Payload *Payload        `json:"payload,omitempty"`
+	ID      string            `json:"id"`
+	Run     string            `json:"run_id,omitempty"`
+	Query   string            `json:"query"`
+	Input   json.RawMessage   `json:"input,omitempty"`
+	Payload *Payload          `json:"payload,omitempty"`
+	Headers map[string]string `json:"headers,omitempty"`
 }
 
 // Question returns the question that the request stands for.
 func (r QueryRequest) Question() (WorkflowQuery, error) {
 	p, err := requestPayload(r.Input, r.Payload)
-	return WorkflowQuery{Name: r.Query, Input: p}, err
+	return WorkflowQuery{Name: r.Query, Input: p, Headers: r.Headers}, err
 }
 
 // QueryAnswer is what the code of a run answers: a result, or why there is none.

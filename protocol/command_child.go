@@ -18,11 +18,12 @@ type StartChildWorkflowExecution struct {
 
 // SignalExternalWorkflowExecution signals another workflow; it becomes SignalExternalWorkflowExecutionInitiated.
 type SignalExternalWorkflowExecution struct {
-	WorkflowID string  `json:"workflow_id"`
-	RunID      string  `json:"run_id,omitempty"`
-	FirstRunID string  `json:"first_run_id,omitempty"`
-	SignalName string  `json:"signal_name"`
-	Input      Payload `json:"input,omitzero"`
+	WorkflowID string            `json:"workflow_id"`
+	RunID      string            `json:"run_id,omitempty"`
+	FirstRunID string            `json:"first_run_id,omitempty"`
+	SignalName string            `json:"signal_name"`
+	Input      Payload           `json:"input,omitzero"`
+	Headers    map[string]string `json:"headers,omitempty"`
 }
 
 // RequestCancelExternalWorkflowExecution asks another workflow to stop; it becomes RequestCancelExternalWorkflowExecutionInitiated.

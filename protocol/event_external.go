@@ -2,13 +2,14 @@ package protocol
 
 // SignalExternalWorkflowExecutionInitiated signals another workflow.
 type SignalExternalWorkflowExecutionInitiated struct {
-	WorkflowID      string  `json:"workflow_id"`
-	RunID           string  `json:"run_id,omitempty"`       // only this run
-	FirstRunID      string  `json:"first_run_id,omitempty"` // only the chain of runs that began with this one
-	SignalName      string  `json:"signal_name"`
-	Input           Payload `json:"input,omitzero"`
-	RequestID       string  `json:"request_id"`
-	TaskCompletedID int64   `json:"workflow_task_completed_event_id"`
+	WorkflowID      string            `json:"workflow_id"`
+	RunID           string            `json:"run_id,omitempty"`       // only this run
+	FirstRunID      string            `json:"first_run_id,omitempty"` // only the chain of runs that began with this one
+	SignalName      string            `json:"signal_name"`
+	Input           Payload           `json:"input,omitzero"`
+	Headers         map[string]string `json:"headers,omitempty"`
+	RequestID       string            `json:"request_id"`
+	TaskCompletedID int64             `json:"workflow_task_completed_event_id"`
 }
 
 // SignalExternalWorkflowExecutionFailed says that the signal was refused.

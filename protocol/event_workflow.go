@@ -84,8 +84,9 @@ const (
 
 // CarriedSignal is a signal on its way from a run that never received it to the run that follows.
 type CarriedSignal struct {
-	Name  string  `json:"signal_name"`
-	Input Payload `json:"input,omitzero"`
+	Name    string            `json:"signal_name"`
+	Input   Payload           `json:"input,omitzero"`
+	Headers map[string]string `json:"headers,omitempty"`
 }
 
 // WorkflowExecutionCompleted ends a run with a result.
@@ -151,11 +152,12 @@ type WorkflowExecutionCancelRequested struct {
 
 // WorkflowExecutionSignaled hands the run a value.
 type WorkflowExecutionSignaled struct {
-	Name      string  `json:"signal_name"`
-	Input     Payload `json:"input,omitzero"`
-	RequestID string  `json:"request_id,omitempty"`
-	Identity  string  `json:"identity,omitempty"`
-	From      *Origin `json:"from,omitempty"` // the workflow that asked; nil: a client
+	Name      string            `json:"signal_name"`
+	Input     Payload           `json:"input,omitzero"`
+	RequestID string            `json:"request_id,omitempty"`
+	Identity  string            `json:"identity,omitempty"`
+	From      *Origin           `json:"from,omitempty"` // the workflow that asked; nil: a client
+	Headers   map[string]string `json:"headers,omitempty"`
 }
 
 // EventType implements [EventAttributes].

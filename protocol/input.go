@@ -105,6 +105,8 @@ type SignalInput struct {
 	RequestID string  `json:"request_id,omitempty"`
 	Identity  string  `json:"identity,omitempty"`
 	From      *Origin `json:"from,omitempty"` // the workflow that sends it; only orchestrators say so
+	// Headers are what the sender attached.
+	Headers map[string]string `json:"headers,omitempty"`
 }
 
 // CancelInput asks the open run to stop.

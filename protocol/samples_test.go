@@ -79,7 +79,7 @@ var events = []sample{
 		Queue: "eu", ScheduleToClose: 3600 * second, ScheduleToStart: 60 * second, StartToClose: 10 * second, Heartbeat: 5 * second,
 		RetryPolicy: policy,
 	}, RequestID: "req-10", Identity: who}),
-	of(protocol.WorkflowExecutionSignaled{Name: "paid", Input: receipt, RequestID: "req-3", Identity: who, From: origin}),
+	of(protocol.WorkflowExecutionSignaled{Name: "paid", Input: receipt, RequestID: "req-3", Identity: who, From: origin, Headers: headers}),
 	of(protocol.WorkflowTaskScheduled{Queue: "orders", Timeout: 10 * second, Attempt: 1}),
 	of(protocol.WorkflowTaskStarted{ScheduledID: 2, Identity: who, HistorySize: 5 << 20, SuggestContinueAsNew: true}),
 	of(protocol.WorkflowTaskCompleted{ScheduledID: 2, StartedID: 3, Identity: who, SDK: "go/0.1.0", Version: "build-7", Pinned: true}),
@@ -134,7 +134,7 @@ var events = []sample{
 		WorkflowID: "mail-42", RunID: runID, WorkflowType: "shop.Mail", InitiatedID: 5, StartedID: 6, Failure: ended,
 	}),
 	of(protocol.SignalExternalWorkflowExecutionInitiated{
-		WorkflowID: "stock", RunID: runID, FirstRunID: "first", SignalName: "sold", Input: ada, RequestID: "signal-parent-5",
+		WorkflowID: "stock", RunID: runID, FirstRunID: "first", SignalName: "sold", Headers: headers, Input: ada, RequestID: "signal-parent-5",
 		TaskCompletedID: 4,
 	}),
 	of(protocol.SignalExternalWorkflowExecutionFailed{WorkflowID: "stock", InitiatedID: 5, Cause: refused}),
@@ -160,7 +160,7 @@ var commands = []sample{
 		ParentClosePolicy: protocol.ParentCloseAbandon, Memo: memo, Headers: headers,
 	}),
 	of(protocol.SignalExternalWorkflowExecution{
-		WorkflowID: "stock", RunID: runID, FirstRunID: "first", SignalName: "sold", Input: ada,
+		WorkflowID: "stock", RunID: runID, FirstRunID: "first", SignalName: "sold", Headers: headers, Input: ada,
 	}),
 	of(protocol.RequestCancelExternalWorkflowExecution{
 		WorkflowID: "mail-42", RunID: runID, FirstRunID: "first", ChildInitiatedID: 5, Reason: "sold out",

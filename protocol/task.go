@@ -46,6 +46,8 @@ type WorkflowTask struct {
 type WorkflowQuery struct {
 	Name  string  `json:"name"`
 	Input Payload `json:"input,omitzero"`
+	// Headers are what the asker attached.
+	Headers map[string]string `json:"headers,omitempty"`
 }
 
 // WorkflowQueryAnswer is what the code answered: a result or a failure.

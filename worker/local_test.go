@@ -89,20 +89,36 @@ func TestLocalActivityIsTriedAgain(t *testing.T) {
 			}
 			return nil
 		}, workflow.RetryPolicy{}, 3, 3 * time.Second, nil},
-		"to the last attempt": {func(int) error { return refused }, workflow.RetryPolicy{MaximumAttempts: 2}, 2, time.Second,
-			func(f *protocol.Failure) bool { return f.Message == "refused" }},
-		"not, if that is terminal": {func(int) error { return activity.Terminal(refused) }, workflow.RetryPolicy{}, 1, 0,
-			func(f *protocol.Failure) bool { return f.Application.NonRetryable }},
-		"as long as a wait fits into the step": {func(int) error { return refused }, workflow.RetryPolicy{}, 4, 7 * time.Second,
-			func(f *protocol.Failure) bool { return f.Message == "refused" }},
+		"to the last attempt": {
+			func(int) error { return refused },
+			workflow.RetryPolicy{MaximumAttempts: 2},
+			2, time.Second,
+			func(f *protocol.Failure) bool { return f.Message == "refused" },
+		},
+		"not, if that is terminal": {
+			func(int) error { return activity.Terminal(refused) },
+			workflow.RetryPolicy{},
+			1, 0,
+			func(f *protocol.Failure) bool { return f.Application.NonRetryable },
+		},
+		"as long as a wait fits into the step": {
+			func(int) error { return refused },
+			workflow.RetryPolicy{},
+			4, 7 * time.Second,
+			func(f *protocol.Failure) bool { return f.Message == "refused" },
+		},
 		"after a panic": {func(n int) error {
 			if n == 1 {
 				panic("a vase")
 			}
 			return nil
 		}, workflow.RetryPolicy{}, 2, time.Second, nil},
-		"not, if somebody else is to complete it": {func(int) error { return activity.ErrResultPending }, workflow.RetryPolicy{}, 1, 0,
-			func(f *protocol.Failure) bool { return strings.Contains(f.Message, "somebody else") }},
+		"not, if somebody else is to complete it": {
+			func(int) error { return activity.ErrResultPending },
+			workflow.RetryPolicy{},
+			1, 0,
+			func(f *protocol.Failure) bool { return strings.Contains(f.Message, "somebody else") },
+		},
 		"after the end of its goroutine": {func(n int) error {
 			if n == 1 {
 				runtime.Goexit()
@@ -157,8 +173,12 @@ func TestLocalActivityEndsInTime(t *testing.T) {
 		"of the step, and does not listen": {true, nil, 8 * time.Second, protocol.TimeoutScheduleToClose},
 		"of its own":                       {false, []workflow.ActivityOption{workflow.ScheduleToClose(time.Second)}, time.Second, protocol.TimeoutStartToClose},
 		"of its own, and does not listen":  {true, []workflow.ActivityOption{workflow.ScheduleToClose(time.Second)}, time.Second, protocol.TimeoutStartToClose},
-		"of its one attempt": {true, []workflow.ActivityOption{workflow.StartToClose(time.Second), workflow.Attempts(1)}, time.Second,
-			protocol.TimeoutStartToClose},
+		"of its one attempt": {
+			true,
+			[]workflow.ActivityOption{workflow.StartToClose(time.Second), workflow.Attempts(1)},
+			time.Second,
+			protocol.TimeoutStartToClose,
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -225,18 +245,18 @@ func TestLocalActivitiesSideBySide(t *testing.T) {
 		}
 		var order []string
 		for _, c := range answer.Commands[:3] {
-			order = append(order, c.Attributes.(protocol.RecordMarker).ID) //nolint:forcetypeassert // or the test fails
+			order = append(order, c.Attributes.(protocol.RecordMarker).ID)
 		}
 		if want := []string{"local-2", "local-3", "local-1"}; !slices.Equal(order, want) {
 			t.Errorf("recorded %s, want %s", order, want)
 		}
-		end := answer.Commands[3].Attributes.(protocol.CompleteWorkflowExecution) //nolint:forcetypeassert // or the test fails
+		end := answer.Commands[3].Attributes.(protocol.CompleteWorkflowExecution)
 		if got := end.Result.String(); got != `"1s 2s 3s"` {
 			t.Errorf("the workflow saw %s", got)
 		}
 		events := append(task.Events, protocol.Event{ID: 4, Attributes: protocol.WorkflowTaskCompleted{ScheduledID: 2, StartedID: 3}})
 		for _, c := range answer.Commands[:3] {
-			m := c.Attributes.(protocol.RecordMarker) //nolint:forcetypeassert // or the test fails
+			m := c.Attributes.(protocol.RecordMarker)
 			events = append(events, protocol.Event{ID: int64(len(events) + 1), Attributes: protocol.MarkerRecorded{
 				Name: m.Name, ID: m.ID, Value: m.Value, TaskCompletedID: 4,
 			}})

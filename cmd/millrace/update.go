@@ -14,10 +14,13 @@ import (
 type updateCmd struct {
 	one
 
-	Name     string `arg:"" help:"Name of the update."`
-	Input    string `help:"What it carries, as JSON; @FILE reads a file." short:"i" placeholder:"JSON"`
-	UpdateID string `help:"Makes the same command harmless a second time; made up when not given." name:"update-id" placeholder:"ID"`
-	Wait     string `help:"Wait until it is accepted or completed." short:"w" default:"completed" enum:"accepted,completed"`
+	Name       string `arg:"" help:"Name of the update."`
+	Input      string `help:"What it carries, as JSON; @FILE reads a file." short:"i" placeholder:"JSON"`
+	UpdateID   string `help:"Makes the same command harmless a second time; made up when not given." name:"update-id" placeholder:"ID"`
+	Start      string `help:"Start a workflow of this type if none is open, in the same step." placeholder:"TYPE"`
+	Queue      string `help:"Task queue of --start." short:"q" placeholder:"NAME"`
+	StartInput string `help:"The argument of --start, as JSON; @FILE reads a file." placeholder:"JSON"`
+	Wait       string `help:"Wait until it is accepted or completed." short:"w" default:"completed" enum:"accepted,completed"`
 }
 
 // Run returns once the workflow has accepted the update, or once it is done.
@@ -31,13 +34,9 @@ func (u *updateCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	defer done()
-	opts := u.to()
-	if u.UpdateID != "" {
-		opts = append(opts, client.UpdateID(u.UpdateID))
-	}
 	asking, cancel := context.WithTimeout(ctx, a.Timeout)
 	defer cancel()
-	h, err := client.StartUpdateNamed[json.RawMessage](asking, c, u.ID, u.Name, input, opts...)
+	h, err := u.ask(asking, c, input)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return protocol.Errorf(protocol.CodeTimeout, "the update waits for a worker").
 			WithHint("millrace describe %s shows it; ask again with --update-id, or a longer --timeout", u.ID)
@@ -64,6 +63,28 @@ func (u *updateCmd) Run(ctx context.Context, a *app) error {
 	}
 	_, err = fmt.Fprintln(a.out, string(result))
 	return err
+}
+
+// ask asks the open run, or one that is started for it.
+func (u *updateCmd) ask(ctx context.Context, c *client.Client, input protocol.Payload) (*client.UpdateHandle[json.RawMessage], error) {
+	if u.Start == "" {
+		opts := u.to()
+		if u.UpdateID != "" {
+			opts = append(opts, client.UpdateID(u.UpdateID))
+		}
+		return client.StartUpdateNamed[json.RawMessage](ctx, c, u.ID, u.Name, input, opts...)
+	}
+	if u.one.Run != "" {
+		return nil, protocol.Errorf(protocol.CodeBadRequest, "--start and --run-id exclude each other").
+			WithHint("leave --run-id out: the open run is asked, or the one that is started")
+	}
+	argument, err := inputFlag(u.StartInput)
+	if err != nil {
+		return nil, err
+	}
+	_, h, err := client.UpdateWithStartNamed[json.RawMessage, json.RawMessage](ctx, c, u.Start, argument, u.Name, input,
+		client.ID(u.ID), client.Queue(u.Queue), client.RequestID(u.UpdateID))
+	return h, err
 }
 
 func (a *app) accepted(h *client.UpdateHandle[json.RawMessage]) error {

@@ -15,7 +15,8 @@ type Call struct {
 	Method string
 	// Workflow is the workflow ID; empty when the call is about none, as a list is.
 	Workflow string
-	// Headers travel with a start or an update to the workflow and on to its activities; nil for any other call. They may be changed.
+	// Headers travel with a start, a signal, an update or a query to the workflow, and but for those of a query on to its activities; nil
+	// for any other call. They may be changed.
 	Headers map[string]string
 	// Request is what is sent, such as a [protocol.StartInput] or a [protocol.ListRequest]. Values in it are encoded already. It is there
 	// to be looked at.
@@ -42,7 +43,7 @@ func Intercept(f func(next Invoker) Invoker) Option {
 	return func(c *Client) { c.interceptors = append(c.interceptors, f) }
 }
 
-// Propagator writes values of the caller's context into the headers of each start and update. Defaults to none.
+// Propagator writes values of the caller's context into the headers of each start, signal, update and query. Defaults to none.
 func Propagator(p ...propagation.Propagator) Option {
 	return func(c *Client) { c.propagators = append(c.propagators, p...) }
 }
@@ -67,6 +68,10 @@ func (c *Client) headersOf(ctx context.Context, body any) map[string]string {
 	case protocol.StartInput:
 		given = b.Headers
 	case protocol.UpdateInput:
+		given = b.Headers
+	case protocol.SignalInput:
+		given = b.Headers
+	case protocol.QueryRequest:
 		given = b.Headers
 	default:
 		return nil
@@ -94,6 +99,14 @@ func withHeaders(body protocol.InputBody, headers map[string]string) protocol.In
 			u.Headers = headers
 			b.Update = &u
 		}
+		if b.Signal != nil {
+			s := *b.Signal
+			s.Headers = headers
+			b.Signal = &s
+		}
+		return b
+	case protocol.SignalInput:
+		b.Headers = headers
 		return b
 	case protocol.UpdateInput:
 		b.Headers = headers

@@ -24,7 +24,7 @@ func (t *Turn) signalExternal(c protocol.SignalExternalWorkflowExecution, task i
 		return fmt.Errorf("the signal has no name")
 	}
 	t.event(protocol.SignalExternalWorkflowExecutionInitiated{
-		WorkflowID: c.WorkflowID, RunID: c.RunID, FirstRunID: c.FirstRunID, SignalName: c.SignalName, Input: c.Input,
+		WorkflowID: c.WorkflowID, RunID: c.RunID, FirstRunID: c.FirstRunID, SignalName: c.SignalName, Input: c.Input, Headers: c.Headers,
 		RequestID: protocol.MessageID(protocol.KindSignal, t.run.ID(), t.run.LastEvent+1), TaskCompletedID: task,
 	})
 	return nil

@@ -123,7 +123,7 @@ func (t *Turn) takeSignal(in protocol.Input, b protocol.SignalInput) {
 
 func (t *Turn) signal(b protocol.SignalInput) {
 	t.event(protocol.WorkflowExecutionSignaled{
-		Name: b.Name, Input: b.Input, RequestID: b.RequestID, Identity: b.Identity, From: b.From,
+		Name: b.Name, Input: b.Input, RequestID: b.RequestID, Identity: b.Identity, From: b.From, Headers: b.Headers,
 	})
 }
 

@@ -127,7 +127,7 @@ func (r *Run) tellStart(c Child) Tell {
 func (r *Run) tellSignal(event int64, a protocol.SignalExternalWorkflowExecutionInitiated) Tell {
 	return Tell{Workflow: a.WorkflowID, ID: protocol.MessageID(protocol.KindSignal, r.ID(), event), Body: protocol.SignalInput{
 		Run: a.RunID, FirstRun: a.FirstRunID, Name: a.SignalName, Input: a.Input, RequestID: a.RequestID, Identity: r.identity(),
-		From: r.origin(event),
+		From: r.origin(event), Headers: a.Headers,
 	}}
 }
 

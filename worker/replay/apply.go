@@ -14,7 +14,7 @@ func (r *Run) apply(e protocol.Event) {
 	case protocol.WorkflowExecutionStarted:
 		r.begin(e.Time, a)
 	case protocol.WorkflowExecutionSignaled:
-		r.deliver(a.Name, a.Input)
+		r.deliver(a.Name, a.Input, a.Headers)
 	case protocol.WorkflowExecutionUpdateAdmitted:
 		r.admitted[a.Request.UpdateID] = true
 	case protocol.WorkflowExecutionCancelRequested:

@@ -21,7 +21,13 @@ type Mailbox struct {
 // letter is a signal that waits. Arrival tells it from those in other mailboxes.
 type letter struct {
 	arrival int
-	value   protocol.Payload
+	Letter
+}
+
+// Letter is what a signal carries.
+type Letter struct {
+	Value   protocol.Payload
+	Headers map[string]string
 }
 
 // Empty reports whether no signal waits.
@@ -31,9 +37,9 @@ func (m *Mailbox) Empty() bool { return m.head == len(m.letters) }
 func (m *Mailbox) Len() int { return len(m.letters) - m.head }
 
 // Pop takes the oldest signal out of a mailbox that is not empty.
-func (m *Mailbox) Pop() protocol.Payload {
+func (m *Mailbox) Pop() Letter {
 	m.run.mayChange("receive a signal")
-	v := m.letters[m.head].value
+	v := m.letters[m.head].Letter
 	m.letters[m.head] = letter{}
 	if m.head++; m.head == len(m.letters) {
 		m.letters, m.head = m.letters[:0], 0
@@ -42,10 +48,10 @@ func (m *Mailbox) Pop() protocol.Payload {
 }
 
 // deliver puts a signal into its mailbox.
-func (r *Run) deliver(name string, v protocol.Payload) {
+func (r *Run) deliver(name string, v protocol.Payload, headers map[string]string) {
 	r.arrivals++
 	m := r.mailbox(name)
-	m.letters = append(m.letters, letter{r.arrivals, v})
+	m.letters = append(m.letters, letter{r.arrivals, Letter{v, headers}})
 	m.WakeOne()
 }
 
@@ -67,7 +73,7 @@ func (r *Run) unread() (protocol.Payload, error) {
 	var all []found
 	for name, m := range r.mailboxes {
 		for _, l := range m.letters[m.head:] {
-			all = append(all, found{l.arrival, protocol.CarriedSignal{Name: name, Input: l.value}})
+			all = append(all, found{l.arrival, protocol.CarriedSignal{Name: name, Input: l.Value, Headers: l.Headers}})
 		}
 	}
 	if len(all) == 0 {
@@ -92,6 +98,6 @@ func (r *Run) takeCarried(p protocol.Payload) {
 		return
 	}
 	for _, s := range signals {
-		r.deliver(s.Name, s.Input)
+		r.deliver(s.Name, s.Input, s.Headers)
 	}
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // QueryHandler answers queries of one name. It only reads: what it asks the run for panics.
-type QueryHandler func(protocol.Payload) (protocol.Payload, error)
+type QueryHandler func(protocol.WorkflowQuery) (protocol.Payload, error)
 
 // HandleQuery sets what answers queries of a name, in place of what was set before.
 func (e *Env) HandleQuery(name string, h QueryHandler) {
@@ -50,7 +50,7 @@ func (r *Run) answer(q protocol.WorkflowQuery) (result protocol.Payload, err err
 			}
 		}
 	}()
-	return h(q.Input)
+	return h(q)
 }
 
 func (r *Run) unknownQuery(name string) *protocol.Failure {

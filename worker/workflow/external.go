@@ -1,6 +1,10 @@
 package workflow
 
-import "github.com/millrace-dev/millrace/protocol"
+import (
+	"maps"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
 
 // ExternalOption says more about what [SignalExternal] and [CancelExternal] speak to.
 type ExternalOption func(*external)
@@ -49,7 +53,7 @@ func signalExternal(ctx Context, c protocol.SignalExternalWorkflowExecution, val
 	if err != nil {
 		return payloadError("the value of signal "+c.SignalName+" cannot be encoded", err)
 	}
-	c.Input = input
+	c.Input, c.Headers = input, maps.Clone(ctx.outgoing())
 	f := newFuture[struct{}]()
 	op := ctx.env().SignalExternal(c, func(err error) { f.cell.settle(struct{}{}, err) })
 	return awaitAnswer(ctx, f, op.Cancel)

@@ -2,8 +2,9 @@ package workflow
 
 import "maps"
 
-// Header is a short text that whoever started the workflow attached to it, or, in the handler of an update, whoever asked for that;
-// empty when there is none of that name. Headers travel on by themselves to activities, children and the runs that follow.
+// Header is a short text that whoever started the workflow attached to it, or, in the handler of an update, whoever asked for that, or,
+// with the context of [ReceiveWith], whoever sent the signal; empty when there is none of that name. Headers travel on by
+// themselves to activities, children and the runs that follow.
 func Header(ctx Context, name string) string { return ctx.outgoing()[name] }
 
 // WithHeader returns a context whose activities and children get the header as well, in place of one of the same name. An empty value

@@ -22,6 +22,15 @@ type Interceptor struct {
 	Activity func(next ActivityFunc) ActivityFunc
 	// Child wraps each child workflow that the code asks for, in the same way.
 	Child func(next ChildFunc) ChildFunc
+	// Receive wraps the taking of each signal: [Receive], [TryReceive] and [OnReceive]. in is what the signal carries, and [Header] reads
+	// its headers. An error is what the code gets in place of the signal.
+	Receive func(next ReceiveFunc) ReceiveFunc
+	// Update wraps the handler of each update, from its acceptance to its result, and Validate what decides on its acceptance; the latter
+	// is not called in a replay. [UpdateInfo] tells which update it is.
+	Update   func(next UpdateFunc) UpdateFunc
+	Validate func(next ValidateFunc) ValidateFunc
+	// Query wraps the handler of each query. Like that, it must change nothing and not wait.
+	Query func(next QueryFunc) QueryFunc
 	// Timer wraps each [Sleep] and [NewTimer], in the same way.
 	Timer func(next TimerFunc) TimerFunc
 }
@@ -34,6 +43,14 @@ type (
 	ActivityFunc = func(ctx Context, c protocol.ScheduleActivityTask, done func(protocol.Payload, error))
 	// ChildFunc asks for a child workflow. began is called when it has begun or will not, and before done.
 	ChildFunc = func(ctx Context, c protocol.StartChildWorkflowExecution, began func(Execution, error), done func(protocol.Payload, error))
+	// ReceiveFunc takes a signal of a name.
+	ReceiveFunc = func(ctx Context, name string, in protocol.Payload) (protocol.Payload, error)
+	// ValidateFunc decides on an update: an error rejects it.
+	ValidateFunc = func(ctx Context, in protocol.Payload) error
+	// UpdateFunc handles an update.
+	UpdateFunc = func(ctx Context, in protocol.Payload) (protocol.Payload, error)
+	// QueryFunc answers a query of a name.
+	QueryFunc = func(ctx Context, name string, in protocol.Payload) (protocol.Payload, error)
 	// TimerFunc starts a timer of a length above zero.
 	TimerFunc = func(ctx Context, d time.Duration, done func(error))
 )

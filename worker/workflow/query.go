@@ -19,20 +19,26 @@ func NewQuery[I, O any](name string) Query[I, O] { return protocol.NewQuery[I, O
 // Set the handlers before the workflow waits for the first time. They answer after its end as well, with the variables as they were
 // left. A later HandleQuery of the same name takes the place of the first.
 func HandleQuery[I, O any](ctx Context, query Query[I, O], answer func(in I) (O, error)) {
-	name := query.Name()
-	ctx.env().HandleQuery(name, func(p protocol.Payload) (protocol.Payload, error) {
-		var in I
-		if err := p.Decode(&in); err != nil {
-			return protocol.Payload{}, payloadError(fmt.Sprintf("the value of query %s cannot be decoded", name), err)
-		}
-		out, err := answer(in)
-		if err != nil {
-			return protocol.Payload{}, err
-		}
-		result, err := protocol.Encode(out)
-		if err != nil {
-			return protocol.Payload{}, payloadError(fmt.Sprintf("the answer to query %s cannot be encoded", name), err)
-		}
-		return result, nil
+	ctx.env().HandleQuery(query.Name(), func(q protocol.WorkflowQuery) (protocol.Payload, error) {
+		ask := intercepted(ctx, func(_ Context, name string, p protocol.Payload) (protocol.Payload, error) {
+			return answerQuery(name, p, answer)
+		}, func(i Interceptor) func(QueryFunc) QueryFunc { return i.Query })
+		return ask(ctx.withHeaders(q.Headers), q.Name, q.Input)
 	})
+}
+
+func answerQuery[I, O any](name string, p protocol.Payload, answer func(in I) (O, error)) (protocol.Payload, error) {
+	var in I
+	if err := p.Decode(&in); err != nil {
+		return protocol.Payload{}, payloadError(fmt.Sprintf("the value of query %s cannot be decoded", name), err)
+	}
+	out, err := answer(in)
+	if err != nil {
+		return protocol.Payload{}, err
+	}
+	result, err := protocol.Encode(out)
+	if err != nil {
+		return protocol.Payload{}, payloadError(fmt.Sprintf("the answer to query %s cannot be encoded", name), err)
+	}
+	return result, nil
 }

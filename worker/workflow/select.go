@@ -68,7 +68,7 @@ func (c receiveCase[T]) ready(ctx Context) bool            { return !c.box(ctx).
 func (c receiveCase[T]) list(ctx Context) *replay.Waitlist { return &c.box(ctx).Waitlist }
 
 func (c receiveCase[T]) run(ctx Context) error {
-	v, err := pop[T](c.sig.Name(), c.box(ctx))
+	_, v, err := pop[T](ctx, c.sig.Name(), c.box(ctx))
 	if err == nil {
 		c.f(v)
 	}

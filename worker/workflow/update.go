@@ -31,30 +31,44 @@ func HandleUpdate[I, O any](
 		o(&u)
 	}
 	name := update.Name()
+	validate := func(ctx Context, p protocol.Payload) error {
+		in, err := updateInput[I](name, p)
+		if err != nil || u.validate == nil {
+			return err
+		}
+		return u.validate(ctx, in)
+	}
+	run := func(ctx Context, p protocol.Payload) (protocol.Payload, error) {
+		return handleUpdate(ctx, name, p, handle)
+	}
 	ctx.env().HandleUpdates(name, replay.UpdateHandler{
 		Validate: func(call protocol.UpdateCall) error {
-			in, err := updateInput[I](call)
-			if err != nil || u.validate == nil {
-				return err
-			}
-			return u.validate(ctx.inUpdate(call), in)
+			f := intercepted(ctx, validate, func(i Interceptor) func(ValidateFunc) ValidateFunc { return i.Validate })
+			return f(ctx.inUpdate(call), call.Input)
 		},
 		Handle: func(call protocol.UpdateCall) (protocol.Payload, error) {
-			in, err := updateInput[I](call)
-			if err != nil {
-				return protocol.Payload{}, err
-			}
-			out, err := handle(ctx.inUpdate(call), in)
-			if err != nil {
-				return protocol.Payload{}, err
-			}
-			result, err := protocol.Encode(out)
-			if err != nil {
-				return protocol.Payload{}, payloadError(fmt.Sprintf("the result of update %s cannot be encoded", name), err)
-			}
-			return result, nil
+			f := intercepted(ctx, run, func(i Interceptor) func(UpdateFunc) UpdateFunc { return i.Update })
+			return f(ctx.inUpdate(call), call.Input)
 		},
 	})
+}
+
+func handleUpdate[I, O any](
+	ctx Context, name string, p protocol.Payload, handle func(ctx Context, in I) (O, error),
+) (protocol.Payload, error) {
+	in, err := updateInput[I](name, p)
+	if err != nil {
+		return protocol.Payload{}, err
+	}
+	out, err := handle(ctx, in)
+	if err != nil {
+		return protocol.Payload{}, err
+	}
+	result, err := protocol.Encode(out)
+	if err != nil {
+		return protocol.Payload{}, payloadError(fmt.Sprintf("the result of update %s cannot be encoded", name), err)
+	}
+	return result, nil
 }
 
 // UpdateOption changes how updates are handled. See [HandleUpdate].
@@ -69,11 +83,11 @@ func Validate[I any](f func(ctx Context, in I) error) UpdateOption[I] {
 	return func(o *updateOptions[I]) { o.validate = f }
 }
 
-func updateInput[I any](call protocol.UpdateCall) (I, error) {
+func updateInput[I any](name string, p protocol.Payload) (I, error) {
 	var in I
-	if err := call.Input.Decode(&in); err != nil {
+	if err := p.Decode(&in); err != nil {
 		var zero I
-		return zero, payloadError(fmt.Sprintf("the value of update %s cannot be decoded", call.Name), err)
+		return zero, payloadError(fmt.Sprintf("the value of update %s cannot be decoded", name), err)
 	}
 	return in, nil
 }

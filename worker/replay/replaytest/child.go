@@ -20,7 +20,7 @@ func (w *World) recordOthers(c protocol.CommandAttributes, task int64) {
 	case protocol.SignalExternalWorkflowExecution:
 		w.add(protocol.SignalExternalWorkflowExecutionInitiated{
 			WorkflowID: c.WorkflowID, RunID: c.RunID, FirstRunID: c.FirstRunID, SignalName: c.SignalName, Input: c.Input,
-			TaskCompletedID: task,
+			Headers: c.Headers, TaskCompletedID: task,
 		})
 	case protocol.RequestCancelExternalWorkflowExecution:
 		e := protocol.RequestCancelExternalWorkflowExecutionInitiated{
