@@ -46,6 +46,27 @@ func Carry(ctx context.Context, item string) (string, error) {
 	return fmt.Sprintf("carried %s in attempt %d", item, activity.Info(ctx).Attempt), nil
 }
 
+// questions are the tokens of questions that wait for an answer, and failed says that [Flaky] has failed.
+var (
+	questions = make(chan string, 1)
+	failed    = make(chan struct{}, 1)
+)
+
+// Ask hands its token to whoever answers.
+func Ask(ctx context.Context, _ string) (string, error) {
+	questions <- activity.Token(ctx)
+	return "", activity.ErrResultPending
+}
+
+// Flaky fails the first time that it is called.
+func Flaky(ctx context.Context, item string) (string, error) {
+	if activity.Info(ctx).LastFailure == nil {
+		failed <- struct{}{}
+		return "", errors.New("the shop is closed")
+	}
+	return fmt.Sprintf("%s in attempt %d", item, activity.Info(ctx).Attempt), nil
+}
+
 // Double has nothing to wait for.
 func Double(_ workflow.Context, text string) (string, error) { return text + text, nil }
 

@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -61,4 +62,52 @@ func ExampleDoActivity() {
 	// Output:
 	// carried lamp in attempt 1 <nil>
 	// client_test.Carry Completed <nil>
+}
+
+// An activity hands its token to a person, who answers later and from anywhere.
+func ExampleClient_CompleteActivity() {
+	c, stop := serve()
+	defer stop()
+	ctx := context.Background()
+
+	run, err := client.StartActivity(ctx, c, Ask, "may I?", client.ActivityOptions{StartToClose: time.Hour}, client.ID("question"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	token := <-questions // from activity.Token; c.ActivityToken(ctx, "question", "1") makes the same one
+	canceled, err := c.HeartbeatActivity(ctx, token, "thinking about it")
+	fmt.Println("canceled:", canceled, err)
+	if err := c.CompleteActivity(ctx, token, "you may"); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(run.Wait(ctx))
+	fmt.Println("late:", c.FailActivity(ctx, token, errors.New("no")) != nil)
+	// Output:
+	// canceled: false <nil>
+	// you may <nil>
+	// late: true
+}
+
+// A reset counts the attempts of an activity from 1 again, and tries at once.
+func ExampleClient_ResetActivity() {
+	c, stop := serve()
+	defer stop()
+	ctx := context.Background()
+
+	once := client.ActivityOptions{Retry: protocol.RetryPolicy{InitialInterval: protocol.Duration(time.Hour)}}
+	run, err := client.StartActivity(ctx, c, Flaky, "lamp", once, client.ID("flaky"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	<-failed // the next attempt would come in an hour
+	if err := c.ResetActivity(ctx, "flaky", "1", client.Reason("the shop is open again")); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(run.Wait(ctx))
+	// Output:
+	// lamp in attempt 1 <nil>
 }

@@ -27,7 +27,7 @@ func serve() (c *client.Client, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended, ready := make(chan error, 1), make(chan struct{})
 	w := worker.New(srv.Conn(), "orders", worker.Workflow(Order), worker.Workflow(Double), worker.Workflow(Tally),
-		worker.Workflow(Parcel), worker.Activity(Carry), worker.Logger(quiet),
+		worker.Workflow(Parcel), worker.Activity(Carry), worker.Activity(Ask), worker.Activity(Flaky), worker.Logger(quiet),
 		worker.OnReady(func() { close(ready) }))
 	go func() { ended <- w.Run(ctx) }()
 	<-ready
@@ -264,4 +264,35 @@ func ExampleQuery() {
 	// Output:
 	// waits for approval <nil>
 	// sent <nil>
+}
+
+// What there is: workers, versions of their code, and runs.
+func ExampleClient_List() {
+	c, stop := serve()
+	defer stop()
+	ctx := context.Background()
+
+	workers, err := c.Workers(ctx, "orders")
+	fmt.Println("workers:", len(workers), err)
+	versions, err := c.Versions(ctx, "orders")
+	fmt.Println("versions:", len(versions.Versions), err)
+
+	if _, err := client.Start(ctx, c, Order, "lamp", client.ID("order-42")); err != nil {
+		fmt.Println(err)
+		return
+	}
+	if err := c.Terminate(ctx, "order-42", client.Reason("a mistake")); err != nil {
+		fmt.Println(err)
+		return
+	}
+	for found := false; !found; { // rows of runs come a moment after their runs
+		for row, err := range c.List(ctx, protocol.ListRequest{Status: protocol.StatusTerminated, Queue: "orders"}) {
+			fmt.Println(row.ID, row.Status, err)
+			found = true
+		}
+	}
+	// Output:
+	// workers: 1 <nil>
+	// versions: 1 <nil>
+	// order-42 Terminated <nil>
 }

@@ -152,3 +152,20 @@ func try[I any](ctx context.Context, wf func(workflow.Context, I) (string, error
 	}
 	return err
 }
+
+// Poll looks whether a report is there. That it is not is nothing to worry about.
+func Poll(ctx context.Context, report string) (string, error) {
+	if activity.Info(ctx).Attempt < 3 {
+		activity.Logger(ctx).Debug("not there yet") // with the workflow's and the activity's IDs
+		return "", activity.Benign(errors.New("not there yet"))
+	}
+	return report + " is there", nil
+}
+
+// What belongs to the normal course of things is tried again without a warning in the log.
+func ExampleBenign() {
+	play(func(ctx workflow.Context, report string) (string, error) {
+		return workflow.Do(ctx, Poll, report, workflow.Retry(workflow.RetryPolicy{InitialInterval: workflow.Duration(time.Millisecond)}))
+	}, "the report", worker.Activity(Poll))
+	// Output: the report is there
+}

@@ -19,6 +19,11 @@ func (w *World) Signal(name string, v any) {
 	w.input(protocol.WorkflowExecutionSignaled{Name: name, Input: encode(v)})
 }
 
+// SignalWith is Signal with headers.
+func (w *World) SignalWith(name string, v any, headers map[string]string) {
+	w.input(protocol.WorkflowExecutionSignaled{Name: name, Input: encode(v), Headers: headers})
+}
+
 // Cancel records that the run was asked to cancel.
 func (w *World) Cancel() { w.input(protocol.WorkflowExecutionCancelRequested{}) }
 
