@@ -61,41 +61,46 @@ func (s *Store) removeTasks(ctx context.Context, subject string) error {
 	return s.purge(ctx, s.ns.TasksStream(), natsjs.WithPurgeSubject(subject))
 }
 
-// recallWait is how long the workers of a queue have to say that one of them runs an attempt.
+// recallWait is how long the workers of a queue have to say which attempts they run.
 const recallWait = 500 * time.Millisecond
 
-// RecallActivity asks the workers of a queue whether one of them runs the attempt. Those who do not will not begin it either, should
-// it be on its way to them: after that the attempt can be taken off the queue.
-func (s *Store) RecallActivity(ctx context.Context, task protocol.ActivityTask) (held bool, err error) {
+// RecallActivities asks the workers of a queue which of some attempts of a run they run, and returns those. None of the others will be
+// begun, should it be on its way to a worker: after that they can be taken off the queue. why, if it is not empty, asks those that run to
+// stop.
+func (s *Store) RecallActivities(
+	ctx context.Context, queue, run string, attempts []protocol.ActivityAttempt, why protocol.StopReason,
+) (held []protocol.ActivityAttempt, err error) {
 	reply, answers, stop, err := s.mux.open(256)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	defer stop()
-	data, err := protocol.Marshal(protocol.CancelActivity{
-		Run: task.Run, ScheduledID: task.ScheduledID, Number: task.Number(), Why: protocol.StopRecall,
-	})
+	data, err := protocol.Marshal(protocol.CancelActivity{Run: run, Why: protocol.StopRecall, Attempts: attempts, Stop: why})
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	if err := s.nc.PublishRequest(s.ns.Cancels(task.Queue), reply, data); err != nil {
-		return false, wrap(err)
+	if err := s.nc.PublishRequest(s.ns.Cancels(queue), reply, data); err != nil {
+		return nil, wrap(err)
 	}
 	wait := time.NewTimer(recallWait)
 	defer wait.Stop()
-	for {
+	for len(held) < len(attempts) {
 		select {
 		case m := <-answers:
+			if noResponders(m) {
+				return nil, nil
+			}
 			var answer protocol.ActivityHeld
-			if noResponders(m) || decode(m.Data, &answer) && answer.Held {
-				return answer.Held, nil
+			if decode(m.Data, &answer) {
+				held = append(held, answer.Held...)
 			}
 		case <-wait.C:
-			return false, nil
+			return held, nil
 		case <-ctx.Done():
-			return false, wrap(ctx.Err())
+			return nil, wrap(ctx.Err())
 		}
 	}
+	return held, nil
 }
 
 // CancelActivity tells the workers of a queue to stop an activity. It is not stored.
@@ -103,9 +108,9 @@ func (s *Store) CancelActivity(queue string, cancel protocol.CancelActivity) err
 	return s.core(s.ns.Cancels(queue), cancel)
 }
 
-// OnCancel calls f for every activity that the workers of a queue should stop, until stop is called. held is whether the activity
-// runs here; whoever recalls it wants to know.
-func (s *Store) OnCancel(queue string, f func(protocol.CancelActivity) (held bool)) (stop func(), err error) {
+// OnCancel calls f for every activity that the workers of a queue should stop, until stop is called. held are the attempts of a recall that
+// run here.
+func (s *Store) OnCancel(queue string, f func(protocol.CancelActivity) (held []protocol.ActivityAttempt)) (stop func(), err error) {
 	return s.subscribe(s.ns.Cancels(queue), "", func(m *nats.Msg) {
 		var c protocol.CancelActivity
 		if !decode(m.Data, &c) {

@@ -2,6 +2,8 @@ package jetstream_test
 
 import (
 	"encoding/json"
+	"reflect"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -86,9 +88,9 @@ func TestCancelReachesEveryWorkerOfTheQueue(t *testing.T) {
 	w := start(t)
 	heard := make(chan protocol.CancelActivity, 10)
 	for _, q := range []string{queue, queue, "another"} {
-		stop, err := w.other(t).OnCancel(q, func(c protocol.CancelActivity) bool {
+		stop, err := w.other(t).OnCancel(q, func(c protocol.CancelActivity) []protocol.ActivityAttempt {
 			heard <- c
-			return false
+			return nil
 		})
 		must(t, err)
 		t.Cleanup(stop)
@@ -96,28 +98,29 @@ func TestCancelReachesEveryWorkerOfTheQueue(t *testing.T) {
 	want := protocol.CancelActivity{Run: "run", ScheduledID: 5}
 	must(t, w.CancelActivity(queue, want))
 	for range 2 {
-		if got := next(t, heard, "the cancellation"); got != want {
+		if got := next(t, heard, "the cancellation"); !reflect.DeepEqual(got, want) {
 			t.Errorf("got %v, want %v", got, want)
 		}
 	}
 }
 
-// Whoever recalls an attempt hears whether one of the workers runs it.
+// Whoever recalls attempts hears which of them the workers run.
 func TestRecall(t *testing.T) {
 	t.Parallel()
 	w := start(t)
-	task := protocol.ActivityTask{Queue: queue, Run: "run", ScheduledID: 5, Attempt: 2, Forgiven: 1}
-	recall := func() bool {
-		held, err := w.RecallActivity(t.Context(), task)
+	attempts := []protocol.ActivityAttempt{{ScheduledID: 5, Number: 3}, {ScheduledID: 6, Number: 1}, {ScheduledID: 7, Number: 1}}
+	recalls := func(want ...protocol.ActivityAttempt) {
+		t.Helper()
+		held, err := w.RecallActivities(t.Context(), queue, "run", attempts, protocol.StopPaused)
 		must(t, err)
-		return held
+		slices.SortFunc(held, func(a, b protocol.ActivityAttempt) int { return int(a.ScheduledID - b.ScheduledID) })
+		if !slices.Equal(held, want) {
+			t.Errorf("held are %v, want %v", held, want)
+		}
 	}
-	if recall() {
-		t.Error("without any worker somebody runs the attempt")
-	}
-	serve := func(held bool) {
-		stop, err := w.other(t).OnCancel(queue, func(c protocol.CancelActivity) bool {
-			if c.Run != "run" || c.ScheduledID != 5 || c.Number != 3 || c.Why != protocol.StopRecall {
+	serve := func(held ...protocol.ActivityAttempt) {
+		stop, err := w.other(t).OnCancel(queue, func(c protocol.CancelActivity) []protocol.ActivityAttempt {
+			if c.Run != "run" || c.Why != protocol.StopRecall || c.Stop != protocol.StopPaused || !slices.Equal(c.Attempts, attempts) {
 				t.Errorf("the worker is asked %+v", c)
 			}
 			return held
@@ -125,14 +128,13 @@ func TestRecall(t *testing.T) {
 		must(t, err)
 		t.Cleanup(stop)
 	}
-	serve(false)
-	if recall() {
-		t.Error("an attempt is held that nobody runs")
-	}
-	serve(true)
-	if !recall() {
-		t.Error("nobody is said to run the attempt that a worker runs")
-	}
+	recalls() // there is no worker
+	serve()
+	recalls()
+	serve(attempts[2])
+	recalls(attempts[2])
+	serve(attempts[:2]...)
+	recalls(attempts...)
 }
 
 // What lies on a queue can be read, by activity and whatever its number, until it is removed, one by one or all of a run.

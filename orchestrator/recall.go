@@ -2,29 +2,40 @@ package orchestrator
 
 import (
 	"context"
+	"slices"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/millrace-dev/millrace/orchestrator/machine"
 	"github.com/millrace-dev/millrace/protocol"
 )
 
-// maxLate is how many recalls of a shard wait for the workers' answers at once, beside its steps.
-const maxLate = 64
+// Recalls of one step are performed together: the workers are asked once for all attempts that lie on their queue.
+const (
+	// maxRecalled is how many attempts one question names, and atOnce how many lookups go on side by side.
+	maxRecalled = 1000
+	atOnce      = 64
+)
 
 // recall performs the recalls of a step. Those that may be late are performed beside the steps that follow.
 func (a *actor) recall(recalls []machine.Recall) error {
+	var late, now []machine.Recall
 	for _, c := range recalls {
 		if c.Late {
-			a.shard.aside(func() { _, _ = a.shard.recall(a.id, c) })
-			continue
+			late = append(late, c)
+		} else {
+			now = append(now, c)
 		}
-		retries, err := a.shard.recall(a.id, c)
-		if err != nil {
-			return err
-		}
+	}
+	if len(late) > 0 {
+		a.shard.aside(func() { _, _ = a.shard.recall(a.id, late) })
+	}
+	retries, err := a.shard.recall(a.id, now)
+	if err == nil && len(retries) > 0 {
 		a.w.Note(machine.Ready{Retries: retries})
 	}
-	return nil
+	return err
 }
 
 // dismiss takes the tasks of a run that has ended off their queues. Nothing depends on it: their results would be refused.
@@ -48,81 +59,126 @@ func (s *shard) aside(f func()) {
 	}
 	go func() {
 		defer s.end()
-		select {
-		case s.late <- struct{}{}:
-			defer func() { <-s.late }()
-			f()
-		case <-s.ctx.Done():
-		}
+		f()
 	}()
 }
 
-// recall performs one recall, and returns the attempt that waits from now on, if it is a new one.
-func (s *shard) recall(workflow string, c machine.Recall) ([]machine.Retry, error) {
-	var waiting, lies *protocol.ActivityTask
-	err := s.persist("recall an attempt of an activity", func(ctx context.Context) (err error) {
-		if c.DropHeartbeat {
-			if err := s.store.DeleteHeartbeat(ctx, c.Run, c.ScheduledID); err != nil {
+// recalled is an attempt that is being recalled, and where it was found: among those that wait for a retry, or on a queue. It is in
+// neither when it has ended, or when its time came just now.
+type recalled struct {
+	machine.Recall
+
+	waiting, lies *protocol.ActivityTask
+	held          bool // a worker runs what lies on the queue
+}
+
+// recall performs recalls, and returns the attempts that wait from now on.
+func (s *shard) recall(workflow string, recalls []machine.Recall) ([]machine.Retry, error) {
+	if len(recalls) == 0 {
+		return nil, nil
+	}
+	all := make([]recalled, len(recalls))
+	err := s.each(len(all), "find an attempt to recall", func(ctx context.Context, i int) error {
+		all[i].Recall = recalls[i]
+		return s.find(ctx, workflow, &all[i])
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.askWhoHolds(all); err != nil {
+		return nil, err
+	}
+	var retries []machine.Retry
+	var taken []protocol.ActivityTask
+	at := now()
+	for _, c := range all {
+		switch {
+		case c.waiting != nil && !c.Hold: // one that is to be held waits already, and waits on when its time comes
+			retries = append(retries, machine.Retry{Task: *c.waiting, At: at})
+		case c.lies != nil && !c.Stay && !c.held:
+			taken = append(taken, *c.lies)
+			retries = append(retries, machine.Retry{Task: machine.Recalled(*c.lies), At: c.due(at)})
+		case c.waiting == nil && c.lies == nil && c.Lost != nil:
+			retries = append(retries, machine.Retry{Task: machine.Recalled(*c.Lost), At: at})
+		}
+	}
+	// First the attempts that come in their place are stored: a node that dies in between leaves two of them, and never none.
+	if err := s.dispatch(machine.Effects{}, retries, workflow); err != nil {
+		return nil, err
+	}
+	return retries, s.each(len(taken), "take an attempt off its queue", func(ctx context.Context, i int) error {
+		return s.store.RemoveActivity(ctx, taken[i])
+	})
+}
+
+// due is when an attempt comes back that was taken off its queue.
+func (c *recalled) due(now time.Time) time.Time {
+	if c.Hold {
+		return machine.Held(now)
+	}
+	return now
+}
+
+// find looks where an attempt is.
+func (s *shard) find(ctx context.Context, workflow string, c *recalled) (err error) {
+	if c.DropHeartbeat {
+		if err := s.store.DeleteHeartbeat(ctx, c.Run, c.ScheduledID); err != nil {
+			return err
+		}
+	}
+	if c.waiting, _, err = s.store.Retry(ctx, s.id, workflow, c.Run, c.ScheduledID); err != nil || c.waiting != nil {
+		return err
+	}
+	for _, queue := range c.Queues {
+		if c.lies, err = s.store.QueuedActivity(ctx, queue, c.Run, c.ScheduledID); err != nil || c.lies != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// askWhoHolds asks the workers of each queue which of the attempts on it they run.
+func (s *shard) askWhoHolds(all []recalled) error {
+	type question struct {
+		queue string
+		why   protocol.StopReason
+	}
+	asked := map[question][]*recalled{}
+	for i := range all {
+		if c := &all[i]; c.lies != nil && !c.Stay {
+			q := question{c.lies.Queue, c.Stop}
+			asked[q] = append(asked[q], c)
+		}
+	}
+	for q, lying := range asked {
+		for some := range slices.Chunk(lying, maxRecalled) {
+			attempts := make([]protocol.ActivityAttempt, len(some))
+			for i, c := range some {
+				attempts[i] = protocol.ActivityAttempt{ScheduledID: c.ScheduledID, Number: c.lies.Number()}
+			}
+			err := s.persist("ask who runs an activity", func(ctx context.Context) error {
+				held, err := s.store.RecallActivities(ctx, q.queue, some[0].Run, attempts, q.why)
+				for i, c := range some {
+					c.held = slices.Contains(held, attempts[i])
+				}
+				return err
+			})
+			if err != nil {
 				return err
 			}
 		}
-		if waiting, _, err = s.store.Retry(ctx, s.id, workflow, c.Run, c.ScheduledID); err != nil || waiting != nil {
-			return err
-		}
-		if lies, err = s.onQueue(ctx, c); err != nil || lies == nil || c.Stay {
-			return err
-		}
-		if held, err := s.store.RecallActivity(ctx, *lies); held || err != nil {
-			lies = nil
-			return err
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
 	}
-	switch {
-	case waiting != nil && c.Hold:
-		return nil, nil // when its time comes it waits on
-	case waiting != nil:
-		return s.comeBack(workflow, *waiting, now())
-	case lies != nil && !c.Stay:
-		return s.takeBack(workflow, *lies, c.Hold)
-	case lies == nil && c.Lost != nil:
-		return s.comeBack(workflow, machine.Recalled(*c.Lost), now())
-	}
-	return nil, nil
+	return nil
 }
 
-// onQueue finds the attempt that lies on a queue or is with a worker.
-func (s *shard) onQueue(ctx context.Context, c machine.Recall) (*protocol.ActivityTask, error) {
-	for _, queue := range c.Queues {
-		task, err := s.store.QueuedActivity(ctx, queue, c.Run, c.ScheduledID)
-		if err != nil || task != nil {
-			return task, err
-		}
+// each calls f for 0 to n-1, several at once, each until it works.
+func (s *shard) each(n int, what string, f func(ctx context.Context, i int) error) error {
+	var g errgroup.Group
+	g.SetLimit(atOnce)
+	for i := range n {
+		g.Go(func() error {
+			return s.persist(what, func(ctx context.Context) error { return f(ctx, i) })
+		})
 	}
-	return nil, nil
-}
-
-// takeBack takes an attempt off its queue. First the attempt that comes in its place is stored: a node that dies in between leaves two
-// of them, and never none.
-func (s *shard) takeBack(workflow string, task protocol.ActivityTask, hold bool) ([]machine.Retry, error) {
-	at := now()
-	if hold {
-		at = machine.Held(at)
-	}
-	retries, err := s.comeBack(workflow, machine.Recalled(task), at)
-	if err != nil {
-		return nil, err
-	}
-	return retries, s.persist("take an attempt off its queue", func(ctx context.Context) error {
-		return s.store.RemoveActivity(ctx, task)
-	})
-}
-
-// comeBack has an attempt come back to the workflow.
-func (s *shard) comeBack(workflow string, task protocol.ActivityTask, at time.Time) ([]machine.Retry, error) {
-	retries := []machine.Retry{{Task: task, At: at}}
-	return retries, s.dispatch(machine.Effects{}, retries, workflow)
+	return g.Wait()
 }

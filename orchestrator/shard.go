@@ -33,7 +33,6 @@ type shard struct {
 	clock  *clock
 	rows   *rows
 	slots  chan struct{}
-	late   chan struct{} // what goes on beside the steps; see recall.go
 
 	mu     sync.Mutex
 	quiet  *sync.Cond // signalled when active drops to zero
@@ -51,7 +50,7 @@ type shard struct {
 func newShard(ctx context.Context, id int, ns protocol.Namespace, store Store, log *slog.Logger, nonce func() string) *shard {
 	s := &shard{
 		id: id, ns: ns, store: store, log: log.With("shard", id), nonce: nonce,
-		slots: make(chan struct{}, maxInWork), late: make(chan struct{}, maxLate), actors: make(map[string]*actor),
+		slots: make(chan struct{}, maxInWork), actors: make(map[string]*actor),
 	}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	s.quiet = sync.NewCond(&s.mu)

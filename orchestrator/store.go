@@ -65,8 +65,10 @@ type Queue interface {
 	DispatchWorkflow(queue string, task protocol.QueuedWorkflowTask) Ack
 	// QueuedActivity reads the attempt of an activity that lies on its queue or is with a worker; nil when there is none.
 	QueuedActivity(ctx context.Context, queue, run string, scheduled int64) (*protocol.ActivityTask, error)
-	// RecallActivity asks the workers of a queue whether one of them runs the attempt; those who do not will not begin it.
-	RecallActivity(ctx context.Context, task protocol.ActivityTask) (held bool, err error)
+	// RecallActivities asks the workers of a queue which of some attempts of a run they run, and those to stop if there is a reason; none
+	// of the others will be begun.
+	RecallActivities(ctx context.Context, queue, run string, attempts []protocol.ActivityAttempt, why protocol.StopReason) (
+		held []protocol.ActivityAttempt, err error)
 	// RemoveActivity takes an attempt off its queue, and RemoveActivities every attempt of a run's activities.
 	RemoveActivity(ctx context.Context, task protocol.ActivityTask) error
 	RemoveActivities(ctx context.Context, queue, run string) error

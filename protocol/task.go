@@ -216,8 +216,10 @@ type CancelActivity struct {
 	Why StopReason `json:"why,omitempty"`
 	// DropHeartbeat says that the next attempt must not find what this one reported.
 	DropHeartbeat bool `json:"drop_heartbeat,omitzero"`
-	// Number belongs to a recall: the attempt that is about to be taken off the queue.
-	Number int `json:"number,omitzero"`
+	// Attempts belong to a recall: those of the run that are about to be taken off the queue. Stop says why those that run should stop;
+	// they may have begun since they were told the first time. Empty: they should not.
+	Attempts []ActivityAttempt `json:"attempts,omitempty"`
+	Stop     StopReason        `json:"stop,omitempty"`
 }
 
 // StopReason says why an attempt should stop.
@@ -225,14 +227,21 @@ type StopReason string
 
 // Reasons to stop.
 const (
-	StopPaused StopReason = "paused" // the activity was paused
-	StopReset  StopReason = "reset"  // the activity begins anew
-	// StopRecall stops nothing. It asks each worker whether it runs the attempt, with an [ActivityHeld] for an answer; one that does
-	// not will not begin it either.
+	StopCanceled StopReason = "canceled" // the same as none
+	StopPaused   StopReason = "paused"   // the activity was paused
+	StopReset    StopReason = "reset"    // the activity begins anew
+	// StopRecall asks each worker which of the attempts it runs, with an [ActivityHeld] for an answer; it will not begin
+	// the others either.
 	StopRecall StopReason = "recall"
 )
 
-// ActivityHeld answers a recall.
+// ActivityAttempt names an attempt of an activity of a run.
+type ActivityAttempt struct {
+	ScheduledID int64 `json:"scheduled_event_id"`
+	Number      int   `json:"number"` // see [ActivityTask.Number]
+}
+
+// ActivityHeld answers a recall: which of the attempts run here.
 type ActivityHeld struct {
-	Held bool `json:"held"`
+	Held []ActivityAttempt `json:"held"`
 }

@@ -27,7 +27,7 @@ type fake struct {
 	handle  map[protocol.TaskKind]func(Task)
 	slots   map[protocol.TaskKind]int
 	steps   func(*protocol.WorkflowTask, Responder)
-	cancel  func(protocol.CancelActivity) bool
+	cancel  func(protocol.CancelActivity) []protocol.ActivityAttempt
 	working map[protocol.TaskKind]*sync.WaitGroup
 
 	rows     map[string]protocol.Worker
@@ -133,7 +133,7 @@ func (f *fake) Pull(ctx context.Context, kind protocol.TaskKind, _ string, slots
 	}, nil
 }
 
-func (f *fake) OnCancel(_ string, cancel func(protocol.CancelActivity) bool) (func(), error) {
+func (f *fake) OnCancel(_ string, cancel func(protocol.CancelActivity) []protocol.ActivityAttempt) (func(), error) {
 	leave, err := f.enter(context.Background(), "OnCancel")
 	defer leave()
 	if err != nil {

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"slices"
 	"time"
 
 	"github.com/millrace-dev/millrace/protocol"
@@ -25,10 +26,8 @@ func (w *Worker) track(e *execution) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	key := e.key()
-	for _, r := range w.recalled {
-		if r.execKey == key && r.number == e.number {
-			return false
-		}
+	if slices.ContainsFunc(w.recalled, func(r recalled) bool { return r.execKey == key && r.number == e.number }) {
+		return false
 	}
 	w.executions[key] = e
 	return true
@@ -42,24 +41,37 @@ func (w *Worker) untrack(e *execution) {
 	}
 }
 
-// cancelActivity asks a running activity to stop, if it runs here, or every one of a run that has ended. It reports whether the
-// activity runs here.
-func (w *Worker) cancelActivity(c protocol.CancelActivity) (held bool) {
+// cancelActivity asks a running activity to stop, if it runs here, or every one of a run that has ended. Of a recall it returns the
+// attempts that run here.
+func (w *Worker) cancelActivity(c protocol.CancelActivity) (held []protocol.ActivityAttempt) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	e, held := w.executions[execKey{c.Run, c.ScheduledID}]
-	switch {
-	case c.Why == protocol.StopRecall:
-		if !held {
-			w.remember(recalled{execKey{c.Run, c.ScheduledID}, c.Number, time.Now()})
-		}
-	case held:
+	if c.Why == protocol.StopRecall {
+		return w.recall(c)
+	}
+	if e, ok := w.executions[execKey{c.Run, c.ScheduledID}]; ok {
 		e.interrupt(c)
-	case c.ScheduledID == 0:
+	} else if c.ScheduledID == 0 {
 		for key, e := range w.executions {
 			if key.run == c.Run {
 				e.cancel(protocol.CanceledError("the workflow has ended"))
 			}
+		}
+	}
+	return nil
+}
+
+// recall tells which attempts run here, and remembers the others. The lock is held.
+func (w *Worker) recall(c protocol.CancelActivity) (held []protocol.ActivityAttempt) {
+	for _, a := range c.Attempts {
+		key := execKey{c.Run, a.ScheduledID}
+		if e, runs := w.executions[key]; runs {
+			held = append(held, a)
+			if c.Stop != "" { // it may have begun after it was told to stop
+				e.interrupt(protocol.CancelActivity{Why: c.Stop})
+			}
+		} else {
+			w.remember(recalled{key, a.Number, time.Now()})
 		}
 	}
 	return held

@@ -37,9 +37,7 @@ func TestInterruption(t *testing.T) {
 				}))
 				task := s.start(attempt(t, "in", func(a *protocol.ActivityTask) { a.Forgiven, a.Reset = 3, 9 }), 1)
 				synctest.Wait()
-				if !s.cancel(protocol.CancelActivity{Run: testRun, ScheduledID: 5, Why: tt.why}) {
-					t.Error("the worker does not know that the activity runs")
-				}
+				s.cancel(protocol.CancelActivity{Run: testRun, ScheduledID: 5, Why: tt.why})
 				r := s.end(task)
 				if r.Interrupted != tt.interrupted || r.Attempt != 1 || r.Forgiven != 3 || r.Reset != 9 {
 					t.Errorf("got %+v", r)
@@ -49,14 +47,20 @@ func TestInterruption(t *testing.T) {
 	}
 }
 
+// recallOf recalls an attempt of the tests' activity, and one that there is not.
+func recallOf(number int) protocol.CancelActivity {
+	return protocol.CancelActivity{Run: testRun, Why: protocol.StopRecall, Attempts: []protocol.ActivityAttempt{
+		{ScheduledID: 5, Number: number}, {ScheduledID: 55, Number: 1},
+	}}
+}
+
 // Once the worker has said that it does not run an attempt, it does not begin it either, and leaves the task to whoever takes it off the
 // queue. Another attempt of the same activity it takes as usual.
 func TestRecalledAttemptDoesNotBegin(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := work(t, act(func(context.Context, string) (string, error) { return "done", nil }))
-		recall := protocol.CancelActivity{Run: testRun, ScheduledID: 5, Number: 3, Why: protocol.StopRecall}
-		if s.cancel(recall) {
-			t.Error("the worker claims to run what it has not got")
+		if held := s.cancel(recallOf(3)); len(held) > 0 {
+			t.Errorf("the worker claims to run %v", held)
 		}
 		late := s.start(attempt(t, "in", func(a *protocol.ActivityTask) { a.Forgiven = 2 }), 1)
 		if how := receive(t, late.ended, "the task's end"); how != "leave" {
@@ -65,6 +69,26 @@ func TestRecalledAttemptDoesNotBegin(t *testing.T) {
 		next := s.start(attempt(t, "in", func(a *protocol.ActivityTask) { a.Forgiven = 3 }), 1)
 		if r := s.end(next); r.Failure != nil {
 			t.Errorf("the next one failed: %v", r.Failure)
+		}
+	})
+}
+
+// An attempt that began after it was told to stop is told with the recall.
+func TestRecallStopsWhatHasBegun(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := work(t, act(func(ctx context.Context, _ string) (string, error) {
+			<-ctx.Done()
+			return "", ctx.Err()
+		}))
+		task := s.start(attempt(t, "in"), 1)
+		synctest.Wait()
+		c := recallOf(1)
+		c.Stop = protocol.StopPaused
+		if held := s.cancel(c); len(held) != 1 {
+			t.Errorf("the worker claims to run %v", held)
+		}
+		if r := s.end(task); !r.Interrupted {
+			t.Errorf("got %+v", r)
 		}
 	})
 }
@@ -79,8 +103,8 @@ func TestRecallOfARunningAttempt(t *testing.T) {
 		}))
 		task := s.start(attempt(t, "in"), 1)
 		synctest.Wait()
-		if !s.cancel(protocol.CancelActivity{Run: testRun, ScheduledID: 5, Number: 1, Why: protocol.StopRecall}) {
-			t.Error("the worker denies what it runs")
+		if held := s.cancel(recallOf(1)); len(held) != 1 || held[0].ScheduledID != 5 {
+			t.Errorf("the worker claims to run %v", held)
 		}
 		close(release)
 		if r := s.end(task); r.Failure != nil {

@@ -23,8 +23,8 @@ type Store interface {
 	PublishResult(ctx context.Context, workflow string, r protocol.ActivityResult) error
 	// Request calls an endpoint of the control API.
 	Request(ctx context.Context, endpoint string, in, out any) error
-	// OnCancel calls f for every activity of the queue that should stop; f says whether the activity runs here.
-	OnCancel(queue string, f func(protocol.CancelActivity) (held bool)) (stop func(), err error)
+	// OnCancel calls f for every activity of the queue that should stop; f says which attempts of a recall run here.
+	OnCancel(queue string, f func(protocol.CancelActivity) (held []protocol.ActivityAttempt)) (stop func(), err error)
 	// PutWorker and PruneWorker write and remove the worker's row.
 	PutWorker(ctx context.Context, w protocol.Worker) error
 	PruneWorker(ctx context.Context, queue, worker string) error

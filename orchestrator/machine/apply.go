@@ -116,8 +116,8 @@ func (r *Run) applyActivity(e protocol.Event) {
 	case protocol.ActivityTaskStarted:
 		if act, ok := r.activities.get(a.ScheduledID); ok {
 			act.Begun, act.BegunAt, act.begun, act.Async = e.ID, e.Time, a.Attempt+a.Forgiven, a.Async
-			if act.begun > act.number() {
-				act.Attempt, act.Forgiven = a.Attempt, a.Forgiven
+			if act.begun >= act.number() {
+				act.Attempt, act.Forgiven, act.LastFailure = a.Attempt, a.Forgiven, a.LastFailure
 			}
 			r.activities.put(a.ScheduledID, act)
 			if act.Async {

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -21,6 +22,9 @@ type Recall struct {
 	Stay bool
 	// Hold says that the attempt must wait, until the activity is unpaused.
 	Hold bool
+	// Stop is why a worker should stop that runs the attempt. It was told before, but the attempt may have begun since. Empty: it should
+	// not.
+	Stop protocol.StopReason
 	// Late says that it may be too late for the recall, and that it may get lost: the activity is to be canceled, and whoever takes it
 	// says so otherwise.
 	Late bool
@@ -71,7 +75,7 @@ func (r *Run) lost(act Activity) *protocol.ActivityTask {
 func (r *Run) stop(fx *Effects, event int64, why protocol.StopReason) {
 	if act, ok := r.activities.get(event); ok {
 		r.interrupt(fx, act, protocol.CancelActivity{Why: why})
-		r.recall(fx, event, Recall{})
+		r.recall(fx, event, Recall{Stop: cmp.Or(why, protocol.StopCanceled)})
 	}
 }
 

@@ -304,3 +304,46 @@ func TestTasksOfAnEndedRunAreTakenOffTheirQueue(t *testing.T) {
 		t.Errorf("the first activity that begins is of %s", d.Workflow)
 	}
 }
+
+// Spread has the shop serve many at once.
+func (s *shop) Spread(ctx workflow.Context, n int) (int, error) {
+	futures := make([]workflow.Future[int], n)
+	for i := range futures {
+		futures[i] = workflow.Start(ctx, s.Serve, "it")
+	}
+	sum := 0
+	for _, f := range futures {
+		attempt, err := f.Get(ctx)
+		if err != nil {
+			return 0, err
+		}
+		sum += attempt
+	}
+	return sum, nil
+}
+
+// Five hundred activities that lie on a queue are paused together, and go on together. The one that runs is asked to make way.
+func TestPauseOfManyActivities(t *testing.T) {
+	t.Parallel()
+	e := rig.Start(t)
+	s := newShop()
+	e.Work(t, worker.Workflow(s.Spread), worker.Activity(s.Serve), worker.Slots(1))
+	const n = 500
+	run := rig.Run(t, e, s.Spread, n)
+	<-s.begun
+	serve := nameOf(t, s.Serve)
+	began := time.Now()
+	check(t, e.Client().PauseActivity(t.Context(), run.ID(), serve))
+	rig.Until(t, "the queue is empty", func() bool { return e.Tasks(t) == 1 }) // one that is always there
+	t.Logf("paused %d activities in %s", n, time.Since(began))
+	check(t, e.Client().UnpauseActivity(t.Context(), run.ID(), serve))
+	go func() {
+		for range n {
+			<-s.begun
+			s.end <- nil
+		}
+	}()
+	if got := rig.Result(t, run); got != n {
+		t.Errorf("it took %d attempts", got)
+	}
+}
