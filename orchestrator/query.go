@@ -25,6 +25,10 @@ func (c control) query(ctx context.Context, r protocol.QueryRequest) (protocol.Q
 	if err != nil {
 		return protocol.QueryAnswer{}, err
 	}
+	if r.Reject != "" && r.Reject != protocol.RejectNotOpen && r.Reject != protocol.RejectNotCompletedCleanly {
+		return protocol.QueryAnswer{}, protocol.Errorf(protocol.CodeBadRequest, "%q is no condition of a query", r.Reject).
+			WithHint("%s or %s", protocol.RejectNotOpen, protocol.RejectNotCompletedCleanly)
+	}
 	if q.Name == "" {
 		return protocol.QueryAnswer{}, protocol.Errorf(protocol.CodeBadRequest, "a query needs a name").WithHint(`"query": "status"`)
 	}
@@ -58,9 +62,10 @@ func (c control) queryTask(
 ) (*protocol.WorkflowTask, string, error) {
 	var task *protocol.WorkflowTask
 	var worker, queue string
-	alone := false
+	var alone bool
+	var status protocol.Status
 	err := c.look(ctx, r.ID, r.Run, func(w *machine.Workflow) {
-		alone = w.Run.Start.Activity != nil
+		alone, status = w.Run.Start.Activity != nil, w.Run.Status
 		task, worker, queue = w.QueryTask(q, protocol.Duration(queryTimeout)), w.Run.Worker, w.Run.Start.Queue
 		if task != nil && w.Run.Size > inlineHistory {
 			task.Omitted = w.Run.LastEvent
@@ -72,6 +77,9 @@ func (c control) queryTask(
 	switch {
 	case err != nil:
 		return nil, "", err
+	case r.Reject.Rejects(status):
+		return nil, "", protocol.Errorf(protocol.CodeClosed, "workflow %q has ended (%s): the query is not for such runs", r.ID, status).
+			WithHint("ask without the condition: runs that have ended answer as well")
 	case alone:
 		return nil, "", protocol.Errorf(protocol.CodeBadRequest, "%q is an activity that runs alone: there is no workflow to ask", r.ID).
 			WithHint("`millrace describe %s` shows what it is doing", r.ID)

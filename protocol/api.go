@@ -144,6 +144,28 @@ type QueryRequest struct {
 	Input   json.RawMessage   `json:"input,omitempty"`
 	Payload *Payload          `json:"payload,omitempty"`
 	Headers map[string]string `json:"headers,omitempty"`
+	// Reject says which runs are not to be asked; empty: all are.
+	Reject QueryReject `json:"reject,omitempty"`
+}
+
+// QueryReject says which runs a query must not reach.
+type QueryReject string
+
+// Conditions of a query. The names are Temporal's.
+const (
+	RejectNotOpen             QueryReject = "NotOpen"             // runs that have ended
+	RejectNotCompletedCleanly QueryReject = "NotCompletedCleanly" // runs that have ended, other than with a result
+)
+
+// Rejects reports whether a run in that state must not be asked.
+func (q QueryReject) Rejects(s Status) bool {
+	switch q {
+	case RejectNotOpen:
+		return s.Closed()
+	case RejectNotCompletedCleanly:
+		return s.Closed() && s != StatusCompleted && s != StatusContinuedAsNew
+	}
+	return false
 }
 
 // Question returns the question that the request stands for.

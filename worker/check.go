@@ -54,7 +54,7 @@ func CheckHistory(h protocol.History, opts ...Option) error {
 }
 
 func (w *Worker) checkHistory(h protocol.History) error {
-	program, ok := w.registry.workflows[h.Type]
+	program, ok := w.registry.workflow(h.Type)
 	if !ok {
 		return historyError(h, protocol.CauseUnknownType, w.unknown("workflow", h.Type, w.registry.workflowNames()))
 	}

@@ -128,7 +128,7 @@ func (w *Worker) checkFile(dir, name string) (c HistoryCheck, mine bool) {
 	if s, ok := h.Events[0].Attributes.(protocol.WorkflowExecutionStarted); ok && s.Activity != nil {
 		return c, true // an activity that runs alone has no code to replay
 	}
-	if _, known := w.registry.workflows[h.Type]; !known && h.Queue != w.queue {
+	if _, known := w.registry.workflow(h.Type); !known && h.Queue != w.queue {
 		return c, false
 	}
 	c.Workflow, c.Run, c.Type, c.Events = h.Workflow, h.Run, h.Type, len(h.Events)

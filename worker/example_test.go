@@ -9,6 +9,7 @@ import (
 
 	"github.com/millrace-dev/millrace/orchestrator"
 	"github.com/millrace-dev/millrace/orchestrator/client"
+	"github.com/millrace-dev/millrace/protocol"
 	"github.com/millrace-dev/millrace/worker"
 	"github.com/millrace-dev/millrace/worker/workflow"
 )
@@ -177,4 +178,36 @@ func ExampleCheckHistory() {
 	// Output:
 	// the same code: <nil>
 	// without the sleep: NonDeterministicError
+}
+
+// One workflow runs whatever type is asked for, such as those of a language of the user's own.
+func ExampleDynamicWorkflow() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	srv, err := start(ctx)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer srv.stop()
+	working, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, 1)
+	interpret := func(ctx workflow.Context, in protocol.Payload) (string, error) {
+		return "ran " + workflow.GetInfo(ctx).Type + " with " + in.String(), nil
+	}
+	go func() { ended <- worker.New(srv.Conn(), "scripts", worker.DynamicWorkflow(interpret)).Run(working) }()
+
+	run, err := client.StartNamed[string](ctx, srv.Client(), "approve-holiday", "Ada", client.Queue("scripts"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(run.Wait(ctx))
+	stop()
+	if err := <-ended; err != nil {
+		fmt.Println(err)
+	}
+	// Output:
+	// ran approve-holiday with "Ada" <nil>
 }

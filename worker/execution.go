@@ -54,7 +54,7 @@ func (w *Worker) execute(ctx context.Context, task *protocol.ActivityTask, numbe
 	if !task.StartBy.IsZero() && time.Now().After(task.StartBy) {
 		return protocol.Payload{}, protocol.TimeoutError(protocol.TimeoutScheduleToStart, "no worker began the activity in time", nil)
 	}
-	f, ok := w.registry.activities[task.Type]
+	f, ok := w.registry.activity(task.Type)
 	if !ok {
 		return protocol.Payload{}, w.unknown("activity", task.Type, w.registry.activityNames())
 	}

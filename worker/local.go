@@ -52,7 +52,7 @@ func (w *Worker) runLocals(ctx context.Context, task *protocol.WorkflowTask, run
 
 // runLocal runs one local activity until it succeeds, fails for good, or runs out of time.
 func (w *Worker) runLocal(ctx context.Context, task *protocol.WorkflowTask, l replay.LocalActivity) replay.LocalResult {
-	f, ok := w.registry.activities[l.Command.ActivityType]
+	f, ok := w.registry.activity(l.Command.ActivityType)
 	if !ok {
 		return replay.LocalResult{ID: l.ID, Failure: w.unknown("activity", l.Command.ActivityType, w.registry.activityNames())}
 	}

@@ -97,6 +97,18 @@ func Activity[I, O any](f func(context.Context, I) (O, error), opts ...RegisterO
 	}
 }
 
+// DynamicWorkflow registers a workflow for every type that the worker does not know by name: workflow.GetInfo tells which one it is, and in
+// is its argument as it came. It is for types that are data, such as those of a language of the user's own.
+func DynamicWorkflow[O any](f func(ctx workflow.Context, in protocol.Payload) (O, error)) Option {
+	return Workflow(f, Named(anything))
+}
+
+// DynamicActivity registers an activity for every type that the worker does not know by name: activity.Info tells which one it is, and in
+// is its argument as it came.
+func DynamicActivity[O any](f func(ctx context.Context, in protocol.Payload) (O, error)) Option {
+	return Activity(f, Named(anything))
+}
+
 // Namespace is the namespace whose queue the worker serves. Defaults to "default".
 func Namespace(name string) Option {
 	return func(c *config) { c.namespace = protocol.Namespace(name) }

@@ -25,6 +25,22 @@ type registry struct {
 	make []func(*slog.Logger)
 }
 
+// anything is the name under which a worker registers what takes every type that it does not know by name, and by which others see that.
+const anything = "*"
+
+// workflow and activity find what runs a type.
+func (r *registry) workflow(typ string) (program, bool) { return known(r.workflows, typ) }
+
+func (r *registry) activity(typ string) (function, bool) { return known(r.activities, typ) }
+
+func known[T any](all map[string]T, typ string) (T, bool) {
+	v, ok := all[typ]
+	if !ok {
+		v, ok = all[anything]
+	}
+	return v, ok
+}
+
 // name is the name to register f under. What is wrong with it is kept for Run to report.
 func (c *config) name(f any, opts []RegisterOption) (string, bool) {
 	var r registration

@@ -91,7 +91,7 @@ func failedTask(cause protocol.TaskFailedCause, f *protocol.Failure) *protocol.W
 //
 // ready is called when the history is there and the code is about to run.
 func (w *Worker) step(ctx context.Context, task *protocol.WorkflowTask, ready func()) *protocol.WorkflowTaskAnswer {
-	program, ok := w.registry.workflows[task.Type]
+	program, ok := w.registry.workflow(task.Type)
 	if !ok {
 		return failedTask(protocol.CauseUnknownType, w.unknown("workflow", task.Type, w.registry.workflowNames()))
 	}

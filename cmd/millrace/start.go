@@ -152,7 +152,7 @@ func canRun(ctx context.Context, c *client.Client, queue, what, typ string) erro
 		if what == "activity" {
 			types = w.Activities
 		}
-		if slices.Contains(types, typ) {
+		if slices.Contains(types, typ) || slices.Contains(types, "*") { // a worker that takes any type
 			return nil
 		}
 		known = append(known, types...)

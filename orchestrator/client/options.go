@@ -87,6 +87,7 @@ type to struct {
 	run, reason, requestID             string
 	dropSignals                        bool
 	keepPaused, dropHeartbeat, restore bool
+	reject                             protocol.QueryReject
 }
 
 func target(opts []ToOption) to {

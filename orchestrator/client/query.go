@@ -16,6 +16,10 @@ func Query[I, O any](ctx context.Context, c *Client, id string, query protocol.Q
 	return QueryNamed[O](ctx, c, id, query.Name(), in, opts...)
 }
 
+// Reject has a query fail with an error of code closed when the run is in a state that the condition excludes: without it, runs that have
+// ended answer as well.
+func Reject(condition protocol.QueryReject) ToOption { return func(t *to) { t.reject = condition } }
+
 // QueryNamed is [Query] by name, for workflows whose package is not imported. O is what it is answered with: [protocol.Payload] if that is
 // not known. in may be a [protocol.Payload] as well, and nil for a query that takes nothing.
 func QueryNamed[O any](ctx context.Context, c *Client, id, name string, in any, opts ...ToOption) (O, error) {
@@ -26,7 +30,7 @@ func QueryNamed[O any](ctx context.Context, c *Client, id, name string, in any, 
 		return out, err
 	}
 	var answer protocol.QueryAnswer
-	req := protocol.QueryRequest{ID: id, Run: to.run, Query: name, Payload: &payload}
+	req := protocol.QueryRequest{ID: id, Run: to.run, Query: name, Payload: &payload, Reject: to.reject}
 	if err := c.request(ctx, protocol.EndpointQuery, req, &answer); err != nil {
 		return out, err
 	}

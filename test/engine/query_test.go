@@ -193,3 +193,37 @@ func TwoLines(ctx workflow.Context, _ struct{}) (string, error) {
 	})
 	return workflow.Receive(ctx, word)
 }
+
+// A query can be for some states of a run only.
+func TestQueryConditions(t *testing.T) {
+	t.Parallel()
+	e := rig.Start(t)
+	e.Work(t, worker.Workflow(asked))
+	ask := func(id string, r protocol.QueryReject) error {
+		_, err := client.Query(t.Context(), e.Client(), id, protocol.NewQuery[string, string]("echo"), "x", client.Reject(r))
+		return err
+	}
+	open := rig.Run(t, e, asked, "")
+	done := rig.Run(t, e, asked, "")
+	signals(t, e, done.ID(), "done")
+	gone := rig.Run(t, e, asked, "")
+	check(t, e.Client().Terminate(t.Context(), gone.ID()))
+	for _, tt := range []struct {
+		id      string
+		r       protocol.QueryReject
+		refused bool
+	}{
+		{open.ID(), protocol.RejectNotOpen, false},
+		{done.ID(), protocol.RejectNotOpen, true},
+		{done.ID(), protocol.RejectNotCompletedCleanly, false},
+		{gone.ID(), protocol.RejectNotCompletedCleanly, true},
+		{gone.ID(), "", false},
+	} {
+		if err := ask(tt.id, tt.r); errors.Is(err, protocol.ErrClosed) != tt.refused || !tt.refused && err != nil {
+			t.Errorf("with condition %q: %v, want refused %t", tt.r, err, tt.refused)
+		}
+	}
+	if err := ask(open.ID(), "Perhaps"); protocol.AsError(err).Code != protocol.CodeBadRequest {
+		t.Errorf("a condition that is none: %v", err)
+	}
+}
