@@ -17,9 +17,12 @@ import (
 // worker some time.
 const askTimeout = 15 * time.Second
 
-// Ask stores an input in the workflow's inbox and waits for the verdict, which the owner sends once the input is part of
-// history. The request must carry its own request ID: asking again with it is safe, for as long as the workflow ID has
-// had no other run since.
+// verdictsKept is how many answers to one request are kept: the owner's, and that of whoever reads the inbox.
+const verdictsKept = 4
+
+// Ask tells a workflow something and waits for the verdict, which the owner sends once the input is part of history. The input goes to
+// the owner directly; if nothing is heard from there, it is stored in the inbox as well. The request must carry its own request ID:
+// asking again with it is safe, for as long as the workflow ID has had no other run since.
 //
 // An error of code timeout says that the input is stored and nobody has said yet what became of it.
 func (s *Store) Ask(ctx context.Context, workflow string, body protocol.InputBody, id string) (protocol.Verdict, error) {
@@ -28,11 +31,14 @@ func (s *Store) Ask(ctx context.Context, workflow string, body protocol.InputBod
 		ctx, cancel = context.WithTimeout(ctx, askTimeout)
 		defer cancel()
 	}
-	reply, verdicts, stop, err := s.mux.open(1)
+	reply, verdicts, stop, err := s.mux.open(verdictsKept)
 	if err != nil {
 		return protocol.Verdict{}, err
 	}
 	defer stop()
+	if v, known, err := s.askDirectly(ctx, workflow, body, id, reply, verdicts); known || err != nil {
+		return v, err
+	}
 	for {
 		msg, err := s.inputMsg(workflow, body, id, reply)
 		if err != nil {
@@ -42,7 +48,7 @@ func (s *Store) Ask(ctx context.Context, workflow string, body protocol.InputBod
 		if err != nil {
 			return protocol.Verdict{}, wrap(err)
 		}
-		verdict, duplicate, err := awaitVerdict(ctx, future, verdicts)
+		verdict, duplicate, err := s.awaitVerdict(ctx, workflow, future, verdicts)
 		if !duplicate {
 			return verdict, err
 		}
@@ -52,22 +58,56 @@ func (s *Store) Ask(ctx context.Context, workflow string, body protocol.InputBod
 	}
 }
 
-func awaitVerdict(
-	ctx context.Context, future natsjs.PubAckFuture, verdicts <-chan *nats.Msg,
+// askDirectly asks the owner, and waits for its verdict as long as patience has it. known says that the verdict, or the error, is it.
+// A termination has no request ID by which it would be known again, so it goes through the inbox.
+func (s *Store) askDirectly(
+	ctx context.Context, workflow string, body protocol.InputBody, id, reply string, verdicts <-chan *nats.Msg,
+) (v protocol.Verdict, known bool, err error) {
+	if body.InputKind() == protocol.KindTerminate {
+		return v, false, nil
+	}
+	m, err := s.inputMsg(workflow, body, id, "")
+	if err != nil {
+		return v, false, err
+	}
+	if err := s.tellDirectly(workflow, body, m, reply); err != nil {
+		return v, false, err
+	}
+	patience := time.NewTimer(directPatience)
+	defer patience.Stop()
+	select {
+	case m := <-verdicts:
+		if notTaken(m) {
+			return v, false, nil
+		}
+		v, err = verdict(m)
+		return v, true, err
+	case <-patience.C:
+		return v, false, nil
+	case <-ctx.Done():
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return v, false, protocol.Errorf(protocol.CodeTimeout, "no orchestrator has answered in time").
+				WithHint("asking again with the same request ID is safe")
+		}
+		return v, false, ctx.Err()
+	}
+}
+
+func (s *Store) awaitVerdict(
+	ctx context.Context, workflow string, future natsjs.PubAckFuture, verdicts <-chan *nats.Msg,
 ) (v protocol.Verdict, duplicate bool, err error) {
 	stored := false
 	ok := future.Ok()
 	for {
 		select {
 		case m := <-verdicts:
-			if err := json.Unmarshal(m.Data, &v); err != nil {
-				return v, false, wrap(err)
+			if notTaken(m) {
+				continue // said to the direct request, when patience had ended
 			}
-			if v.Error != nil {
-				return v, false, v.Error
-			}
-			return v, false, nil
+			v, err = verdict(m)
+			return v, false, err
 		case ack := <-ok:
+			s.stored.note(s.shard(workflow), ack.Sequence)
 			if ack.Duplicate {
 				return v, true, nil
 			}

@@ -59,6 +59,7 @@ func Create(ctx context.Context, nc *nats.Conn, ns protocol.Namespace, o Options
 	if err := s.decide(ctx, o); err != nil {
 		return nil, wrap(err)
 	}
+	s.stored = make(sequences, s.config.Shards)
 	var group errgroup.Group
 	for _, cfg := range s.streams(o.Replicas) {
 		group.Go(func() error { return s.stream(ctx, cfg) })

@@ -3,7 +3,6 @@ package jetstream
 import (
 	"cmp"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"iter"
@@ -81,7 +80,11 @@ func (s *Store) tryAppend(ctx context.Context, msg *nats.Msg) (uint64, error) {
 // settle finds out what became of an append: it is the last record (settled), another one is (a conflict), or the subject is
 // as it was (neither: try again).
 func (s *Store) settle(ctx context.Context, stream, subject, nonce string, expect uint64) (seq uint64, settled bool, err error) {
-	last, header, err := s.leaderLast(ctx, stream, subject)
+	last, err := s.leaderLast(ctx, stream, subject)
+	var header nats.Header
+	if err == nil {
+		header, err = last.header()
+	}
 	switch {
 	case err != nil && again(err):
 		return 0, false, nil
@@ -101,57 +104,76 @@ func (s *Store) Last(ctx context.Context, shard int, workflow string) (protocol.
 	return e, wrap(err)
 }
 
-// lastOf is leaderLast without the headers.
-func (s *Store) lastOf(ctx context.Context, stream, subject string) (protocol.Entry, error) {
-	e, _, err := s.leaderLast(ctx, stream, subject)
-	return e, err
+// NextRecord is the shard's first record from a sequence on, whatever its workflow, as the stream's leader knows it. A sequence of zero
+// says that there is none, an empty workflow that it is nothing that a node wrote.
+func (s *Store) NextRecord(ctx context.Context, shard int, from uint64) (seq uint64, workflow string, err error) {
+	m, err := s.leaderGet(ctx, s.ns.HistoryStream(shard), map[string]any{"next_by_subj": s.ns.Histories(shard), "seq": from})
+	if err != nil || m.Seq == 0 {
+		return 0, "", wrap(err)
+	}
+	if workflow, err = s.ns.ParseHistory(m.Subject); err != nil {
+		workflow = ""
+	}
+	return m.Seq, workflow, nil
 }
 
-// leaderLast reads the last message of a subject from the stream's leader. The client library's own call would use a direct
-// get, which any replica answers, and a replica may lag: 4 to 9 of 100 reads right after a write were stale.
-func (s *Store) leaderLast(ctx context.Context, stream, subject string) (protocol.Entry, nats.Header, error) {
+// lastOf is the last message of a subject, from the stream's leader; the zero value says that there is none.
+func (s *Store) lastOf(ctx context.Context, stream, subject string) (protocol.Entry, error) {
+	m, err := s.leaderLast(ctx, stream, subject)
+	return protocol.Entry{Seq: m.Seq, Time: m.Time, Data: m.Data}, err
+}
+
+// leaderLast reads the last message of a subject from the stream's leader.
+func (s *Store) leaderLast(ctx context.Context, stream, subject string) (storedMsg, error) {
+	return s.leaderGet(ctx, stream, map[string]any{"last_by_subj": subject})
+}
+
+// storedMsg is a message as the server tells it.
+type storedMsg struct {
+	Subject string    `json:"subject"`
+	Seq     uint64    `json:"seq"`
+	Header  []byte    `json:"hdrs"`
+	Data    []byte    `json:"data"`
+	Time    time.Time `json:"time"`
+}
+
+// header reads the message's headers.
+func (m storedMsg) header() (nats.Header, error) {
+	if len(m.Header) == 0 {
+		return nil, nil
+	}
+	return nats.DecodeHeadersMsg(m.Header)
+}
+
+// leaderGet reads a message from the stream's leader; its zero value says that there is none. The client library's own call would use
+// a direct get, which any replica answers, and a replica may lag: 4 to 9 of 100 reads right after a write were stale.
+func (s *Store) leaderGet(ctx context.Context, stream string, which map[string]any) (storedMsg, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	req, err := protocol.Marshal(map[string]string{"last_by_subj": subject})
+	req, err := protocol.Marshal(which)
 	if err != nil {
-		return protocol.Entry{}, nil, err
+		return storedMsg{}, err
 	}
 	reply, err := s.nc.RequestWithContext(ctx, s.api("STREAM.MSG.GET."+stream), req)
 	if err != nil {
-		return protocol.Entry{}, nil, err
+		return storedMsg{}, err
 	}
 	var answer struct {
 		Error   *natsjs.APIError `json:"error"`
-		Message struct {
-			Seq    uint64    `json:"seq"`
-			Header string    `json:"hdrs"`
-			Data   []byte    `json:"data"`
-			Time   time.Time `json:"time"`
-		} `json:"message"`
+		Message storedMsg        `json:"message"`
 	}
 	if err := json.Unmarshal(reply.Data, &answer); err != nil {
-		return protocol.Entry{}, nil, err
+		return storedMsg{}, err
 	}
 	switch {
 	case answer.Error != nil && answer.Error.ErrorCode == natsjs.JSErrCodeMessageNotFound:
-		return protocol.Entry{}, nil, nil
+		return storedMsg{}, nil
 	case answer.Error != nil && answer.Error.ErrorCode == natsjs.JSErrCodeStreamNotFound:
-		return protocol.Entry{}, nil, natsjs.ErrStreamNotFound
+		return storedMsg{}, natsjs.ErrStreamNotFound
 	case answer.Error != nil:
-		return protocol.Entry{}, nil, answer.Error
+		return storedMsg{}, answer.Error
 	}
-	m := answer.Message
-	raw, err := base64.StdEncoding.DecodeString(m.Header)
-	if err != nil {
-		return protocol.Entry{}, nil, err
-	}
-	header := nats.Header{}
-	if len(raw) > 0 {
-		if header, err = nats.DecodeHeadersMsg(raw); err != nil {
-			return protocol.Entry{}, nil, err
-		}
-	}
-	return protocol.Entry{Seq: m.Seq, Time: m.Time, Data: m.Data}, header, nil
+	return answer.Message, nil
 }
 
 // api is the subject of a JetStream request.
@@ -159,13 +181,18 @@ func (s *Store) api(call string) string { return natsjs.DefaultAPIPrefix + call 
 
 // HistoryEnd is the sequence of the shard's last record, whatever its workflow; 0 when there is none.
 func (s *Store) HistoryEnd(ctx context.Context, shard int) (uint64, error) {
+	state, err := s.state(ctx, s.ns.HistoryStream(shard))
+	return state.LastSeq, err
+}
+
+func (s *Store) state(ctx context.Context, stream string) (natsjs.StreamState, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	stream, err := s.js.Stream(ctx, s.ns.HistoryStream(shard))
+	st, err := s.js.Stream(ctx, stream)
 	if err != nil {
-		return 0, wrap(err)
+		return natsjs.StreamState{}, wrap(err)
 	}
-	return stream.CachedInfo().State.LastSeq, nil // just asked for
+	return st.CachedInfo().State, nil // just asked for
 }
 
 const (

@@ -39,8 +39,12 @@ func (s *Store) Tell(ctx context.Context, workflow string, body protocol.InputBo
 	}
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	_, err = s.js.PublishMsg(ctx, m)
-	return wrap(err)
+	ack, err := s.js.PublishMsg(ctx, m)
+	if err != nil {
+		return wrap(err)
+	}
+	s.stored.note(s.shard(workflow), ack.Sequence)
+	return nil
 }
 
 // Send starts to store an input in the workflow's inbox. The same id is stored once.
@@ -55,6 +59,15 @@ func (s *Store) Send(workflow string, body protocol.InputBody, id string) func(c
 // Inputs delivers a shard's inbox in order, from the first message that is left.
 func (s *Store) Inputs(ctx context.Context, shard int, handle func(protocol.Delivery)) (stop func(), err error) {
 	return s.read(ctx, s.ns.InboxStream(shard), s.ns.Inputs(shard), handle)
+}
+
+// InboxBounds tells up to which sequence the messages of a shard's inbox are gone, and that of the last one that was stored.
+func (s *Store) InboxBounds(ctx context.Context, shard int) (gone, last uint64, err error) {
+	state, err := s.state(ctx, s.ns.InboxStream(shard))
+	if err != nil || state.Msgs == 0 {
+		return state.LastSeq, state.LastSeq, err
+	}
+	return state.FirstSeq - 1, state.LastSeq, nil
 }
 
 // Release removes a shard's inbox messages up to and including seq.

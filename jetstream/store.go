@@ -36,6 +36,7 @@ type Store struct {
 	ns     protocol.Namespace
 	config protocol.NamespaceConfig
 	mux    mux
+	stored sequences // of the inboxes
 
 	versions versions
 }
@@ -66,6 +67,7 @@ func Open(ctx context.Context, nc *nats.Conn, ns protocol.Namespace) (*Store, er
 	if err := json.Unmarshal(entry.Data, &s.config); err != nil || s.config.Shards <= 0 {
 		return nil, protocol.Errorf(protocol.CodeCorrupt, "the configuration of namespace %q cannot be read", string(ns))
 	}
+	s.stored = make(sequences, s.config.Shards)
 	return s, nil
 }
 

@@ -121,8 +121,3 @@ func (s *Store) OnCancel(queue string, f func(protocol.CancelActivity) (held []p
 		}
 	})
 }
-
-// PublishResult stores how an attempt ended in the workflow's inbox. The first result of an attempt wins.
-func (s *Store) PublishResult(ctx context.Context, workflow string, r protocol.ActivityResult) error {
-	return s.Tell(ctx, workflow, r, protocol.TaskID(r.Run, r.ScheduledID, r.Number()), "")
-}

@@ -47,8 +47,12 @@ func (s *Store) ArmRetry(shard int, task protocol.ActivityTask, at time.Time) fu
 // Retry reads the waiting retry of an activity, or nil when none waits.
 func (s *Store) Retry(ctx context.Context, shard int, workflow, run string, scheduled int64) (*protocol.ActivityTask, time.Time, error) {
 	set, _ := s.ns.RetryWakeup(shard, workflow, run, scheduled)
-	e, header, err := s.leaderLast(ctx, s.ns.TimersStream(shard), set)
+	e, err := s.leaderLast(ctx, s.ns.TimersStream(shard), set)
 	if err != nil || e.Seq == 0 {
+		return nil, time.Time{}, wrap(err)
+	}
+	header, err := e.header()
+	if err != nil {
 		return nil, time.Time{}, wrap(err)
 	}
 	var body protocol.TimerInput

@@ -20,6 +20,7 @@ const (
 type item struct {
 	input    protocol.Input
 	delivery protocol.Delivery
+	record   uint64 // not an input: the workflow looks after this record, which somebody else wrote
 	done     func()
 }
 
@@ -39,7 +40,7 @@ type actor struct {
 	armed   time.Time         // the wake-up that is known to be in the timers stream
 	strange bool              // whether a wake-up is armed is not known: the workflow was read from history
 	last    *protocol.Record  // the last record, until its effects were looked after
-	foreign bool              // another node wrote it: its effects may be unfinished
+	foreign bool              // its effects may be unfinished: another node wrote it
 	held    []item            // inputs of a run that ended and is to be followed by another, until that has begun
 }
 
@@ -131,6 +132,11 @@ func (a *actor) fail(batch []item, err error) {
 // load reads the workflow's latest run, unless it is in memory. A start as the first input of an unknown workflow is
 // taken for the start of a new ID: the append with expectation 0 will tell. An error says that the history is damaged.
 func (a *actor) load(batch []item) error {
+	for _, it := range batch {
+		if a.w != nil && it.record > a.w.Seq {
+			a.forget()
+		}
+	}
 	if a.w != nil {
 		return nil
 	}
@@ -149,7 +155,7 @@ func (a *actor) load(batch []item) error {
 			return err
 		}
 		a.w, a.last, a.strange = w, last, true
-		a.foreign = a.foreign || w.Seq <= a.shard.inherited
+		a.foreign = a.foreign || !a.shard.ledger.has(w.Seq)
 		return nil
 	})
 	if broken != nil {

@@ -1,10 +1,12 @@
 package orchestrator
 
 import (
+	"cmp"
+
 	"github.com/millrace-dev/millrace/protocol"
 )
 
-// input understands an inbox message.
+// input understands a message that came through the inbox or directly.
 func (s *shard) input(d protocol.Delivery) (protocol.Input, error) {
 	kind, workflow, err := s.ns.ParseInput(d.Subject)
 	if err != nil {
@@ -12,7 +14,7 @@ func (s *shard) input(d protocol.Delivery) (protocol.Input, error) {
 	}
 	in := protocol.Input{
 		Seq: d.Seq, Time: d.Time, Workflow: workflow,
-		ID: d.Get(protocol.HeaderMsgID), Reply: d.Get(protocol.HeaderReply),
+		ID: d.Get(protocol.HeaderMsgID), Reply: cmp.Or(d.Reply, d.Get(protocol.HeaderReply)),
 	}
 	if err := protocol.ValidateID("workflow ID", workflow); err != nil {
 		return in, err

@@ -15,9 +15,11 @@
 //	start.go    wiring: the only file that knows NATS
 //	node.go     which shards are mine: leases, other nodes, hand-over
 //	shard.go    one shard: reads its inbox and its fired timers, and hands each message to the workflow's actor
+//	direct.go   what comes past the inbox
 //	actor.go    one workflow: a queue of inputs and the loop that takes them
 //	step.go     the one step: draft, ask a worker, commit, perform
 //	effects.go  what follows a commit
+//	ledger.go   which records have had their effects, and who looks after the others
 //	release.go  which inbox messages may be removed
 //	clock.go    near deadlines, in memory; the durable wake-ups are the backup
 //	rows.go     what list shows, written in batches

@@ -12,22 +12,29 @@ import (
 
 // perform does what follows from a decided step, in an order that a crash at any point leaves repairable:
 //
-//  1. those who wait hear the verdict: the step is recorded;
+//  1. those who wait hear the verdict: the step is recorded. If it leaves no record, they hear it last: the sender of what came
+//     directly is all that remembers it;
 //  2. retries are armed, tasks dispatched, other workflows told, workers called: all at once, then waited for; attempts that must not
 //     begin are taken off their queues;
 //  3. the workflow's wake-up is set anew. Until then the old one is in the timers stream, and if this node dies now the
 //     old one is what brings the next node here;
-//  4. the inputs are released.
+//  4. the inputs are released, and the record is noted to be finished.
 //
-// A node that dies in between leaves inputs that are delivered again; their record tells that they were consumed, and the
-// next node performs the effects of that record once more.
+// A node that dies in between leaves a record that is not: the next node performs the effects of that record once more. It also leaves
+// inputs that are delivered again; their record tells that they were consumed.
 func (a *actor) perform(ready machine.Ready, batch []item) error {
-	tells := a.answer(ready.Verdicts)
 	a.w.Note(ready)
+	var tells []machine.Tell
 	var fx machine.Effects
 	if ready.Record != nil {
+		tells = a.answer(ready.Verdicts)
 		fx = a.w.Effects(ready.Record)
 		a.announce(fx)
+		batch = append(slices.Clip(batch), a.finished())
+	} else {
+		var wait []machine.Reply
+		tells, wait = toTell(ready.Verdicts)
+		batch = append(slices.Clip(batch), item{done: func() { a.answer(wait) }})
 	}
 	fx.Activities = append(fx.Activities, ready.Resumed...)
 	fx.Tells = slices.Concat(tells, ready.Tells, fx.Tells)
@@ -37,16 +44,31 @@ func (a *actor) perform(ready machine.Ready, batch []item) error {
 	return a.follow(fx, ready.Retries, batch)
 }
 
-// answer sends the verdicts to the clients that wait, and returns those that other workflows must be told.
+// finished is what to do once the effects of the last record are performed.
+func (a *actor) finished() item {
+	seq := a.w.Seq
+	return item{done: func() { a.shard.ledger.finished(seq) }}
+}
+
+// answer sends the verdicts to those who wait, and returns those that other workflows must be told.
 func (a *actor) answer(replies []machine.Reply) (tells []machine.Tell) {
+	tells, wait := toTell(replies)
+	for _, r := range wait {
+		a.shard.reply(r.Subject, r.Verdict)
+	}
+	return tells
+}
+
+// toTell tells the verdicts that other workflows must be told from those of which a message is enough.
+func toTell(replies []machine.Reply) (tells []machine.Tell, wait []machine.Reply) {
 	for _, r := range replies {
 		if t, ok := r.Tell(); ok {
 			tells = append(tells, t)
 		} else {
-			a.shard.reply(r.Subject, r.Verdict)
+			wait = append(wait, r)
 		}
 	}
-	return tells
+	return tells, wait
 }
 
 // follow is steps 2 to 4.
@@ -175,10 +197,8 @@ func (a *actor) finish(row *protocol.Row, batch []item) {
 }
 
 // recover finishes what another node may have left unfinished when it died after it wrote the workflow's last record, before any
-// other step is taken. An input that the record consumed comes again, or the wake-up that drove it, but what comes first may be
-// neither: the inbox and the timers stream are read independently, and the next record must not be written before the effects of
-// this one. So the effects of every inherited record are performed once more when its workflow is first read. Older records need
-// no look: a node performs the effects of a record before it writes the next.
+// other step is taken: the next record must not be written before the effects of this one. The ledger tells which records that can be,
+// and has their workflows read. Records before the last need no look: a node performs the effects of a record before it writes the next.
 //
 // A retry is not in the record: it follows from the failed attempt that comes again.
 func (a *actor) recover(again, fresh []item) error {
@@ -190,8 +210,7 @@ func (a *actor) recover(again, fresh []item) error {
 	}
 	tells := a.answer(replies)
 	retries, last := a.w.Retries(inputs(again), now()), a.last
-	// Nothing comes twice to the node that wrote a record, so what does was consumed by somebody else's.
-	unfinished := last != nil && (a.foreign || len(again) > 0)
+	unfinished := last != nil && a.foreign
 	a.last, a.foreign = nil, false
 	if !unfinished && len(retries) == 0 && len(tells) == 0 {
 		a.finish(nil, again)
@@ -199,6 +218,7 @@ func (a *actor) recover(again, fresh []item) error {
 	}
 	var fx machine.Effects
 	if unfinished {
+		again = append(slices.Clip(again), a.finished())
 		fx = a.w.Effects(last)
 		a.announce(fx)
 		if err := a.dropRetried(&fx, fresh); err != nil {

@@ -53,32 +53,38 @@ func (r *relay) start(name string, opts ...client.StartOption) *client.Run[strin
 // The node dies after the record in which a run continues as new: the next run begins all the same.
 func TestDeathBetweenTwoRuns(t *testing.T) {
 	t.Parallel()
-	r := newRelay(t, func(r *protocol.Record) bool { return ends(r, "WorkflowExecutionContinuedAsNew") }, chains()...)
-	r.ends(r.start("twice"), "the second run")
+	eachWay(t, func(t *testing.T, via way) {
+		r := newRelay(t, via, func(r *protocol.Record) bool { return ends(r, "WorkflowExecutionContinuedAsNew") }, chains()...)
+		r.ends(r.start("twice"), "the second run")
+	})
 }
 
 // The node dies after the record in which a run fails that is to be tried again.
 func TestDeathBeforeASecondAttempt(t *testing.T) {
 	t.Parallel()
-	r := newRelay(t, func(r *protocol.Record) bool { return ends(r, "WorkflowExecutionFailed") }, chains()...)
-	r.ends(r.start("again", client.Retry(protocol.RetryPolicy{InitialInterval: 1e6})), "the second attempt")
+	eachWay(t, func(t *testing.T, via way) {
+		r := newRelay(t, via, func(r *protocol.Record) bool { return ends(r, "WorkflowExecutionFailed") }, chains()...)
+		r.ends(r.start("again", client.Retry(protocol.RetryPolicy{InitialInterval: 1e6})), "the second attempt")
+	})
 }
 
 // The node dies after the record that terminates a run to make room for another.
 func TestDeathBeforeTheRunThatTakesThePlace(t *testing.T) {
 	t.Parallel()
-	r := newRelay(t, func(r *protocol.Record) bool { return ends(r, "WorkflowExecutionTerminated") }, chains()...)
-	first := r.start("waits")
-	second := r.start("waits", client.OnConflict(protocol.ConflictTerminate))
-	if first.RunID() == second.RunID() {
-		t.Fatalf("both starts gave run %s", first.RunID())
-	}
-	if err := client.Signal(t.Context(), r.client, "wf", one, "the second run"); err != nil {
-		t.Fatal(err)
-	}
-	r.ends(second, "the second run")
-	_, err := first.Wait(t.Context())
-	if _, ok := errors.AsType[*protocol.TerminatedFailure](err); !ok {
-		t.Errorf("the first run ended with %v, want it terminated", err)
-	}
+	eachWay(t, func(t *testing.T, via way) {
+		r := newRelay(t, via, func(r *protocol.Record) bool { return ends(r, "WorkflowExecutionTerminated") }, chains()...)
+		first := r.start("waits")
+		second := r.start("waits", client.OnConflict(protocol.ConflictTerminate))
+		if first.RunID() == second.RunID() {
+			t.Fatalf("both starts gave run %s", first.RunID())
+		}
+		if err := client.Signal(t.Context(), r.client, "wf", one, "the second run"); err != nil {
+			t.Fatal(err)
+		}
+		r.ends(second, "the second run")
+		_, err := first.Wait(t.Context())
+		if _, ok := errors.AsType[*protocol.TerminatedFailure](err); !ok {
+			t.Errorf("the first run ended with %v, want it terminated", err)
+		}
+	})
 }

@@ -58,60 +58,66 @@ func tells(workflowID string, typ protocol.EventType) func(*protocol.Record) boo
 // is lost.
 func TestDeathAroundAChild(t *testing.T) {
 	t.Parallel()
-	for name, dies := range map[string]func(*protocol.Record) bool{
-		"before the child is started":            tells("wf", "StartChildWorkflowExecutionInitiated"),
-		"before the parent hears of the start":   tells("child", "WorkflowExecutionStarted"),
-		"before the parent hears of the end":     tells("child", "WorkflowExecutionCompleted"),
-		"when the parent has heard of the end":   tells("wf", "ChildWorkflowExecutionCompleted"),
-		"when the parent has heard of the start": tells("wf", "ChildWorkflowExecutionStarted"),
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			r := newRelay(t, dies, family{}.options()...)
-			r.result(family{}.Parent, "a child")
-			var begun, ended int
-			events, err := loadEvents(t.Context(), r.store, 0, "wf", math.MaxInt64)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, e := range events {
-				switch e.Attributes.(type) {
-				case protocol.ChildWorkflowExecutionStarted:
-					begun++
-				case protocol.ChildWorkflowExecutionCompleted:
-					ended++
+	eachWay(t, func(t *testing.T, via way) {
+		for name, dies := range map[string]func(*protocol.Record) bool{
+			"before the child is started":            tells("wf", "StartChildWorkflowExecutionInitiated"),
+			"before the parent hears of the start":   tells("child", "WorkflowExecutionStarted"),
+			"before the parent hears of the end":     tells("child", "WorkflowExecutionCompleted"),
+			"when the parent has heard of the end":   tells("wf", "ChildWorkflowExecutionCompleted"),
+			"when the parent has heard of the start": tells("wf", "ChildWorkflowExecutionStarted"),
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				r := newRelay(t, via, dies, family{}.options()...)
+				r.result(family{}.Parent, "a child")
+				var begun, ended int
+				events, err := loadEvents(t.Context(), r.store, 0, "wf", math.MaxInt64)
+				if err != nil {
+					t.Fatal(err)
 				}
-			}
-			if begun != 1 || ended != 1 {
-				t.Errorf("the parent heard %d times of a start and %d times of an end", begun, ended)
-			}
-		})
-	}
+				for _, e := range events {
+					switch e.Attributes.(type) {
+					case protocol.ChildWorkflowExecutionStarted:
+						begun++
+					case protocol.ChildWorkflowExecutionCompleted:
+						ended++
+					}
+				}
+				if begun != 1 || ended != 1 {
+					t.Errorf("the parent heard %d times of a start and %d times of an end", begun, ended)
+				}
+			})
+		}
+	})
 }
 
 // A refused start leaves no event behind: nothing in history says that the parent must hear of it.
 func TestDeathAroundARefusedChild(t *testing.T) {
 	t.Parallel()
-	r := newRelay(t, tells("wf", "StartChildWorkflowExecutionInitiated"), family{}.options()...)
-	r.result(family{}.Taken, "taken")
+	eachWay(t, func(t *testing.T, via way) {
+		r := newRelay(t, via, tells("wf", "StartChildWorkflowExecutionInitiated"), family{}.options()...)
+		r.result(family{}.Taken, "taken")
+	})
 }
 
 func TestDeathAroundASignal(t *testing.T) {
 	t.Parallel()
-	for name, dies := range map[string]func(*protocol.Record) bool{
-		"before the signal is sent":       tells("wf", "SignalExternalWorkflowExecutionInitiated"),
-		"before the sender hears of it":   tells("stranger", "WorkflowExecutionSignaled"),
-		"when the sender has heard of it": tells("wf", "ExternalWorkflowExecutionSignaled"),
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			r := newRelay(t, dies, family{}.options()...)
-			stranger, err := client.Start(t.Context(), r.client, family{}.Stranger, struct{}{}, client.ID("stranger"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			r.result(family{}.Caller, "called")
-			r.ends(stranger, "hello")
-		})
-	}
+	eachWay(t, func(t *testing.T, via way) {
+		for name, dies := range map[string]func(*protocol.Record) bool{
+			"before the signal is sent":       tells("wf", "SignalExternalWorkflowExecutionInitiated"),
+			"before the sender hears of it":   tells("stranger", "WorkflowExecutionSignaled"),
+			"when the sender has heard of it": tells("wf", "ExternalWorkflowExecutionSignaled"),
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				r := newRelay(t, via, dies, family{}.options()...)
+				stranger, err := client.Start(t.Context(), r.client, family{}.Stranger, struct{}{}, client.ID("stranger"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.result(family{}.Caller, "called")
+				r.ends(stranger, "hello")
+			})
+		}
+	})
 }

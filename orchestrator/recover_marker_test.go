@@ -74,30 +74,32 @@ func (d *diary) Everything(ctx workflow.Context, _ struct{}) (string, error) {
 // was, whoever takes the run over.
 func TestDeathAfterAnyRecord(t *testing.T) {
 	t.Parallel()
-	for n := int32(1); n <= 3; n++ {
-		t.Run(strconv.Itoa(int(n)), func(t *testing.T) {
-			t.Parallel()
-			var records atomic.Int32
-			d := &diary{tokens: make(chan string, 10)}
-			r := newRelay(t, func(*protocol.Record) bool { return records.Add(1) == n },
-				worker.Workflow(d.Everything, worker.Pinned()), worker.Activity(d.Look), worker.Activity(d.Pend), worker.Activity(d.Fail),
-				worker.Version("build-1"))
-			run, err := client.Start(t.Context(), r.client, d.Everything, struct{}{}, client.ID("wf"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := r.client.CompleteActivity(t.Context(), <-d.tokens, "done"); err != nil {
-				t.Fatal(err)
-			}
-			// A step that was not recorded may have asked the outside, so the third answer need not be 3.
-			got, err := run.Wait(t.Context())
-			if err != nil || !strings.HasPrefix(got, "2 1 2 ") || !strings.HasSuffix(got, " done") {
-				t.Errorf("got %q, %v", got, err)
-			}
-			desc, err := r.client.Describe(t.Context(), "wf")
-			if err != nil || desc.Version != "build-1" || desc.Memo["side"].String() != "1" {
-				t.Errorf("describe shows version %q, memo %v, %v", desc.Version, desc.Memo, err)
-			}
-		})
-	}
+	eachWay(t, func(t *testing.T, via way) {
+		for n := int32(1); n <= 3; n++ {
+			t.Run(strconv.Itoa(int(n)), func(t *testing.T) {
+				t.Parallel()
+				var records atomic.Int32
+				d := &diary{tokens: make(chan string, 10)}
+				r := newRelay(t, via, func(*protocol.Record) bool { return records.Add(1) == n },
+					worker.Workflow(d.Everything, worker.Pinned()), worker.Activity(d.Look), worker.Activity(d.Pend), worker.Activity(d.Fail),
+					worker.Version("build-1"))
+				run, err := client.Start(t.Context(), r.client, d.Everything, struct{}{}, client.ID("wf"))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := r.client.CompleteActivity(t.Context(), <-d.tokens, "done"); err != nil {
+					t.Fatal(err)
+				}
+				// A step that was not recorded may have asked the outside, so the third answer need not be 3.
+				got, err := run.Wait(t.Context())
+				if err != nil || !strings.HasPrefix(got, "2 1 2 ") || !strings.HasSuffix(got, " done") {
+					t.Errorf("got %q, %v", got, err)
+				}
+				desc, err := r.client.Describe(t.Context(), "wf")
+				if err != nil || desc.Version != "build-1" || desc.Memo["side"].String() != "1" {
+					t.Errorf("describe shows version %q, memo %v, %v", desc.Version, desc.Memo, err)
+				}
+			})
+		}
+	})
 }

@@ -10,18 +10,22 @@ import (
 // The node dies after the record that ends a run to be reset, before the copy: the next one makes it, and the run goes on there.
 func TestDeathBeforeACopy(t *testing.T) {
 	t.Parallel()
-	r := newRelay(t, func(r *protocol.Record) bool { return ends(r, "WorkflowExecutionTerminated") }, chains()...)
-	r.reset()
+	eachWay(t, func(t *testing.T, via way) {
+		r := newRelay(t, via, func(r *protocol.Record) bool { return ends(r, "WorkflowExecutionTerminated") }, chains()...)
+		r.reset()
+	})
 }
 
 // The node dies after the record that finishes the copy, before anybody is called to take the step anew.
 func TestDeathAfterACopy(t *testing.T) {
 	t.Parallel()
-	r := newRelay(t, func(r *protocol.Record) bool {
-		first, ok := r.Events[0].Attributes.(protocol.WorkflowExecutionStarted)
-		return ok && first.Reset != nil
-	}, chains()...)
-	r.reset()
+	eachWay(t, func(t *testing.T, via way) {
+		r := newRelay(t, via, func(r *protocol.Record) bool {
+			first, ok := r.Events[0].Attributes.(protocol.WorkflowExecutionStarted)
+			return ok && first.Reset != nil
+		}, chains()...)
+		r.reset()
+	})
 }
 
 func (r *relay) reset() {

@@ -20,9 +20,42 @@ import (
 	"github.com/millrace-dev/millrace/worker/workflow"
 )
 
+// way is how clients and workers reach the shard's owner.
+type way string
+
+const (
+	direct   way = "direct"
+	viaInbox way = "inbox" // as when no owner answers
+)
+
+// eachWay runs a test with every way.
+func eachWay(t *testing.T, test func(*testing.T, way)) {
+	t.Helper()
+	for _, via := range []way{direct, viaInbox} {
+		t.Run(string(via), func(t *testing.T) {
+			t.Parallel()
+			test(t, via)
+		})
+	}
+}
+
+// ways is a store that lets only one of them be used.
+type ways struct {
+	*jetstream.Store
+
+	via way
+}
+
+func (w ways) Directs(shard int, handle func(d protocol.Delivery, after uint64) bool) (stop func(), err error) {
+	if w.via == viaInbox {
+		return func() {}, nil
+	}
+	return w.Store.Directs(shard, handle)
+}
+
 // mortal is a store whose node dies right after a record: nothing that follows from the record happens.
 type mortal struct {
-	*jetstream.Store
+	ways
 
 	dies func(*protocol.Record) bool
 	died chan struct{}
@@ -41,13 +74,14 @@ func (m *mortal) Append(ctx context.Context, shard int, r *protocol.Record, data
 // relay runs a shard until its node dies after a record, and then another one, which lives. The workflow must come to its end.
 type relay struct {
 	t      *testing.T
-	store  *jetstream.Store
+	store  ways
 	client *client.Client
 	first  *mortal
+	ready  chan struct{} // closed when the first shard works
 	js     natsjs.JetStream
 }
 
-func newRelay(t *testing.T, dies func(*protocol.Record) bool, opts ...worker.Option) *relay {
+func newRelay(t *testing.T, via way, dies func(*protocol.Record) bool, opts ...worker.Option) *relay {
 	t.Helper()
 	srv, err := embedded.Start(embedded.Options{Dir: t.TempDir(), Sync: "1m"})
 	if err != nil {
@@ -76,7 +110,11 @@ func newRelay(t *testing.T, dies func(*protocol.Record) bool, opts ...worker.Opt
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &relay{t: t, store: store, client: c, js: js, first: &mortal{Store: store, dies: dies, died: make(chan struct{})}}
+	allowed := ways{store, via}
+	r := &relay{
+		t: t, store: allowed, client: c, js: js, ready: make(chan struct{}),
+		first: &mortal{ways: allowed, dies: dies, died: make(chan struct{})},
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	w := worker.New(nc, "q", append(opts, worker.OnReady(func() { close(ready) }), worker.Logger(slog.New(slog.DiscardHandler)))...)
@@ -106,6 +144,7 @@ func (r *relay) run() {
 		r.t.Error(err)
 		return
 	}
+	close(r.ready)
 	select {
 	case <-r.first.died:
 	case <-r.t.Context().Done():
@@ -237,19 +276,23 @@ func (r *relay) ends(run *client.Run[string], want string) {
 // The node dies after the record of a start and before its activity is dispatched.
 func TestDeathAfterAStart(t *testing.T) {
 	t.Parallel()
-	c := newCrew()
-	r := newRelay(t, func(r *protocol.Record) bool { return schedules(r, "orchestrator.crew.B") }, c.options()...)
-	r.result(c.One, "B")
+	eachWay(t, func(t *testing.T, via way) {
+		c := newCrew()
+		r := newRelay(t, via, func(r *protocol.Record) bool { return schedules(r, "orchestrator.crew.B") }, c.options()...)
+		r.result(c.One, "B")
+	})
 }
 
 // The node dies after a record that a wake-up drove, and that lists an input which an earlier step decided without a record.
 func TestDeathAfterAWakeup(t *testing.T) {
 	t.Parallel()
-	c := newCrew()
-	c.fails.Store(1)
-	close(c.release)
-	r := newRelay(t, func(r *protocol.Record) bool { return schedules(r, "orchestrator.crew.B") }, c.options()...)
-	r.result(c.Waiting, "AB")
+	eachWay(t, func(t *testing.T, via way) {
+		c := newCrew()
+		c.fails.Store(1)
+		close(c.release)
+		r := newRelay(t, via, func(r *protocol.Record) bool { return schedules(r, "orchestrator.crew.B") }, c.options()...)
+		r.result(c.Waiting, "AB")
+	})
 }
 
 // The node dies after a record whose step also decided that a failed activity is tried again: nothing in the record says so.
@@ -257,7 +300,7 @@ func TestDeathBeforeARetryIsArmed(t *testing.T) {
 	t.Parallel()
 	c := newCrew()
 	c.fails.Store(1)
-	r := newRelay(t, func(r *protocol.Record) bool {
+	r := newRelay(t, viaInbox, func(r *protocol.Record) bool {
 		return len(r.Inputs) == 2 && slices.ContainsFunc(r.Events, func(e protocol.Event) bool {
 			s, ok := e.Attributes.(protocol.WorkflowExecutionSignaled)
 			return ok && s.Name == two.Name()

@@ -99,67 +99,73 @@ func (r *relay) closes(run *client.Run[string], want int) {
 // The node dies after the record that accepts an update and before anybody hears of it, and its activity is not dispatched.
 func TestDeathAfterAnUpdateWasAccepted(t *testing.T) {
 	t.Parallel()
-	c := newCrew()
-	close(c.release)
-	r := newRelay(t, has(func(a protocol.WorkflowExecutionUpdateAccepted) bool { return a.Request.Name == "slow" }),
-		append(c.options(), worker.Workflow(c.Desk))...)
-	run := r.desk(c)
-	r.ask(slow, 2, 2)
-	r.closes(run, 2)
+	eachWay(t, func(t *testing.T, via way) {
+		c := newCrew()
+		close(c.release)
+		r := newRelay(t, via, has(func(a protocol.WorkflowExecutionUpdateAccepted) bool { return a.Request.Name == "slow" }),
+			append(c.options(), worker.Workflow(c.Desk))...)
+		run := r.desk(c)
+		r.ask(slow, 2, 2)
+		r.closes(run, 2)
+	})
 }
 
 // The node dies after the record that completes an update, and nobody has heard the result: neither of one that completes in the step
 // that accepts it, nor of one whose asker waits for the announcement.
 func TestDeathAfterAnUpdateCompleted(t *testing.T) {
 	t.Parallel()
-	for _, u := range []workflow.Update[int, int]{quick, slow} {
-		t.Run(u.Name(), func(t *testing.T) {
-			t.Parallel()
-			c := newCrew()
-			close(c.release)
-			r := newRelay(t, has(func(protocol.WorkflowExecutionUpdateCompleted) bool { return true }),
-				append(c.options(), worker.Workflow(c.Desk))...)
-			run := r.desk(c)
-			r.ask(u, 3, 3)
-			r.closes(run, 3)
-		})
-	}
+	eachWay(t, func(t *testing.T, via way) {
+		for _, u := range []workflow.Update[int, int]{quick, slow} {
+			t.Run(u.Name(), func(t *testing.T) {
+				t.Parallel()
+				c := newCrew()
+				close(c.release)
+				r := newRelay(t, via, has(func(protocol.WorkflowExecutionUpdateCompleted) bool { return true }),
+					append(c.options(), worker.Workflow(c.Desk))...)
+				run := r.desk(c)
+				r.ask(u, 3, 3)
+				r.closes(run, 3)
+			})
+		}
+	})
 }
 
 // The node dies after a record that consumes an update which was rejected: history does not tell of it, and its asker hears why.
 func TestDeathAfterAnUpdateWasRejected(t *testing.T) {
 	t.Parallel()
-	c := newCrew()
-	r := newRelay(t, has(func(protocol.WorkflowExecutionSignaled) bool { return true }),
-		append(c.options(), worker.Workflow(c.Desk))...)
-	run := r.desk(c)
-	var asking errgroup.Group
-	asking.Go(func() error {
-		_, err := client.Update(context.WithoutCancel(t.Context()), r.client, "wf", hang, struct{}{})
-		return err
-	})
-	<-c.busy // from now on nothing is taken until the gate opens
-	before := r.stored()
-	if err := r.store.Tell(t.Context(), "wf", protocol.SignalInput{Name: one.Name(), RequestID: "one"}, "one", ""); err != nil {
-		t.Fatal(err)
-	}
-	asking.Go(func() error {
-		_, err := client.Update(context.WithoutCancel(t.Context()), r.client, "wf", quick, -1)
-		if !errors.Is(err, protocol.ErrRejected) {
-			return fmt.Errorf("the update gives %w", err)
+	eachWay(t, func(t *testing.T, via way) {
+		c := newCrew()
+		r := newRelay(t, via, has(func(protocol.WorkflowExecutionSignaled) bool { return true }),
+			append(c.options(), worker.Workflow(c.Desk))...)
+		run := r.desk(c)
+		var asking errgroup.Group
+		asking.Go(func() error {
+			_, err := client.Update(context.WithoutCancel(t.Context()), r.client, "wf", hang, struct{}{})
+			return err
+		})
+		<-c.busy // from now on nothing is taken until the gate opens
+		before := r.stored()
+		if err := r.store.Tell(t.Context(), "wf", protocol.SignalInput{Name: one.Name(), RequestID: "one"}, "one", ""); err != nil {
+			t.Fatal(err)
 		}
-		return nil
-	})
-	for r.stored() < before+2 {
-		select {
-		case <-time.After(5 * time.Millisecond):
-		case <-t.Context().Done():
-			t.Fatal("the update never came")
+		asking.Go(func() error {
+			_, err := client.Update(context.WithoutCancel(t.Context()), r.client, "wf", quick, -1)
+			if !errors.Is(err, protocol.ErrRejected) {
+				return fmt.Errorf("the update gives %w", err)
+			}
+			return nil
+		})
+		for r.stored() < before+2 {
+			select {
+			case <-time.After(5 * time.Millisecond):
+			case <-t.Context().Done():
+				t.Fatal("the update never came")
+			}
 		}
-	}
-	close(c.gate)
-	if err := asking.Wait(); err != nil {
-		t.Error(err)
-	}
-	r.closes(run, 0)
+		close(c.gate)
+		if err := asking.Wait(); err != nil {
+			t.Error(err)
+		}
+		r.closes(run, 0)
+	})
 }

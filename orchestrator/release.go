@@ -21,6 +21,7 @@ type releases struct {
 	after func(time.Duration, func()) // runs a function later, unless the shard stops first
 
 	mu      sync.Mutex
+	last    uint64   // the last that was delivered
 	order   []uint64 // delivered and not yet released, in stream order
 	handled map[uint64]struct{}
 	ready   uint64 // everything up to here has been handled
@@ -37,6 +38,14 @@ func (r *releases) deliver(seq uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.order = append(r.order, seq)
+	r.last = seq
+}
+
+// reached reports whether everything up to seq has been delivered.
+func (r *releases) reached(seq uint64) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.last >= seq
 }
 
 // done notes that a message was handled, effects and all.

@@ -3,6 +3,7 @@ package orchestrator
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -32,6 +33,7 @@ type shard struct {
 	timers *releases
 	clock  *clock
 	rows   *rows
+	ledger *ledger
 	slots  chan struct{}
 
 	mu     sync.Mutex
@@ -42,9 +44,7 @@ type shard struct {
 	closed bool
 
 	stopReading []func()
-	// inherited is the last record that was there when this node took the shard: records up to it were written by others,
-	// who may have died before they performed the effects.
-	inherited uint64
+	backlog     uint64 // the last inbox message that was there when this node took the shard
 }
 
 func newShard(ctx context.Context, id int, ns protocol.Namespace, store Store, log *slog.Logger, nonce func() string) *shard {
@@ -58,29 +58,60 @@ func newShard(ctx context.Context, id int, ns protocol.Namespace, store Store, l
 	s.timers = newReleases(func(ctx context.Context, seq uint64) error { return store.ReleaseFired(ctx, id, seq) }, s.after)
 	s.clock = newClock(s.ring)
 	s.rows = newRows(store, s.log, s.after)
+	s.ledger = &ledger{
+		next: func(ctx context.Context, from uint64) (uint64, string, error) { return store.NextRecord(ctx, id, from) },
+		save: func(ctx context.Context, upTo uint64) error {
+			return store.PutProgress(ctx, id, protocol.Progress{Effects: upTo})
+		},
+		look: s.look, after: s.after, work: make(map[uint64]struct{}), done: make(map[uint64]struct{}),
+	}
 	return s
 }
 
 // start begins to read. The inbox is read from its first message that is left, whoever delivered it before: redelivery
 // order after an ack timeout would break the order of a workflow's inputs.
 func (s *shard) start() error {
-	var err error
-	if s.inherited, err = s.store.HistoryEnd(s.ctx, s.id); err != nil {
-		s.cancel()
-		return err
-	}
-	stop, err := s.store.Inputs(s.ctx, s.id, func(d protocol.Delivery) { s.receive(d, s.inbox, s.input) })
+	err := s.takeStock()
 	if err != nil {
 		s.cancel()
 		return err
 	}
-	s.stopReading = append(s.stopReading, stop)
-	stop, err = s.store.Fired(s.ctx, s.id, func(d protocol.Delivery) { s.receive(d, s.timers, s.fired) })
+	for _, read := range []func() (func(), error){
+		func() (func(), error) {
+			return s.store.Inputs(s.ctx, s.id, func(d protocol.Delivery) { s.receive(d, s.inbox, s.input) })
+		},
+		func() (func(), error) {
+			return s.store.Fired(s.ctx, s.id, func(d protocol.Delivery) { s.receive(d, s.timers, s.fired) })
+		},
+		func() (func(), error) { return s.store.Directs(s.id, s.receiveDirect) },
+	} {
+		stop, err := read()
+		if err != nil {
+			s.stop(s.ctx)
+			return err
+		}
+		s.stopReading = append(s.stopReading, stop)
+	}
+	return nil
+}
+
+// takeStock finds out what others left behind: records whose effects nobody may have performed, and messages that must be handled
+// before anything comes directly.
+func (s *shard) takeStock() error {
+	end, err := s.store.HistoryEnd(s.ctx, s.id)
 	if err != nil {
-		s.stop(s.ctx)
 		return err
 	}
-	s.stopReading = append(s.stopReading, stop)
+	progress, err := s.store.Progress(s.ctx, s.id)
+	if err != nil {
+		return err
+	}
+	gone, last, err := s.store.InboxBounds(s.ctx, s.id)
+	if err != nil {
+		return err
+	}
+	s.ledger.begin(progress.Effects, end)
+	s.inbox.last, s.backlog = gone, last
 	return nil
 }
 
@@ -89,7 +120,7 @@ func (s *shard) start() error {
 func (s *shard) stop(ctx context.Context) {
 	cut := context.AfterFunc(ctx, s.cancel)
 	defer cut()
-	for _, stop := range s.stopReading {
+	for _, stop := range slices.Backward(s.stopReading) { // what came directly may have to wait for what comes through the inbox
 		stop()
 	}
 	s.clock.stop()
@@ -98,6 +129,9 @@ func (s *shard) stop(ctx context.Context) {
 		s.rows.flush()
 		s.inbox.flush()
 		s.timers.flush()
+		if err := s.ledger.store(ctx); err != nil {
+			s.log.Debug("the progress of the shard could not be stored", "error", err)
+		}
 	}
 	s.cancel()
 	s.waitQuiet(true)
@@ -165,9 +199,6 @@ func (s *shard) receive(d protocol.Delivery, from *releases, decode func(protoco
 func (s *shard) bury(d protocol.Delivery, in protocol.Input, why error, done func()) {
 	s.log.Error("a message was moved to the dead letters", "subject", d.Subject, "seq", d.Seq, "error", why)
 	verdict := protocol.Verdict{ID: in.Workflow, Error: protocol.AsError(why)}
-	if in.Reply != "" {
-		s.reply(in.Reply, verdict)
-	}
 	asked, waits := machine.Reply{Origin: in.From(), Verdict: verdict}.Tell()
 	err := s.persist("store a dead letter", func(ctx context.Context) error {
 		if waits {
@@ -177,9 +208,13 @@ func (s *shard) bury(d protocol.Delivery, in protocol.Input, why error, done fun
 		}
 		return s.store.DeadLetter(ctx, d, why)
 	})
-	if err == nil {
-		done()
+	if err != nil {
+		return
 	}
+	if in.Reply != "" { // only now: what came directly lies nowhere else
+		s.reply(in.Reply, verdict)
+	}
+	done()
 }
 
 func (s *shard) reply(subject string, v protocol.Verdict) {
@@ -197,12 +232,25 @@ func (s *shard) ring(a alarm) {
 	s.route(item{input: in, done: func() {}})
 }
 
-// route hands an input to its workflow's actor, and wakes the actor if it sleeps.
-func (s *shard) route(it item) {
+// look has a workflow look after a record that somebody else wrote.
+func (s *shard) look(workflow string, seq uint64) {
+	select {
+	case s.slots <- struct{}{}:
+	case <-s.ctx.Done():
+		return
+	}
+	s.route(item{input: protocol.Input{Workflow: workflow}, record: seq, done: func() {
+		<-s.slots
+		s.ledger.finished(seq)
+	}})
+}
+
+// route hands an input to its workflow's actor, and wakes the actor if it sleeps. It reports false when the shard has ended.
+func (s *shard) route(it item) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || s.ctx.Err() != nil {
-		return
+		return false
 	}
 	a, ok := s.actors[it.input.Workflow]
 	if !ok {
@@ -218,6 +266,7 @@ func (s *shard) route(it item) {
 		s.active++
 		go a.run()
 	}
+	return true
 }
 
 // sleep notes that an actor has nothing to do, unless something arrived just now. A workflow whose run has ended is

@@ -23,6 +23,12 @@ type Log interface {
 	Last(ctx context.Context, shard int, workflow string) (protocol.Entry, error)
 	// HistoryEnd is the sequence of the shard's last record, whatever its workflow; 0 when there is none.
 	HistoryEnd(ctx context.Context, shard int) (uint64, error)
+	// NextRecord is the shard's first record from a sequence on, whatever its workflow, read from the stream's leader. A sequence of
+	// zero says that there is none, an empty workflow that it is nothing that a node wrote.
+	NextRecord(ctx context.Context, shard int, from uint64) (seq uint64, workflow string, err error)
+	// Progress reads how far the owners of the shard have come, and PutProgress stores it.
+	Progress(ctx context.Context, shard int) (protocol.Progress, error)
+	PutProgress(ctx context.Context, shard int, p protocol.Progress) error
 	// Range reads the subject's records from sequence from to sequence to, both included, in order. It may read from a
 	// follower; the caller checks that the last one is there.
 	Range(ctx context.Context, shard int, workflow string, from, to uint64) iter.Seq2[protocol.Entry, error]
@@ -37,8 +43,19 @@ type Inbox interface {
 	// Inputs delivers every message of the shard's inbox from the first that is left, one after the other, until stop
 	// is called. A handler that blocks holds the delivery up. stop returns once no handler runs.
 	Inputs(ctx context.Context, shard int, handle func(protocol.Delivery)) (stop func(), err error)
+	// InboxBounds tells up to which sequence the messages are gone, and that of the last one that was stored.
+	InboxBounds(ctx context.Context, shard int) (gone, last uint64, err error)
 	// Release removes the inbox messages up to and including seq: all of them were handled.
 	Release(ctx context.Context, shard int, seq uint64) error
+}
+
+// Direct is the way to a workflow past its inbox.
+type Direct interface {
+	// Directs delivers what is sent to the shard's owner directly, until stop is called. handle must not block, and says whether it takes
+	// the input; after is the inbox sequence that must be handled before it.
+	Directs(shard int, handle func(d protocol.Delivery, after uint64) (taken bool)) (stop func(), err error)
+	// RefuseDirect tells the sender of a direct input, which waits on the subject reply, to use the inbox.
+	RefuseDirect(reply string)
 }
 
 // Timers are durable wake-ups.
@@ -140,6 +157,7 @@ type HeldLease = protocol.HeldLease
 type Store interface {
 	Log
 	Inbox
+	Direct
 	Timers
 	Queue
 	Exchange

@@ -32,6 +32,7 @@ type ActivityTaskCompleted struct {
 	ScheduledID int64   `json:"scheduled_event_id"`
 	StartedID   int64   `json:"started_event_id"`
 	Result      Payload `json:"result,omitzero"`
+	RequestID   string  `json:"request_id,omitempty"` // of whoever completed it from outside
 }
 
 // ActivityTaskFailed ends an activity whose failure is not tried again.
@@ -40,6 +41,7 @@ type ActivityTaskFailed struct {
 	StartedID   int64      `json:"started_event_id"`
 	Failure     *Failure   `json:"failure"`
 	RetryState  RetryState `json:"retry_state"`
+	RequestID   string     `json:"request_id,omitempty"` // of whoever failed it from outside
 }
 
 // ActivityTaskTimedOut ends an activity whose deadline passed and that is not tried again. StartedID is zero when no
@@ -62,6 +64,7 @@ type ActivityTaskCanceled struct {
 	ScheduledID int64   `json:"scheduled_event_id"`
 	StartedID   int64   `json:"started_event_id"`
 	Details     Payload `json:"details,omitzero"`
+	RequestID   string  `json:"request_id,omitempty"` // of whoever ended it from outside
 }
 
 // EventType implements [EventAttributes].

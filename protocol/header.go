@@ -8,6 +8,8 @@ const (
 	HeaderFirst = "Mr-First" // history: stream sequence of the run's first record; absent in the first
 	HeaderLast  = "Mr-Last"  // history: ID of the record's last event
 	HeaderReply = "Mr-Reply" // inbox: subject that wants the verdict
+	HeaderAfter = "Mr-After" // direct inputs: the last sequence of the shard's inbox that the sender knows to be stored
+	HeaderTaken = "Mr-Taken" // answers to direct inputs: "no" says that the input must go through the inbox
 	HeaderFrom  = "Mr-From"  // dead letters: the subject of the message
 	HeaderWhy   = "Mr-Why"   // dead letters: the reason
 )

@@ -28,7 +28,7 @@ var spoken = types(
 	protocol.VersionsRequest{}, protocol.VersionsAnswer{}, protocol.ResetRequest{}, protocol.RunRequest{}, protocol.Description{}, protocol.HistoryRequest{},
 	protocol.UpdateRequest{}, protocol.UpdateResultRequest{},
 	protocol.HistoryPage{}, protocol.ListRequest{}, protocol.ListPage{}, protocol.WorkersRequest{}, protocol.WorkersAnswer{},
-	protocol.Record{}, protocol.Row{},
+	protocol.Record{}, protocol.Row{}, protocol.Progress{},
 )
 
 func types(values ...any) map[string]reflect.Type {
@@ -135,7 +135,7 @@ func TestPaperNames(t *testing.T) {
 		string(protocol.CauseBadCommand), string(protocol.RefusalBusy), string(protocol.RefusalCacheMiss),
 		string(protocol.RefusalDraining), string(protocol.StatusTimedOut), string(protocol.RetryCancelRequested),
 		protocol.HeaderRun, protocol.HeaderStep, protocol.HeaderNonce, protocol.HeaderFirst, protocol.HeaderLast,
-		protocol.HeaderReply, protocol.HeaderFrom, protocol.HeaderWhy, protocol.HeaderMsgID, protocol.WorkerGroup,
+		protocol.HeaderReply, protocol.HeaderAfter, protocol.HeaderTaken, protocol.HeaderFrom, protocol.HeaderWhy, protocol.HeaderMsgID, protocol.WorkerGroup,
 		protocol.EncodingBinary, protocol.EncodingNull,
 	} {
 		if !strings.Contains(text, "`"+name+"`") {

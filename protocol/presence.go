@@ -22,6 +22,13 @@ type Lease struct {
 	Since time.Time `json:"since"`
 }
 
+// Progress says how far a shard's owner has come. It lies in the leases bucket, beside the shard's [Lease].
+type Progress struct {
+	// Effects is a sequence of the shard's history: what follows from the records up to it was done. Whoever takes the shard looks after
+	// those that came later.
+	Effects uint64 `json:"effects"`
+}
+
 // Node is an orchestrator's row in the nodes bucket.
 type Node struct {
 	ID      string    `json:"id"`

@@ -34,8 +34,18 @@ type Record struct {
 	Time time.Time `json:"time"`
 	// Events are what happened, in order.
 	Events []Event `json:"events"`
+	// Requests are those that the runs before this one have taken lately, in the run's first record: should one of them come again,
+	// it is not taken twice.
+	Requests []TakenRequest `json:"requests,omitempty"`
 	// Size is the length of the record as JSON. It is not part of it: whoever reads or writes a record sets it.
 	Size int `json:"-"`
+}
+
+// TakenRequest is a request that a run has taken.
+type TakenRequest struct {
+	ID   string    `json:"id"` // its request ID
+	Run  string    `json:"run_id"`
+	Time time.Time `json:"time"`
 }
 
 // Digest is the hash that the next record carries in Prev: 128 bits of SHA-256 of the record's bytes, in hex.
@@ -51,13 +61,14 @@ type Entry struct {
 	Data []byte
 }
 
-// Delivery is a message as it came out of an inbox or a timers stream, before anybody tried to understand it.
+// Delivery is a message as it came out of an inbox or a timers stream, or directly, before anybody tried to understand it.
 type Delivery struct {
-	Seq     uint64
+	Seq     uint64 // zero when it came directly
 	Time    time.Time
 	Subject string
 	Header  map[string][]string
 	Data    []byte
+	Reply   string // of what came directly: the subject that wants the verdict
 }
 
 // Get returns the first value of a header, or the empty text.

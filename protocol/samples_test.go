@@ -44,7 +44,7 @@ const (
 	who    = "shop-1@host"
 )
 
-var approval = protocol.UpdateCall{UpdateID: "u-1", Name: "approve", Input: receipt, Identity: who, Headers: headers}
+var approval = protocol.UpdateCall{UpdateID: "u-1", RequestID: "req-14", Name: "approve", Input: receipt, Identity: who, Headers: headers}
 
 var events = []sample{
 	of(protocol.WorkflowExecutionStarted{
@@ -99,16 +99,16 @@ var events = []sample{
 		StartToClose: 60 * second, Heartbeat: 5 * second, RetryPolicy: policy, Headers: headers, TaskCompletedID: 4,
 	}),
 	of(protocol.ActivityTaskStarted{ScheduledID: 5, Attempt: 2, Forgiven: 1, Async: true, Identity: who, LastFailure: declined}),
-	of(protocol.ActivityTaskCompleted{ScheduledID: 5, StartedID: 6, Result: receipt}),
+	of(protocol.ActivityTaskCompleted{ScheduledID: 5, StartedID: 6, Result: receipt, RequestID: "req-11"}),
 	of(protocol.ActivityTaskFailed{
-		ScheduledID: 5, StartedID: 6, Failure: declined, RetryState: protocol.RetryNonRetryableFailure,
+		ScheduledID: 5, StartedID: 6, Failure: declined, RetryState: protocol.RetryNonRetryableFailure, RequestID: "req-12",
 	}),
 	of(protocol.ActivityTaskTimedOut{
 		ScheduledID: 5, StartedID: 6, RetryState: protocol.RetryTimeout,
 		Failure: protocol.TimeoutError(protocol.TimeoutHeartbeat, "no heartbeat for 5s", declined),
 	}),
 	of(protocol.ActivityTaskCancelRequested{ScheduledID: 5, TaskCompletedID: 9}),
-	of(protocol.ActivityTaskCanceled{ScheduledID: 5, StartedID: 6, Details: receipt}),
+	of(protocol.ActivityTaskCanceled{ScheduledID: 5, StartedID: 6, Details: receipt, RequestID: "req-13"}),
 	of(protocol.StartChildWorkflowExecutionInitiated{
 		WorkflowID: "mail-42", RunID: runID, WorkflowType: "shop.Mail", Queue: "mail", Input: ada, ExecutionTimeout: 7200 * second,
 		RunTimeout: 3600 * second, TaskTimeout: 10 * second, RetryPolicy: &policy, Reuse: protocol.ReuseReject,

@@ -70,12 +70,24 @@ func (n Namespace) Input(shard int, kind InputKind, workflow string) string {
 // Inputs matches every input of a shard.
 func (n Namespace) Inputs(shard int) string { return n.subject("in", strconv.Itoa(shard), ">") }
 
-// ParseInput takes an inbox subject apart.
+// Direct is the subject on which the owner of a shard takes an input without an inbox between: a core request, answered with a
+// [Verdict] once the input is part of history.
+func (n Namespace) Direct(shard int, kind InputKind, workflow string) string {
+	return n.subject("direct", strconv.Itoa(shard), string(kind), Token(workflow))
+}
+
+// Directs matches every direct input of a shard.
+func (n Namespace) Directs(shard int) string { return n.subject("direct", strconv.Itoa(shard), ">") }
+
+// ParseInput takes the subject of an input apart, whether it came through an inbox or directly.
 func (n Namespace) ParseInput(subject string) (kind InputKind, workflow string, err error) {
 	rest, ok := strings.CutPrefix(subject, n.subject("in", ""))
+	if !ok {
+		rest, ok = strings.CutPrefix(subject, n.subject("direct", ""))
+	}
 	parts := strings.Split(rest, ".")
 	if !ok || len(parts) != 3 {
-		return "", "", Errorf(CodeBadRequest, "%q is not an inbox subject", subject)
+		return "", "", Errorf(CodeBadRequest, "%q is not the subject of an input", subject)
 	}
 	workflow, err = ParseToken(parts[2])
 	return InputKind(parts[1]), workflow, err
@@ -86,6 +98,16 @@ func (n Namespace) ParseInput(subject string) (kind InputKind, workflow string, 
 // History is the subject of every record of a workflow ID. Each append is a compare-and-set on exactly this subject.
 func (n Namespace) History(shard int, workflow string) string {
 	return n.subject("hist", strconv.Itoa(shard), Token(workflow))
+}
+
+// ParseHistory returns the workflow whose record lies on a subject.
+func (n Namespace) ParseHistory(subject string) (workflow string, err error) {
+	rest, ok := strings.CutPrefix(subject, n.subject("hist", ""))
+	shard, token, found := strings.Cut(rest, ".")
+	if !ok || !found || shard == "" {
+		return "", Errorf(CodeBadRequest, "%q is not the subject of a record", subject)
+	}
+	return ParseToken(token)
 }
 
 // Histories matches every record of a shard.
@@ -231,6 +253,9 @@ func VersionQueue(queue, version string) string { return queue + "@" + version }
 
 // LeaseKey is the key of a shard in the leases bucket.
 func LeaseKey(shard int) string { return "shard." + strconv.Itoa(shard) }
+
+// ProgressKey is the key of a shard's [Progress] in the leases bucket.
+func ProgressKey(shard int) string { return "progress." + strconv.Itoa(shard) }
 
 // WorkerKey is the key of a worker in the workers bucket.
 func WorkerKey(queue, worker string) string { return Token(queue) + "." + Token(worker) }

@@ -153,6 +153,8 @@ type ActivityResult struct {
 	Interrupted bool `json:"interrupted,omitzero"`
 	// LastFailure repeats the task's, so that history can tell it.
 	LastFailure *Failure `json:"last_failure,omitempty"`
+	// RequestID makes a repeated completion from outside harmless: the same one is always answered alike.
+	RequestID string `json:"request_id,omitempty"`
 }
 
 // ActivityStarted says that an attempt began, when somebody must know: see [ActivityTaskStarted]. It goes to the workflow's inbox.

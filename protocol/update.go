@@ -28,11 +28,13 @@ type UpdateInput struct {
 type UpdateCall struct {
 	// UpdateID names the update within its run. The same ID again is the same update: it is done once, and whoever asks hears
 	// what became of it.
-	UpdateID string            `json:"update_id"`
-	Name     string            `json:"update"`
-	Input    Payload           `json:"input,omitzero"`
-	Identity string            `json:"identity,omitempty"`
-	Headers  map[string]string `json:"headers,omitempty"`
+	UpdateID string `json:"update_id"`
+	// RequestID makes a repeated request harmless even if another run has begun since.
+	RequestID string            `json:"request_id,omitempty"`
+	Name      string            `json:"update"`
+	Input     Payload           `json:"input,omitzero"`
+	Identity  string            `json:"identity,omitempty"`
+	Headers   map[string]string `json:"headers,omitempty"`
 }
 
 // UpdateRejection is a worker's word that the run's code refused an update.

@@ -111,7 +111,9 @@ func ask[O any](ctx context.Context, c *Client, id, name string, in any, opts []
 		return nil, err
 	}
 	h := &UpdateHandle[O]{c: c, workflow: id, run: to.run, update: to.requestID, asked: &protocol.UpdateInput{
-		Run: to.run, UpdateCall: protocol.UpdateCall{UpdateID: to.requestID, Name: name, Input: payload, Identity: c.identity},
+		Run: to.run, UpdateCall: protocol.UpdateCall{
+			UpdateID: to.requestID, RequestID: newID(), Name: name, Input: payload, Identity: c.identity,
+		},
 	}}
 	// Listening begins before the update is sent: what follows its verdict may be announced before the verdict is read.
 	if err := h.listen(ctx); err != nil {

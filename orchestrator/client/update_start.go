@@ -36,7 +36,7 @@ func UpdateWithStartNamed[O, UO any](
 		return nil, nil, err
 	}
 	s.Update = &protocol.UpdateInput{UpdateCall: protocol.UpdateCall{
-		UpdateID: s.RequestID, Name: update, Input: payload, Identity: c.identity,
+		UpdateID: s.RequestID, RequestID: newID(), Name: update, Input: payload, Identity: c.identity,
 	}}
 	h := &UpdateHandle[UO]{c: c, workflow: s.ID, update: s.RequestID, asked: s.Update}
 	if err := h.listen(ctx); err != nil {

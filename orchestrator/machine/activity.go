@@ -137,6 +137,9 @@ func (t *Turn) resume(task protocol.ActivityTask) {
 // takeResult drafts how an attempt of an activity ended: events if that ends the activity, else a retry.
 // The first terminal result wins; one for an activity that has ended, or for an attempt that is over, is dropped.
 func (t *Turn) takeResult(in protocol.Input, b protocol.ActivityResult) {
+	if t.repeated(in, b.RequestID) {
+		return
+	}
 	if !t.run.Open() || t.run.ID() != b.Run {
 		t.refuse(in, protocol.Errorf(protocol.CodeClosed, "run %s of workflow %q has ended", b.Run, t.w.ID))
 		return
@@ -155,12 +158,14 @@ func (t *Turn) takeResult(in protocol.Input, b protocol.ActivityResult) {
 func (t *Turn) endAttempt(a Activity, b protocol.ActivityResult) {
 	if b.Failure == nil {
 		id := t.begun(a, b)
-		t.event(protocol.ActivityTaskCompleted{ScheduledID: a.Event, StartedID: id, Result: b.Result})
+		t.event(protocol.ActivityTaskCompleted{ScheduledID: a.Event, StartedID: id, Result: b.Result, RequestID: b.RequestID})
 		return
 	}
 	if b.Failure.Canceled != nil && a.CancelRequested {
 		id := t.begun(a, b)
-		t.event(protocol.ActivityTaskCanceled{ScheduledID: a.Event, StartedID: id, Details: detailsOf(b.Failure)})
+		t.event(protocol.ActivityTaskCanceled{
+			ScheduledID: a.Event, StartedID: id, Details: detailsOf(b.Failure), RequestID: b.RequestID,
+		})
 		return
 	}
 	delay, state := a.next(b, t.now)
@@ -172,7 +177,9 @@ func (t *Turn) endAttempt(a Activity, b protocol.ActivityResult) {
 	if b.Failure.Timeout != nil {
 		t.event(protocol.ActivityTaskTimedOut{ScheduledID: a.Event, StartedID: id, Failure: b.Failure, RetryState: state})
 	} else {
-		t.event(protocol.ActivityTaskFailed{ScheduledID: a.Event, StartedID: id, Failure: b.Failure, RetryState: state})
+		t.event(protocol.ActivityTaskFailed{
+			ScheduledID: a.Event, StartedID: id, Failure: b.Failure, RetryState: state, RequestID: b.RequestID,
+		})
 	}
 }
 

@@ -54,15 +54,15 @@ func (w *Workflow) Again(in protocol.Input) (Reply, bool) {
 func (r *Run) knows(body protocol.InputBody) bool {
 	switch b := body.(type) {
 	case protocol.StartInput:
-		return b.RequestID != "" && (b.RequestID == r.Start.RequestID || r.requests.has(b.RequestID))
+		return r.has(b.RequestID)
 	case protocol.SignalInput:
-		return r.requests.has(b.RequestID)
+		return r.has(b.RequestID)
 	case protocol.CancelInput:
-		return r.requests.has(b.RequestID)
+		return r.has(b.RequestID)
 	case protocol.PauseInput:
-		return r.requests.has(b.RequestID)
+		return r.has(b.RequestID)
 	case protocol.ActivityInput:
-		return r.requests.has(b.RequestID)
+		return r.has(b.RequestID)
 	case protocol.ResetInput:
 		return r.isReset(b.RequestID) && r.copied
 	case protocol.ActivityResult:

@@ -19,6 +19,7 @@ func (r *Run) apply(e protocol.Event) {
 	case protocol.WorkflowExecutionStarted:
 		r.Start, r.Started, r.dirty, r.pinned = a, e.Time, true, a.PinnedVersion
 		r.Memo, r.SearchAttributes = a.Memo, a.SearchAttributes
+		r.remember(a.RequestID)
 		if a.FirstTaskDelay > 0 {
 			r.notBefore = e.Time.Add(time.Duration(a.FirstTaskDelay))
 		}
@@ -46,12 +47,6 @@ func (r *Run) apply(e protocol.Event) {
 func (r *Run) see(requestID string) {
 	r.dirty = true
 	r.remember(requestID)
-}
-
-func (r *Run) remember(requestID string) {
-	if requestID != "" {
-		r.requests.put(requestID, struct{}{})
-	}
 }
 
 func (r *Run) applyTask(e protocol.Event) {
@@ -130,12 +125,15 @@ func (r *Run) applyActivity(e protocol.Event) {
 			r.activities.put(a.ScheduledID, act)
 		}
 	case protocol.ActivityTaskCompleted:
+		r.remember(a.RequestID)
 		r.endActivity(a.ScheduledID)
 	case protocol.ActivityTaskFailed:
+		r.remember(a.RequestID)
 		r.endActivity(a.ScheduledID)
 	case protocol.ActivityTaskTimedOut:
 		r.endActivity(a.ScheduledID)
 	case protocol.ActivityTaskCanceled:
+		r.remember(a.RequestID)
 		r.endActivity(a.ScheduledID)
 	}
 }

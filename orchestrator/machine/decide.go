@@ -194,5 +194,9 @@ func (t *Turn) finish(retry *TaskRetry) Ready {
 		Version: protocol.RecordVersion, Workflow: t.w.ID, Run: t.run.ID(), Step: t.run.Step + 1, Nonce: t.nonce,
 		Prev: t.w.Digest, First: t.run.First, Inputs: t.consumed, Time: t.now, Events: t.events,
 	}
+	if t.run.Step == 0 {
+		own := func(q protocol.TakenRequest) bool { return q.ID == t.run.Start.RequestID }
+		r.Record.Requests = slices.DeleteFunc(t.carried, own)
+	}
 	return r
 }

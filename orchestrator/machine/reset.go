@@ -86,7 +86,7 @@ func (b Reset) why() string {
 // copy drafts the next part of the copy.
 func (t *Turn) copy(in protocol.Input, b Reset, started int64) bool {
 	if !t.run.Open() {
-		t.run = &Run{}
+		t.run = t.follower()
 	}
 	size := 0
 	for _, e := range b.Events[t.run.LastEvent:started] {

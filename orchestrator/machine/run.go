@@ -64,7 +64,7 @@ type Run struct {
 	externals  table[int64, External] // by the event that sent them
 	activityID table[string, int64]
 	timerID    table[string, int64]
-	requests   table[string, struct{}] // request IDs of signals and cancellations; kept after the end, for repeated requests
+	requests   table[string, receipt] // by the run and those before it; kept after the end, for repeated requests
 	// updates are those that history knows, by ID, and openUpdates those among them that have not ended; both are kept after
 	// the end. admitted counts the ones that wait for the run's code.
 	updates     table[string, Update]

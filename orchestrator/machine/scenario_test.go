@@ -156,7 +156,9 @@ func (s *story) arrives(f []string) bool {
 	case "signal":
 		s.w.arrive(protocol.SignalInput{Name: "go", RequestID: arg(1)}, arg(1))
 	case "update":
-		s.w.arrive(protocol.UpdateInput{Run: arg(2), UpdateCall: protocol.UpdateCall{UpdateID: arg(1), Name: "approve"}}, "")
+		s.w.arrive(protocol.UpdateInput{Run: strings.Trim(arg(2), "-"), UpdateCall: protocol.UpdateCall{
+			UpdateID: arg(1), RequestID: arg(3), Name: "approve",
+		}}, "")
 	case "cancel":
 		s.w.arrive(protocol.CancelInput{Reason: "no time"}, "")
 	case "terminate":
@@ -312,6 +314,9 @@ func (s *story) offered() {
 func (s *story) decided(r Ready) {
 	if rec := r.Record; rec != nil {
 		s.say("record %d of %s, inputs %v", rec.Step, rec.Run, rec.Inputs)
+		for _, q := range rec.Requests {
+			s.say("  knows that %s took %s", q.Run, q.ID)
+		}
 		for _, e := range rec.Events {
 			s.say("  %d %s %s", e.ID, e.Type(), attributes(e.Attributes))
 		}

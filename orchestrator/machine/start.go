@@ -13,9 +13,11 @@ func (t *Turn) takeStart(in protocol.Input, b protocol.StartInput) bool {
 		t.refuse(in, protocol.AsError(err))
 		return true
 	}
-	switch {
-	case t.run != nil && b.RequestID != "" && (b.RequestID == t.run.Start.RequestID || t.run.requests.has(b.RequestID)):
-		t.answerStart(in, b, false) // the same request again
+	switch run, again := t.run.took(b.RequestID); {
+	case again && run == t.run.ID():
+		t.answerStart(in, b, false)
+	case again:
+		t.reply(in, protocol.Verdict{Run: run})
 	case t.run.Open() && b.Conflict == protocol.ConflictTerminate:
 		t.event(protocol.WorkflowExecutionTerminated{Reason: "another run was started in its place", Identity: b.Identity})
 		return false
@@ -58,7 +60,7 @@ func taken(r *Run, format string, args ...any) *protocol.Error {
 
 // begin drafts the first event of the first run of a chain.
 func (t *Turn) begin(in protocol.Input, b protocol.StartInput) {
-	t.run = &Run{}
+	t.run = t.follower()
 	e := protocol.WorkflowExecutionStarted{
 		WorkflowID: t.w.ID, WorkflowType: b.Type, Queue: b.Queue, Input: b.Input, RunID: b.Run, RequestID: b.RequestID,
 		RunTimeout: b.RunTimeout, TaskTimeout: b.TaskTimeout, Memo: b.Memo, SearchAttributes: b.SearchAttributes,

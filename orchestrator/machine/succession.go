@@ -31,7 +31,7 @@ func (t *Turn) takeSuccession(b succession) {
 	if t.run == nil || t.run.next == nil {
 		return
 	}
-	t.run = &Run{}
+	t.run = t.follower()
 	t.event(b.start)
 }
 

@@ -99,11 +99,11 @@ func misses(id string, r *Run, run, first string) *protocol.Error {
 
 // repeated recognises a request that was recorded before, and accepts it again without an event.
 func (t *Turn) repeated(in protocol.Input, requestID string) bool {
-	if t.run == nil || requestID == "" || !t.run.requests.has(requestID) {
-		return false
+	run, ok := t.run.took(requestID)
+	if ok {
+		t.reply(in, protocol.Verdict{Run: run})
 	}
-	t.accept(in)
-	return true
+	return ok
 }
 
 func (t *Turn) takeSignal(in protocol.Input, b protocol.SignalInput) {

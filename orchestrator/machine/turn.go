@@ -22,12 +22,13 @@ type Turn struct {
 	retries  []Retry
 	resumed  []protocol.ActivityTask
 	tells    []Tell
-	wanted   bool    // something happened that makes a workflow task worth a try now
-	current  string  // the version of the code that is current on the run's queue
-	ready    string  // the worker that said it is ready
-	stopped  []int64 // activities that were asked to stop while they waited for their next attempt
-	copied   bool    // the turn finished a copy
-	woken    bool    // a wake-up came: if a task waits for a worker, the call for one may have been lost
+	wanted   bool                    // something happened that makes a workflow task worth a try now
+	current  string                  // the version of the code that is current on the run's queue
+	ready    string                  // the worker that said it is ready
+	stopped  []int64                 // activities that were asked to stop while they waited for their next attempt
+	copied   bool                    // the turn finished a copy
+	carried  []protocol.TakenRequest // what the run that begins here must know of its predecessors
+	woken    bool                    // a wake-up came: if a task waits for a worker, the call for one may have been lost
 
 	scheduled, started int64 // the events of the workflow task on offer
 	offered            []protocol.Event

@@ -20,6 +20,10 @@ var errNoUpdate = protocol.Errorf(protocol.CodeBadRequest, "an update needs an I
 // takeUpdate drafts an update: it becomes part of the workflow task, and history hears of it when its handler has accepted it, or
 // when the step must be recorded without a worker's answer. The verdict waits for the end of the step.
 func (t *Turn) takeUpdate(in protocol.Input, b protocol.UpdateInput, existing bool) {
+	if run, before := t.run.took(b.RequestID); before && run != t.run.ID() {
+		t.reply(in, protocol.Verdict{Run: run, Update: &protocol.UpdateOutcome{ID: b.UpdateID, Stage: protocol.UpdateAccepted}})
+		return
+	}
 	known := t.run != nil && (b.Run == "" || b.Run == t.run.ID()) && t.run.updates.has(b.UpdateID)
 	if !known && !t.target(in, b.Run, "") {
 		return

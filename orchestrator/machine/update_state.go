@@ -26,6 +26,7 @@ func (r *Run) applyUpdate(e protocol.Event) {
 	case protocol.WorkflowExecutionUpdateAccepted:
 		u := r.answeredUpdate(a.Request.UpdateID)
 		u.Call.Name, u.Accepted = a.Request.Name, e.ID
+		r.remember(a.Request.RequestID)
 		r.putUpdate(u, a.Request.UpdateID, protocol.UpdateAccepted)
 	case protocol.WorkflowExecutionUpdateCompleted:
 		u, _ := r.updates.get(a.UpdateID)

@@ -40,6 +40,7 @@ func (w *Workflow) Apply(seq uint64, digest string, r *protocol.Record) error {
 	}
 	if r.Step == 1 {
 		w.Run = &Run{First: seq}
+		w.Run.carry(r.Requests)
 		w.forgetTask()
 	}
 	w.Run.Step = r.Step

@@ -369,14 +369,14 @@ func snapshot(r *Run) map[string]any {
 	updates, openUpdates := map[string]Update{}, map[string]bool{}
 	r.updates.each(func(id string, u Update) { updates[id] = u })
 	r.openUpdates.each(func(id string, _ struct{}) { openUpdates[id] = true })
-	requests := map[string]bool{}
-	r.requests.each(func(id string, _ struct{}) { requests[id] = true })
+	requests := map[string]receipt{}
+	r.requests.each(func(q string, where receipt) { requests[q] = where })
 	return map[string]any{
 		"row": text(r.Row()), "outcome": text(r.Outcome), "last": r.LastEvent, "time": r.LastTime.String(),
 		"cancel": r.CancelRequested, "worker": r.Worker, "waits": r.TaskScheduled, "dirty": r.dirty, "admitted": r.admitted,
 		"failure": text(r.TaskFailure), "tail": text(r.Tail), "activities": text(activities), "timers": text(timers),
 		"children": text(children), "externals": text(externals),
-		"paused": text(r.paused), "copied": r.copied, "requests": requests, "updates": text(updates), "open": openUpdates, "not before": r.notBefore.String(), "next": text(r.next),
+		"paused": text(r.paused), "copied": r.copied, "requests": fmt.Sprint(requests), "updates": text(updates), "open": openUpdates, "not before": r.notBefore.String(), "next": text(r.next),
 	}
 }
 

@@ -1,0 +1,117 @@
+package jetstream
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// The direct path: a client's request or a worker's result goes to the shard's owner by core request, and the record of the step
+// is what stores it. Through the inbox it would be stored twice, and be on its way for two hops more.
+//
+// Nothing rests on it. Whoever hears no verdict in time tells the inbox as well, under the same request ID, and the workflow knows
+// the request again. What the sender knows to lie in the inbox is named, so that the owner does not overtake it.
+
+// directPatience is how long a sender waits for the owner's verdict before it tells the inbox as well. It is longer than a step
+// takes under load, since the second message is a burden of its own, and short enough for the death of an owner.
+const directPatience = 2 * time.Second
+
+// takenNo is the value of the header by which an owner says that an input must go through the inbox.
+const takenNo = "no"
+
+// sequences are, by shard, the last inbox sequence that is known to be stored.
+type sequences []atomic.Uint64
+
+func (s sequences) note(shard int, seq uint64) {
+	for {
+		old := s[shard].Load()
+		if old >= seq || s[shard].CompareAndSwap(old, seq) {
+			return
+		}
+	}
+}
+
+// tellDirectly sends an input to the shard's owner, which answers on the message's reply subject.
+func (s *Store) tellDirectly(workflow string, body protocol.InputBody, m *nats.Msg, reply string) error {
+	shard := s.shard(workflow)
+	header := nats.Header{protocol.HeaderMsgID: m.Header[protocol.HeaderMsgID]}
+	if after := s.stored[shard].Load(); after > 0 {
+		header.Set(protocol.HeaderAfter, strconv.FormatUint(after, 10))
+	}
+	return wrap(s.nc.PublishMsg(&nats.Msg{
+		Subject: s.ns.Direct(shard, body.InputKind(), workflow), Reply: reply, Header: header, Data: m.Data,
+	}))
+}
+
+// notTaken reports whether an answer says that the input must go through the inbox: there is no owner, or it would overtake.
+func notTaken(m *nats.Msg) bool {
+	return noResponders(m) || m.Header.Get(protocol.HeaderTaken) == takenNo
+}
+
+// Directs delivers what is sent to the owner of a shard directly, until stop is called. handle must not block, and says whether it
+// takes the input. after is the inbox sequence that the sender knows to be stored; the input must not be handled before it.
+func (s *Store) Directs(shard int, handle func(d protocol.Delivery, after uint64) (taken bool)) (stop func(), err error) {
+	return s.subscribe(s.ns.Directs(shard), "", func(m *nats.Msg) {
+		if m.Reply == "" {
+			return // nobody would hear what became of it, nor tell the inbox
+		}
+		d := protocol.Delivery{Time: time.Now(), Subject: m.Subject, Header: m.Header, Data: m.Data, Reply: m.Reply}
+		after, err := strconv.ParseUint(m.Header.Get(protocol.HeaderAfter), 10, 64)
+		if err != nil && m.Header.Get(protocol.HeaderAfter) != "" || !handle(d, after) {
+			s.RefuseDirect(m.Reply)
+		}
+	})
+}
+
+// RefuseDirect tells the sender of a direct input to use the inbox.
+func (s *Store) RefuseDirect(reply string) {
+	// Should it get lost, the sender's patience ends.
+	_ = s.nc.PublishMsg(&nats.Msg{Subject: reply, Header: nats.Header{protocol.HeaderTaken: {takenNo}}})
+}
+
+// PublishResult hands over how an attempt ended, and returns once that is part of history, or lies in the workflow's inbox. The first
+// result of an attempt wins.
+func (s *Store) PublishResult(ctx context.Context, workflow string, r protocol.ActivityResult) error {
+	id := protocol.TaskID(r.Run, r.ScheduledID, r.Number())
+	m, err := s.inputMsg(workflow, r, id, "")
+	if err != nil {
+		return err
+	}
+	reply, verdicts, stop, err := s.mux.open(verdictsKept)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	if err := s.tellDirectly(workflow, r, m, reply); err != nil {
+		return err
+	}
+	patience := time.NewTimer(directPatience)
+	defer patience.Stop()
+	select {
+	case m := <-verdicts:
+		if !notTaken(m) {
+			return nil // a refusal as well: the attempt is over, and its result is nobody's
+		}
+	case <-patience.C:
+	case <-ctx.Done():
+		return wrap(ctx.Err())
+	}
+	return s.Tell(ctx, workflow, r, id, "")
+}
+
+// verdict reads what became of an input.
+func verdict(m *nats.Msg) (v protocol.Verdict, err error) {
+	if err := json.Unmarshal(m.Data, &v); err != nil {
+		return v, wrap(err)
+	}
+	if v.Error != nil {
+		return v, v.Error
+	}
+	return v, nil
+}

@@ -1,0 +1,143 @@
+package orchestrator
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/millrace-dev/millrace/orchestrator/client"
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// startOf is what a client that nobody knows any more has sent to the owner.
+func startOf(t *testing.T, wf any, id string) (protocol.StartInput, protocol.Delivery) {
+	t.Helper()
+	name, err := protocol.FuncName(wf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := protocol.StartInput{Type: name, ID: id, Queue: "q", Run: uuid.NewString(), RequestID: uuid.NewString()}
+	data, err := protocol.Marshal(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return in, protocol.Delivery{
+		Time: time.Now(), Subject: protocol.DefaultNamespace.Direct(0, protocol.KindStart, id), Data: data, Reply: "nobody",
+	}
+}
+
+// A start that came directly lies nowhere but in its record. When the node dies right after that and nobody asks again, the next
+// owner finds the record and does what follows from it.
+func TestDeathAfterADirectStartOfAGoneClient(t *testing.T) {
+	t.Parallel()
+	c := newCrew()
+	r := newRelay(t, direct, func(r *protocol.Record) bool { return schedules(r, "orchestrator.crew.B") }, c.options()...)
+	in, d := startOf(t, c.One, "wf")
+	<-r.ready
+	if err := r.store.Conn().PublishRequest(d.Subject, d.Reply, d.Data); err != nil {
+		t.Fatal(err)
+	}
+	<-r.first.died
+	r.ends(client.Get[string](r.client, "wf", in.Run), "B")
+	if n := r.stored(); n != 0 {
+		t.Errorf("%d messages went through the inbox", n)
+	}
+}
+
+// A node that was replaced without knowing it writes a record and dies. The shard's owner comes across the record.
+func TestRecordOfAReplacedNode(t *testing.T) {
+	t.Parallel()
+	c := newCrew()
+	r := newRelay(t, direct, func(r *protocol.Record) bool { return r.Workflow == "first" }, c.options()...)
+	// The relay's first node takes a step and dies; the second owns the shard from then on.
+	_, err := client.Start(t.Context(), r.client, c.One, struct{}{}, client.ID("first"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	stale := &mortal{ways: r.store, dies: func(*protocol.Record) bool { return true }, died: make(chan struct{})}
+	old := newShard(dead, 0, protocol.DefaultNamespace, stale, slog.New(slog.DiscardHandler), uuid.NewString)
+	if err := old.takeStock(); err != nil {
+		t.Fatal(err)
+	}
+	old.inbox.last = old.backlog // it had read its inbox before it froze
+	in, d := startOf(t, c.One, "stale")
+	if !old.receiveDirect(d, 0) {
+		t.Fatal("the old node did not take the start")
+	}
+	<-stale.died
+	cancel()
+	old.stop(dead)
+	// Whatever the owner writes next lies behind the record.
+	if _, err := client.Start(t.Context(), r.client, c.One, struct{}{}, client.ID("next")); err != nil {
+		t.Fatal(err)
+	}
+	r.ends(client.Get[string](r.client, "stale", in.Run), "B")
+}
+
+// What is known to lie in the inbox is not overtaken, and nothing is before the inbox that the node took over has been read.
+func TestDirectDoesNotOvertake(t *testing.T) {
+	t.Parallel()
+	c := newCrew()
+	r := newRelay(t, direct, func(r *protocol.Record) bool { return schedules(r, "orchestrator.crew.B") }, c.options()...)
+	<-r.ready
+	s := newShard(t.Context(), 0, protocol.DefaultNamespace, r.store, slog.New(slog.DiscardHandler), uuid.NewString)
+	_, d := startOf(t, c.One, "wf")
+	s.inbox.last, s.backlog = 4, 7
+	for _, x := range []struct {
+		read, after uint64
+		taken       bool
+	}{{4, 0, false}, {6, 5, false}, {7, 8, false}, {7, 7, true}, {8, 8, true}, {8, 0, true}} {
+		s.inbox.last = x.read
+		if taken := s.receiveDirect(d, x.after); taken != x.taken {
+			t.Errorf("after %d, with the inbox read up to %d, taken is %v", x.after, x.read, taken)
+		}
+	}
+	s.stop(t.Context())
+	if s.receiveDirect(d, 0) {
+		t.Error("a node that gave the shard up took an input")
+	}
+	r.result(c.One, "B")
+}
+
+// A run that is asked for directly puts nothing into the inbox: three messages are stored for a hello, and the row.
+func TestHelloIsThreeMessages(t *testing.T) {
+	t.Parallel()
+	c := newCrew()
+	r := newRelay(t, direct, func(r *protocol.Record) bool { return r.Workflow == "first" }, c.options()...)
+	if _, err := client.Start(t.Context(), r.client, c.One, struct{}{}, client.ID("first")); err != nil {
+		t.Fatal(err)
+	}
+	ns := protocol.DefaultNamespace
+	stored := func(stream string) uint64 {
+		t.Helper()
+		s, err := r.js.Stream(t.Context(), stream)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.CachedInfo().State.LastSeq
+	}
+	r.settled("first")
+	inbox, history, tasks := stored(ns.InboxStream(0)), stored(ns.HistoryStream(0)), stored(ns.TasksStream())
+	run, err := client.Start(t.Context(), r.client, c.One, struct{}{}, client.ID("second"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.ends(run, "B")
+	r.settled("second")
+	if i, h, k := stored(ns.InboxStream(0))-inbox, stored(ns.HistoryStream(0))-history, stored(ns.TasksStream())-tasks; i != 0 || h != 2 || k != 1 {
+		t.Errorf("%d messages were stored in the inbox, %d in the history, %d tasks, want 0, 2 and 1", i, h, k)
+	}
+}
+
+// settled waits for the end of a run.
+func (r *relay) settled(id string) {
+	r.t.Helper()
+	if _, err := client.Get[string](r.client, id, "").Wait(r.t.Context()); err != nil {
+		r.t.Fatal(err)
+	}
+}

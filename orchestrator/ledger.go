@@ -1,0 +1,192 @@
+package orchestrator
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// ledgerEvery is how often the ledger is looked through and stored while something happens.
+const ledgerEvery = time.Second
+
+// ledger knows which records of a shard have had their effects. A record is the only trace of an input that came directly, so whoever
+// takes the shard must find the records whose writer died before it performed what follows from them: it looks after every one beyond
+// the sequence that is stored as the shard's progress.
+//
+// Records of others can appear while this node owns the shard, too: a node that was frozen and comes back appends a step before it
+// hears that it was replaced. They show as gaps between this node's own.
+type ledger struct {
+	save func(ctx context.Context, upTo uint64) error
+	// next finds the first record from a sequence on, and look has its workflow look after it and finish it.
+	next  func(ctx context.Context, from uint64) (seq uint64, workflow string, err error)
+	look  func(workflow string, seq uint64)
+	after func(time.Duration, func())
+
+	mu    sync.Mutex
+	floor uint64 // every record up to here has had its effects
+	last  uint64 // the last record that is known
+	work  map[uint64]struct{}
+	done  map[uint64]struct{} // beyond the floor
+	saved uint64
+	armed bool
+}
+
+// begin sets what is known when the shard is taken: the progress that is stored and the last record that is there.
+func (l *ledger) begin(progress, last uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.floor, l.last, l.saved = min(progress, last), last, min(progress, last)
+	if l.floor < l.last {
+		l.arm(0)
+	}
+}
+
+// written notes a record of this node, whose effects follow.
+func (l *ledger) written(seq uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if seq <= l.floor {
+		return
+	}
+	l.last = max(l.last, seq)
+	l.work[seq] = struct{}{}
+	l.arm(ledgerEvery)
+}
+
+// finished notes that a record has had its effects, whoever wrote it.
+func (l *ledger) finished(seq uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if seq <= l.floor {
+		return
+	}
+	l.last = max(l.last, seq)
+	delete(l.work, seq)
+	l.done[seq] = struct{}{}
+	l.advance()
+	l.arm(ledgerEvery)
+}
+
+// has reports whether a record is known to have had its effects.
+func (l *ledger) has(seq uint64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, done := l.done[seq]
+	return done || seq <= l.floor
+}
+
+func (l *ledger) advance() {
+	for {
+		if _, ok := l.done[l.floor+1]; !ok {
+			return
+		}
+		l.floor++
+		delete(l.done, l.floor)
+	}
+}
+
+func (l *ledger) arm(wait time.Duration) {
+	if !l.armed {
+		l.armed = true
+		l.after(wait, l.tick)
+	}
+}
+
+// tick looks for the records of others, and stores how far this node has come.
+func (l *ledger) tick() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	err := l.search(ctx)
+	if err == nil {
+		err = l.store(ctx)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.armed = false
+	if err != nil || l.saved < l.last {
+		l.arm(ledgerEvery)
+	}
+}
+
+// store stores how far this node has come. If that fails, somebody looks after records that have had their effects, which is harmless.
+func (l *ledger) store(ctx context.Context) error {
+	l.mu.Lock()
+	floor, saved := l.floor, l.saved
+	l.mu.Unlock()
+	if floor == saved {
+		return nil
+	}
+	if err := l.save(ctx, floor); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.saved = floor
+	return nil
+}
+
+// search has every record looked after that is neither in work nor finished.
+func (l *ledger) search(ctx context.Context) error {
+	gap, ok := l.gap(0)
+	for ok {
+		seq, workflow, err := l.next(ctx, gap)
+		if err != nil {
+			return err
+		}
+		mine := l.claim(gap, seq)
+		switch {
+		case seq == 0:
+			return nil
+		case !mine:
+		case workflow == "":
+			l.finished(seq) // nothing that a node wrote
+		default:
+			l.look(workflow, seq)
+		}
+		gap, ok = l.gap(seq + 1)
+	}
+	return nil
+}
+
+// gap is the first record from a sequence on of which nothing is known.
+func (l *ledger) gap(from uint64) (uint64, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for seq := max(from, l.floor+1); seq <= l.last; seq++ {
+		if !l.knows(seq) {
+			return seq, true
+		}
+	}
+	return 0, false
+}
+
+func (l *ledger) knows(seq uint64) bool {
+	_, work := l.work[seq]
+	_, done := l.done[seq]
+	return work || done || seq <= l.floor
+}
+
+// claim takes note of what is at a gap: seq is the first record there, zero if there is none, and what lies before it was purged. It
+// reports whether the record is to be looked after.
+func (l *ledger) claim(gap, seq uint64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	there := seq != 0 && seq <= l.last
+	if !there {
+		seq = l.last + 1
+	}
+	if gap == l.floor+1 && len(l.work)+len(l.done) == 0 {
+		l.floor = seq - 1 // it may be a long way
+	}
+	for s := max(gap, l.floor+1); s < seq; s++ {
+		if !l.knows(s) {
+			l.done[s] = struct{}{}
+		}
+	}
+	l.advance()
+	if !there || l.knows(seq) {
+		return false
+	}
+	l.work[seq] = struct{}{}
+	return true
+}

@@ -1,0 +1,115 @@
+package orchestrator
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// Whatever was there when the shard was taken, whoever writes beside this node, and in whatever order effects are finished: every
+// record is finished by somebody in the end, the progress never passes one that is not, and what was purged is passed over.
+func TestLedger(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		stream := map[uint64]string{} // the records, and who wrote them
+		end := rapid.Uint64Range(0, 20).Draw(t, "before")
+		for seq := uint64(1); seq <= end; seq++ {
+			if rapid.Bool().Draw(t, "kept") {
+				stream[seq] = "before"
+			}
+		}
+		finished := map[uint64]bool{}
+		var deferred []func()
+		var looking []uint64
+		var stored uint64
+		l := &ledger{
+			work: map[uint64]struct{}{}, done: map[uint64]struct{}{},
+			after: func(_ time.Duration, f func()) { deferred = append(deferred, f) },
+			look:  func(_ string, seq uint64) { looking = append(looking, seq) },
+			save:  func(_ context.Context, upTo uint64) error { stored = upTo; return nil },
+			next: func(_ context.Context, from uint64) (uint64, string, error) {
+				for seq := from; seq <= end; seq++ {
+					if by, ok := stream[seq]; ok {
+						return seq, by, nil
+					}
+				}
+				return 0, "", nil
+			},
+		}
+		progress := rapid.Uint64Range(0, 25).Draw(t, "progress")
+		l.begin(progress, end)
+		for seq := uint64(1); seq <= min(progress, end); seq++ {
+			finished[seq] = true
+		}
+		check := func() {
+			for seq := range stream {
+				if seq <= stored && !finished[seq] {
+					t.Fatalf("the progress is %d, and record %d is not finished", stored, seq)
+				}
+				if l.has(seq) && !finished[seq] {
+					t.Fatalf("record %d is said to be finished", seq)
+				}
+			}
+		}
+		var mine []uint64
+		finish := func(from []uint64) []uint64 {
+			i := rapid.IntRange(0, len(from)-1).Draw(t, "which")
+			finished[from[i]] = true
+			l.finished(from[i])
+			return slices.Delete(from, i, i+1)
+		}
+		tick := func() {
+			f := deferred[0]
+			deferred = deferred[1:]
+			f()
+		}
+		for range rapid.IntRange(0, 60).Draw(t, "steps") {
+			switch rapid.IntRange(0, 4).Draw(t, "step") {
+			case 0:
+				end++
+				stream[end] = "mine"
+				mine = append(mine, end)
+				l.written(end)
+			case 1:
+				end++
+				stream[end] = "other"
+			case 2:
+				if len(mine) > 0 {
+					mine = finish(mine)
+				}
+			case 3:
+				if len(looking) > 0 {
+					looking = finish(looking)
+				}
+			case 4:
+				if len(deferred) > 0 {
+					tick()
+				}
+			}
+			check()
+		}
+		end++
+		stream[end] = "mine" // so that what others wrote lies before
+		mine = append(mine, end)
+		l.written(end)
+		for len(mine)+len(looking)+len(deferred) > 0 {
+			for len(mine) > 0 {
+				mine = finish(mine)
+			}
+			for len(looking) > 0 {
+				looking = finish(looking)
+			}
+			for len(deferred) > 0 && len(looking) == 0 {
+				tick()
+			}
+			check()
+		}
+		if stored != end {
+			t.Fatalf("the progress is %d, the last record %d (%s)", stored, end, fmt.Sprint(stream))
+		}
+	})
+}
