@@ -3,16 +3,21 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 
 	"github.com/millrace-dev/millrace/cmd/millrace/bench"
 )
 
 // benchCmd measures the engine.
 type benchCmd struct {
-	N        int    `help:"Workflows to run one after the other." default:"500"`
-	Load     int    `help:"Workflows to run for throughput." default:"2000"`
-	InFlight int    `help:"How many of them at once." default:"50"`
-	Sync     string `help:"When to flush to disk: always, or an interval such as 100ms." default:"always"`
+	Layout   string   `help:"Where the parts live: in one process, or in four." enum:"one,four" default:"one"`
+	Sync     string   `help:"When to flush to disk: always, or an interval such as 100ms." default:"always"`
+	N        int      `help:"How many of each to run one after the other." default:"500"`
+	Load     int      `help:"Workflows to run for throughput." default:"4000"`
+	InFlight int      `help:"How many of them at once." default:"200"`
+	Workers  int      `help:"Workers." default:"1"`
+	Shards   int      `help:"Shards." default:"8"`
+	Only     []string `help:"Workloads to run, by name." placeholder:"NAME,..."`
 }
 
 // Run prints the floor, the engine and their ratio.
@@ -27,7 +32,10 @@ func (b *benchCmd) Run(ctx context.Context, a *app) error {
 		}
 		defer fmt.Fprint(a.err, "\r\033[K")
 	}
-	r, err := bench.Run(ctx, bench.Options{N: b.N, Load: b.Load, InFlight: b.InFlight, Sync: b.Sync, Progress: progress})
+	r, err := bench.Run(ctx, bench.Options{
+		Layout: b.Layout, Sync: b.Sync, N: b.N, Load: b.Load, InFlight: b.InFlight, Workers: b.Workers, Shards: b.Shards, Only: b.Only,
+		Progress: progress,
+	})
 	if err != nil {
 		return err
 	}
@@ -39,4 +47,14 @@ func (b *benchCmd) Run(ctx context.Context, a *app) error {
 	}
 	r.Print(a.out)
 	return nil
+}
+
+// benchRoleCmd is one part of a bench with four processes.
+type benchRoleCmd struct {
+	Args []string `arg:""`
+}
+
+// Run runs the part until its standard input ends.
+func (b *benchRoleCmd) Run(ctx context.Context, a *app) error {
+	return bench.Role(ctx, b.Args, os.Stdin, a.out)
 }

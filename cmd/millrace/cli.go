@@ -55,6 +55,7 @@ type cli struct {
 
 	DemoNode   demoNodeCmd   `cmd:"" name:"demo-node" hidden:""`
 	DemoWorker demoWorkerCmd `cmd:"" name:"demo-worker" hidden:""`
+	BenchRole  benchRoleCmd  `cmd:"" name:"bench-role" hidden:""`
 }
 
 // exit statuses.

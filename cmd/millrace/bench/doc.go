@@ -2,6 +2,16 @@
 // ratio means something wherever it is measured.
 //
 // The floor of a workload is the sum of the bare NATS messages that it cannot do without. A hello workflow (one activity)
-// needs three durable hops (start, task, result), two compare-and-set publishes (its two records) and two core requests
-// (its two workflow tasks).
+// is held to three durable hops (start, task, result), two compare-and-set publishes (its two records) and two core requests
+// (its two workflow tasks), although the engine does with less: a request that goes to a shard's owner directly is stored once.
+//
+//	run.go         one run: set up, measure, report
+//	layout.go      where the server, the node, the workers and the client live: in one process or in four
+//	role.go        the other three processes
+//	floor.go       the broker's own messages, and far.go the other end of them
+//	workload.go    what is measured, and against which floor
+//	workflows.go   the workflows that are run
+//	throughput.go  many at once
+//	report.go      tables and histograms
+//	baseline.go    is it worse than it was?
 package bench

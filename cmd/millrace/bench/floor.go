@@ -2,97 +2,165 @@ package bench
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	natsjs "github.com/nats-io/nats.go/jetstream"
 )
 
+// Headers of the floor's messages.
+const (
+	headerSent = "Sent" // when it was published, in nanoseconds
+	headerTell = "Tell" // the subject on which its arrival is told
+)
+
 // Floor is what the broker's own messages cost.
 type Floor struct {
-	Request Stats `json:"core_request"`
-	CAS     Stats `json:"cas_publish"`
-	Hop     Stats `json:"durable_hop"`
+	// Request is a core request and its reply, CAS a compare-and-set publish and its acknowledgement, Hop the way of a stored message
+	// to the other side's handler, which acknowledges.
+	Request, CAS, Hop Stats
+	// Hops and Publishes are how many of these the broker manages per second, over as many streams as there are shards.
+	Hops, Publishes float64
 }
 
 // Hello is the floor of a hello workflow.
 func (f Floor) Hello() time.Duration { return 3*f.Hop.P50 + 2*f.CAS.P50 + 2*f.Request.P50 }
 
+// Activity is the floor of an activity in a chain.
+func (f Floor) Activity() time.Duration { return 2*f.Hop.P50 + f.CAS.P50 + f.Request.P50 }
+
+// Step is the floor of a step that somebody waits for: a signal, an update, a workflow with a local activity.
+func (f Floor) Step() time.Duration { return f.Hop.P50 + f.CAS.P50 + f.Request.P50 }
+
 // payload is about as large as the messages of a hello workflow.
 var payload = make([]byte, 600)
 
-// broker sends the floor's messages between two connections.
+// broker sends the floor's messages. The far end is in the worker's process.
 type broker struct {
 	near    *nats.Conn
 	js      natsjs.JetStream
+	streams int
 	last    uint64
-	arrived chan struct{}
+	tell    string
+	arrived chan *nats.Msg
+	sub     *nats.Subscription
 }
 
-// newBroker prepares a stream, a consumer and an echo; stop ends the last two.
-func newBroker(ctx context.Context, near, far *nats.Conn) (b *broker, stop func(), err error) {
-	b = &broker{near: near, arrived: make(chan struct{}, 1)}
-	echo, err := far.Subscribe("bench.echo", func(m *nats.Msg) { _ = m.Respond(m.Data) })
+// newBroker prepares the streams and has the far end consume them.
+func newBroker(ctx context.Context, near *nats.Conn, streams int) (*broker, error) {
+	js, err := natsjs.New(near, natsjs.WithPublishAsyncMaxPending(1000))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if err := far.Flush(); err != nil {
-		return nil, nil, err
+	b := &broker{near: near, js: js, streams: streams, tell: near.NewInbox(), arrived: make(chan *nats.Msg, 1<<16)}
+	for i := range streams + 1 {
+		// The last one is for the compare-and-set, which nobody consumes.
+		cfg := natsjs.StreamConfig{Name: b.stream(i), Subjects: []string{b.subject(i)}, Storage: natsjs.FileStorage}
+		if _, err := js.CreateStream(ctx, cfg); err != nil {
+			return nil, err
+		}
+		if i == streams {
+			break
+		}
+		answer, err := near.RequestWithContext(ctx, joinSubject, []byte(cfg.Name))
+		if err != nil {
+			return nil, err
+		}
+		if len(answer.Data) > 0 {
+			return nil, errors.New(string(answer.Data))
+		}
 	}
-	if b.js, err = natsjs.New(near); err != nil {
-		return nil, nil, err
+	b.sub, err = near.ChanSubscribe(b.tell, b.arrived)
+	return b, err
+}
+
+func (b *broker) stream(i int) string  { return "BENCH_" + strconv.Itoa(i) }
+func (b *broker) subject(i int) string { return "bench.floor." + strconv.Itoa(i) }
+
+func (b *broker) close() error {
+	err := b.sub.Unsubscribe()
+	for i := range b.streams + 1 {
+		err = errors.Join(err, b.js.DeleteStream(context.Background(), b.stream(i)))
 	}
-	cfg := natsjs.StreamConfig{Name: "BENCH_FLOOR", Subjects: []string{"bench.floor.>"}, Storage: natsjs.FileStorage}
-	if _, err := b.js.CreateStream(ctx, cfg); err != nil {
-		return nil, nil, err
-	}
-	there, err := natsjs.New(far)
-	if err != nil {
-		return nil, nil, err
-	}
-	consumer, err := there.CreateConsumer(ctx, cfg.Name, natsjs.ConsumerConfig{
-		FilterSubject: "bench.floor.hop", AckPolicy: natsjs.AckExplicitPolicy, InactiveThreshold: time.Minute,
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	consuming, err := consumer.Consume(func(m natsjs.Msg) {
-		_ = m.Ack()
-		b.arrived <- struct{}{}
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	return b, func() {
-		consuming.Stop()
-		_ = echo.Unsubscribe()
-	}, nil
+	return err
 }
 
 // request is a core request and its reply.
-func (b *broker) request(ctx context.Context) error {
-	_, err := b.near.RequestWithContext(ctx, "bench.echo", payload)
-	return err
+func (b *broker) request(ctx context.Context) (time.Duration, error) {
+	return timed(func() error {
+		_, err := b.near.RequestWithContext(ctx, echoSubject, payload)
+		return err
+	})
 }
 
 // publish is a compare-and-set publish and its acknowledgement.
-func (b *broker) publish(ctx context.Context) error {
-	ack, err := b.js.Publish(ctx, "bench.floor.cas", payload, natsjs.WithExpectLastSequencePerSubject(b.last))
-	if err == nil {
-		b.last = ack.Sequence
-	}
-	return err
+func (b *broker) publish(ctx context.Context) (time.Duration, error) {
+	return timed(func() error {
+		ack, err := b.js.Publish(ctx, b.subject(b.streams), payload, natsjs.WithExpectLastSequencePerSubject(b.last))
+		if err == nil {
+			b.last = ack.Sequence
+		}
+		return err
+	})
 }
 
-// hop is a publish that is acknowledged, and its way to the other side's handler, which acknowledges in turn.
-func (b *broker) hop(ctx context.Context) error {
-	if _, err := b.js.Publish(ctx, "bench.floor.hop", payload); err != nil {
-		return err
+func (b *broker) msg(i int) *nats.Msg {
+	return &nats.Msg{Subject: b.subject(i % b.streams), Data: payload, Header: nats.Header{
+		headerTell: {b.tell}, headerSent: {strconv.FormatInt(time.Now().UnixNano(), 10)},
+	}}
+}
+
+// hop is a publish that is acknowledged, and its way to the other side's handler. The way back of the news is not counted.
+func (b *broker) hop(ctx context.Context) (time.Duration, error) {
+	if _, err := b.js.PublishMsg(ctx, b.msg(0)); err != nil {
+		return 0, err
 	}
 	select {
-	case <-b.arrived:
-		return nil
+	case m := <-b.arrived:
+		ns, err := strconv.ParseInt(string(m.Data), 10, 64)
+		return time.Duration(ns), err
 	case <-ctx.Done():
-		return ctx.Err()
+		return 0, ctx.Err()
 	}
+}
+
+// rates measures how many hops and publishes per second the broker manages when many are under way.
+func (b *broker) rates(ctx context.Context, n int) (hops, publishes float64, err error) {
+	start := time.Now()
+	var acks []natsjs.PubAckFuture
+	for i := range n {
+		ack, err := b.js.PublishMsgAsync(b.msg(i))
+		if err != nil {
+			return 0, 0, err
+		}
+		acks = append(acks, ack)
+	}
+	for i := range n {
+		select {
+		case <-acks[i].Ok():
+		case err := <-acks[i].Err():
+			return 0, 0, err
+		case <-ctx.Done():
+			return 0, 0, ctx.Err()
+		}
+	}
+	publishes = float64(n) / time.Since(start).Seconds()
+	for range n {
+		select {
+		case <-b.arrived:
+		case <-ctx.Done():
+			return 0, 0, fmt.Errorf("not every hop arrived: %w", ctx.Err())
+		}
+	}
+	return float64(n) / time.Since(start).Seconds(), publishes, nil
+}
+
+// timed is how long f takes.
+func timed(f func() error) (time.Duration, error) {
+	start := time.Now()
+	err := f()
+	return time.Since(start), err
 }
