@@ -76,6 +76,9 @@ func Create(ctx context.Context, nc *nats.Conn, ns protocol.Namespace, o Options
 	if err := group.Wait(); err != nil {
 		return nil, wrap(err)
 	}
+	if err := s.allowBatches(ctx); err != nil {
+		return nil, wrap(err)
+	}
 	if err := s.keepTasks(ctx); err != nil {
 		return nil, err
 	}

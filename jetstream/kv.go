@@ -90,11 +90,6 @@ func values[T any](ctx context.Context, s *Store, bucket string) iter.Seq2[T, er
 	}
 }
 
-// PutRow stores a run's row.
-func (s *Store) PutRow(row protocol.Row) func(context.Context) error {
-	return s.put(runsBucket, protocol.RowKey(row.ID, row.Run), row)
-}
-
 // Rows reads every run's row.
 func (s *Store) Rows(ctx context.Context) iter.Seq2[protocol.Row, error] {
 	return values[protocol.Row](ctx, s, runsBucket)

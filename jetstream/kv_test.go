@@ -1,7 +1,6 @@
 package jetstream_test
 
 import (
-	"context"
 	"strconv"
 	"testing"
 
@@ -10,16 +9,15 @@ import (
 
 func TestRowsAreTheLastOfEachRun(t *testing.T) {
 	t.Parallel()
-	const runs = 50
+	const runs, few = 1050, 7 // one by one, and in batches
 	w := start(t)
 	for _, status := range []protocol.Status{protocol.StatusRunning, protocol.StatusCompleted} {
-		acks := make([]func(context.Context) error, runs)
-		for i := range acks { // all of them are under way at once
-			acks[i] = w.PutRow(protocol.Row{ID: "a workflow, with any ID", Run: strconv.Itoa(i), Status: status})
+		rows := make([]protocol.Row, runs)
+		for i := range rows {
+			rows[i] = protocol.Row{ID: "a workflow, with any ID", Run: strconv.Itoa(i), Status: status}
 		}
-		for _, ack := range acks {
-			must(t, ack(t.Context()))
-		}
+		must(t, w.PutRows(t.Context(), rows[:few]))
+		must(t, w.PutRows(t.Context(), rows[few:]))
 	}
 	seen := make(map[string]protocol.Status)
 	for row, err := range w.Rows(t.Context()) {
@@ -47,7 +45,7 @@ func TestRowsOfAnEmptyBucketAndPartly(t *testing.T) {
 		t.Errorf("got %v, %v; want none", row, err)
 	}
 	for i := range 10 {
-		must(t, w.PutRow(protocol.Row{ID: "wf", Run: strconv.Itoa(i)})(t.Context()))
+		must(t, w.PutRows(t.Context(), []protocol.Row{{ID: "wf", Run: strconv.Itoa(i)}}))
 	}
 	for _, err := range w.Rows(t.Context()) {
 		must(t, err)

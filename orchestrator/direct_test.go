@@ -60,7 +60,7 @@ func TestRecordOfAReplacedNode(t *testing.T) {
 	dead, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	stale := &mortal{ways: r.store, dies: func(*protocol.Record) bool { return true }, died: make(chan struct{})}
-	old := newShard(dead, 0, protocol.DefaultNamespace, stale, slog.New(slog.DiscardHandler), uuid.NewString)
+	old := newShard(dead, 0, protocol.DefaultNamespace, stale, r.rows(stale), slog.New(slog.DiscardHandler), uuid.NewString)
 	if err := old.takeStock(); err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestDirectDoesNotOvertake(t *testing.T) {
 	c := newCrew()
 	r := newRelay(t, direct, func(r *protocol.Record) bool { return schedules(r, "orchestrator.crew.B") }, c.options()...)
 	<-r.ready
-	s := newShard(t.Context(), 0, protocol.DefaultNamespace, r.store, slog.New(slog.DiscardHandler), uuid.NewString)
+	s := newShard(t.Context(), 0, protocol.DefaultNamespace, r.store, r.rows(r.store), slog.New(slog.DiscardHandler), uuid.NewString)
 	_, d := startOf(t, c.One, "wf")
 	s.inbox.last, s.backlog = 4, 7
 	for _, x := range []struct {

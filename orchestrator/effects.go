@@ -193,7 +193,7 @@ func (a *actor) finish(row *protocol.Row, batch []item) {
 		release()
 		return
 	}
-	a.shard.rows.put(*row, release)
+	a.shard.rows.put(a.shard.ctx, *row, release)
 }
 
 // recover finishes what another node may have left unfinished when it died after it wrote the workflow's last record, before any

@@ -34,6 +34,7 @@ type node struct {
 	store Store
 	log   *slog.Logger
 
+	rows   *rows
 	shards map[int]*ownedShard
 	missed map[string]int
 }
@@ -45,8 +46,9 @@ type ownedShard struct {
 }
 
 func newNode(self protocol.Node, ns protocol.Namespace, store Store, log *slog.Logger) *node {
+	log = log.With("node", self.ID)
 	return &node{
-		self: self, ns: ns, store: store, log: log.With("node", self.ID),
+		self: self, ns: ns, store: store, log: log, rows: newRows(store, log),
 		shards: make(map[int]*ownedShard), missed: make(map[string]int),
 	}
 }
@@ -55,6 +57,7 @@ func newNode(self protocol.Node, ns protocol.Namespace, store Store, log *slog.L
 func (n *node) run(ctx context.Context, ready func(error)) {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
+	defer n.rows.stop()
 	news := make(chan struct{}, 1)
 	unlisten, err := n.store.News(func() {
 		select {
@@ -177,7 +180,7 @@ func (n *node) acquire(ctx context.Context, id int, lease protocol.HeldLease) er
 	if err != nil {
 		return err
 	}
-	s := newShard(ctx, id, n.ns, n.store, n.log, newRunID)
+	s := newShard(ctx, id, n.ns, n.store, n.rows, n.log, newRunID)
 	if err := s.start(); err != nil {
 		return errors.Join(err, n.store.Yield(ctx, id, revision))
 	}

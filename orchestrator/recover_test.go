@@ -135,11 +135,17 @@ func newRelay(t *testing.T, via way, dies func(*protocol.Record) bool, opts ...w
 	return r
 }
 
+func (r *relay) rows(index Index) *rows {
+	w := newRows(index, slog.New(slog.DiscardHandler))
+	r.t.Cleanup(w.stop)
+	return w
+}
+
 // run runs the first shard until it is dead, and the second until the test ends.
 func (r *relay) run() {
 	doomed, kill := context.WithCancel(context.Background())
 	defer kill()
-	first := newShard(doomed, 0, protocol.DefaultNamespace, r.first, slog.New(slog.DiscardHandler), uuid.NewString)
+	first := newShard(doomed, 0, protocol.DefaultNamespace, r.first, r.rows(r.first), slog.New(slog.DiscardHandler), uuid.NewString)
 	if err := first.start(); err != nil {
 		r.t.Error(err)
 		return
@@ -151,7 +157,7 @@ func (r *relay) run() {
 	}
 	kill()
 	first.stop(doomed)
-	second := newShard(context.Background(), 0, protocol.DefaultNamespace, r.store, slog.New(slog.DiscardHandler), uuid.NewString)
+	second := newShard(context.Background(), 0, protocol.DefaultNamespace, r.store, r.rows(r.store), slog.New(slog.DiscardHandler), uuid.NewString)
 	if err := second.start(); err != nil {
 		r.t.Error(err)
 		return

@@ -9,20 +9,26 @@ import (
 	"github.com/millrace-dev/millrace/protocol"
 )
 
-// rowsEvery is how long a row may wait for others.
-const rowsEvery = 50 * time.Millisecond
+const (
+	// rowsEvery is how long a row may wait for others.
+	rowsEvery = 50 * time.Millisecond
+	// rowsTimeout is how long a batch may take.
+	rowsTimeout = 5 * time.Second
+)
 
-// rows writes what list shows. A run that starts and ends within one batch costs one write. Rows are derived from history,
-// so the last one wins and none is ever read back by the engine.
+// rows writes what list shows, for all shards of a node. A run that starts and ends within one batch costs one write, and a batch under load
+// is stored as one: where every write is flushed to disk, rows one by one would cost as much as the histories. Rows are derived from
+// history, so the last one wins and none is ever read back by the engine.
 type rows struct {
 	index Index
 	log   *slog.Logger
-	after func(time.Duration, func())
 
-	mu      sync.Mutex
-	dirty   map[string]rowWrite
-	waiting map[string]*unstored // by workflow ID
-	armed   bool
+	mu       sync.Mutex
+	dirty    map[string]rowWrite
+	waiting  map[string]*unstored // by workflow ID
+	armed    *time.Timer
+	closed   bool
+	flushing sync.WaitGroup
 }
 
 // unstored are the rows of a workflow that are not stored yet.
@@ -32,20 +38,21 @@ type unstored struct {
 }
 
 type rowWrite struct {
-	row  protocol.Row
-	done []func()
+	shard context.Context // ends when the shard is given up: its rows are another node's then
+	row   protocol.Row
+	done  []func()
 }
 
-func newRows(index Index, log *slog.Logger, after func(time.Duration, func())) *rows {
-	return &rows{index: index, log: log, after: after, dirty: make(map[string]rowWrite), waiting: make(map[string]*unstored)}
+func newRows(index Index, log *slog.Logger) *rows {
+	return &rows{index: index, log: log, dirty: make(map[string]rowWrite), waiting: make(map[string]*unstored)}
 }
 
 // put takes a row; done is called once it, or a newer row of the same run, is stored.
-func (r *rows) put(row protocol.Row, done func()) {
+func (r *rows) put(shard context.Context, row protocol.Row, done func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	key := protocol.RowKey(row.ID, row.Run)
-	r.dirty[key] = rowWrite{row: row, done: append(r.dirty[key].done, done)}
+	r.dirty[key] = rowWrite{shard: shard, row: row, done: append(r.dirty[key].done, done)}
 	u := r.waiting[row.ID]
 	if u == nil {
 		u = &unstored{none: make(chan struct{})}
@@ -83,48 +90,76 @@ func (r *rows) count(workflow string, n int) {
 	}
 }
 
+// arm has the next batch written soon. The lock is held.
 func (r *rows) arm() {
-	if !r.armed && len(r.dirty) > 0 {
-		r.armed = true
-		r.after(rowsEvery, r.flush)
+	if r.armed != nil || r.closed || len(r.dirty) == 0 {
+		return
 	}
+	r.flushing.Add(1)
+	r.armed = time.AfterFunc(rowsEvery, func() {
+		defer r.flushing.Done()
+		r.flush()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.armed = nil
+		r.arm()
+	})
 }
 
-// flush writes the batch: all rows are published before the first is waited for. A row that could not be stored stays for
-// the next batch, unless a newer one took its place.
+// flush writes what waits. If that fails it stays for the next batch, unless a newer row took its place.
 func (r *rows) flush() {
 	r.mu.Lock()
 	batch := r.dirty
 	r.dirty = make(map[string]rowWrite)
 	r.mu.Unlock()
 
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	acks := make(map[string]Ack, len(batch))
+	var write []protocol.Row
 	for key, w := range batch {
-		acks[key] = r.index.PutRow(w.row)
-	}
-	failed := make(map[string]rowWrite)
-	for key, ack := range acks {
-		if err := ack(ctx); err != nil {
-			r.log.Warn("a row could not be stored; it will be tried again", "workflow_id", batch[key].row.ID, "error", err)
-			failed[key] = batch[key]
+		if w.shard.Err() != nil {
+			r.count(w.row.ID, len(w.done))
+			delete(batch, key)
 			continue
 		}
-		for _, done := range batch[key].done {
+		write = append(write, w.row)
+	}
+	if len(write) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), rowsTimeout)
+	defer cancel()
+	if err := r.index.PutRows(ctx, write); err != nil {
+		r.log.Warn("rows could not be stored; they will be tried again", "rows", len(write), "error", err)
+		r.keep(batch)
+		return
+	}
+	for _, w := range batch {
+		for _, done := range w.done {
 			done()
 		}
-		r.count(batch[key].row.ID, len(batch[key].done))
+		r.count(w.row.ID, len(w.done))
 	}
+}
+
+// keep puts the rows of a batch that was not stored back.
+func (r *rows) keep(batch map[string]rowWrite) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for key, w := range failed {
+	for key, w := range batch {
 		if newer, ok := r.dirty[key]; ok {
-			w.row = newer.row
+			w.row, w.shard = newer.row, newer.shard
 			w.done = append(w.done, newer.done...)
 		}
 		r.dirty[key] = w
 	}
-	r.armed = false
-	r.arm()
+}
+
+// stop ends the writing. What waits was of shards that this node has no more.
+func (r *rows) stop() {
+	r.mu.Lock()
+	r.closed = true
+	if r.armed != nil && r.armed.Stop() {
+		r.flushing.Done()
+	}
+	r.mu.Unlock()
+	r.flushing.Wait()
 }

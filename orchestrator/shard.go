@@ -47,9 +47,11 @@ type shard struct {
 	backlog     uint64 // the last inbox message that was there when this node took the shard
 }
 
-func newShard(ctx context.Context, id int, ns protocol.Namespace, store Store, log *slog.Logger, nonce func() string) *shard {
+func newShard(
+	ctx context.Context, id int, ns protocol.Namespace, store Store, rows *rows, log *slog.Logger, nonce func() string,
+) *shard {
 	s := &shard{
-		id: id, ns: ns, store: store, log: log.With("shard", id), nonce: nonce,
+		id: id, ns: ns, store: store, rows: rows, log: log.With("shard", id), nonce: nonce,
 		slots: make(chan struct{}, maxInWork), actors: make(map[string]*actor),
 	}
 	s.ctx, s.cancel = context.WithCancel(ctx)
@@ -57,7 +59,6 @@ func newShard(ctx context.Context, id int, ns protocol.Namespace, store Store, l
 	s.inbox = newReleases(func(ctx context.Context, seq uint64) error { return store.Release(ctx, id, seq) }, s.after)
 	s.timers = newReleases(func(ctx context.Context, seq uint64) error { return store.ReleaseFired(ctx, id, seq) }, s.after)
 	s.clock = newClock(s.ring)
-	s.rows = newRows(store, s.log, s.after)
 	s.ledger = &ledger{
 		next: func(ctx context.Context, from uint64) (uint64, string, error) { return store.NextRecord(ctx, id, from) },
 		save: func(ctx context.Context, upTo uint64) error {

@@ -107,8 +107,8 @@ type Exchange interface {
 
 // Index holds the rows that list shows.
 type Index interface {
-	// PutRow stores a run's row.
-	PutRow(row protocol.Row) Ack
+	// PutRows stores the rows of runs; all of them, or it returns an error.
+	PutRows(ctx context.Context, rows []protocol.Row) error
 }
 
 // Versions says which version of the workers' code is current.

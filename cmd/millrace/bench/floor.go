@@ -51,7 +51,7 @@ type broker struct {
 
 // newBroker prepares the streams and has the far end consume them.
 func newBroker(ctx context.Context, near *nats.Conn, streams int) (*broker, error) {
-	js, err := natsjs.New(near, natsjs.WithPublishAsyncMaxPending(1000))
+	js, err := natsjs.New(near, natsjs.WithPublishAsyncMaxPending(2*window))
 	if err != nil {
 		return nil, err
 	}
@@ -127,24 +127,27 @@ func (b *broker) hop(ctx context.Context) (time.Duration, error) {
 	}
 }
 
+// window is how many publishes are under way while the broker's rate is measured.
+const window = 512
+
 // rates measures how many hops and publishes per second the broker manages when many are under way.
 func (b *broker) rates(ctx context.Context, n int) (hops, publishes float64, err error) {
 	start := time.Now()
-	var acks []natsjs.PubAckFuture
-	for i := range n {
-		ack, err := b.js.PublishMsgAsync(b.msg(i))
-		if err != nil {
-			return 0, 0, err
+	acks := make([]natsjs.PubAckFuture, n)
+	for i := range n + window {
+		if i >= window {
+			select {
+			case <-acks[i-window].Ok():
+			case err := <-acks[i-window].Err():
+				return 0, 0, err
+			case <-ctx.Done():
+				return 0, 0, ctx.Err()
+			}
 		}
-		acks = append(acks, ack)
-	}
-	for i := range n {
-		select {
-		case <-acks[i].Ok():
-		case err := <-acks[i].Err():
-			return 0, 0, err
-		case <-ctx.Done():
-			return 0, 0, ctx.Err()
+		if i < n {
+			if acks[i], err = b.js.PublishMsgAsync(b.msg(i)); err != nil {
+				return 0, 0, err
+			}
 		}
 	}
 	publishes = float64(n) / time.Since(start).Seconds()
