@@ -27,7 +27,8 @@ func (s *Store) PutRows(ctx context.Context, rows []protocol.Row) error {
 		if err != nil {
 			return err
 		}
-		msgs[i] = &nats.Msg{Subject: bucketKey(s.ns.Bucket(runsBucket), protocol.RowKey(row.ID, row.Run)), Data: data, Header: nats.Header{}}
+		key := bucketKey(s.ns.Bucket(runsBucket), protocol.RowKey(row.ID, row.Run))
+		msgs[i] = &nats.Msg{Subject: key, Data: data, Header: nats.Header{}}
 	}
 	ctx, cancel := bounded(ctx)
 	defer cancel()

@@ -16,9 +16,9 @@ const (
 	rowsTimeout = 5 * time.Second
 )
 
-// rows writes what list shows, for all shards of a node. A run that starts and ends within one batch costs one write, and a batch under load
-// is stored as one: where every write is flushed to disk, rows one by one would cost as much as the histories. Rows are derived from
-// history, so the last one wins and none is ever read back by the engine.
+// rows writes what list shows, for all shards of a node. A run that starts and ends within one batch costs one write, and a batch under
+// load is stored as one: where every write is flushed to disk, rows one by one would cost as much as the histories. Rows are derived
+// from history, so the last one wins and none is ever read back by the engine.
 type rows struct {
 	index Index
 	log   *slog.Logger

@@ -1,14 +1,13 @@
 package bench
 
 import (
+	"context"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	natsjs "github.com/nats-io/nats.go/jetstream"
-
-	"context"
 )
 
 // Subjects and streams of the floor.

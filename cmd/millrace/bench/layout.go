@@ -47,9 +47,11 @@ func setUp(ctx context.Context, o Options) (*site, error) {
 	}
 	s.onClose(func() error { return os.RemoveAll(dir) })
 	if o.Layout == FourProcesses {
-		return s, s.four(o, dir)
+		err = s.four(ctx, o, dir)
+	} else {
+		err = s.one(ctx, o, dir)
 	}
-	return s, s.one(ctx, o, dir)
+	return s, err
 }
 
 func (s *site) one(ctx context.Context, o Options, dir string) error {
@@ -87,9 +89,9 @@ func (s *site) one(ctx context.Context, o Options, dir string) error {
 	return err
 }
 
-func (s *site) four(o Options, dir string) error {
+func (s *site) four(ctx context.Context, o Options, dir string) error {
 	part := func(args ...string) (*child, error) {
-		c, err := spawn(o.Command, args...)
+		c, err := spawn(ctx, o.Command, args...)
 		if err == nil {
 			s.onClose(c.stop)
 		}
@@ -115,11 +117,14 @@ func (s *site) four(o Options, dir string) error {
 	return err
 }
 
+// Command makes the process of a part of the bench.
+type Command func(ctx context.Context, args ...string) *exec.Cmd
+
 // selfCommand runs this program as a part of the bench.
-func selfCommand(args ...string) *exec.Cmd {
+func selfCommand(ctx context.Context, args ...string) *exec.Cmd {
 	self, err := os.Executable()
 	if err != nil {
 		self = os.Args[0]
 	}
-	return exec.Command(self, append([]string{"bench-role"}, args...)...) //nolint:gosec // this program
+	return exec.CommandContext(ctx, self, append([]string{"bench-role"}, args...)...) //nolint:gosec // this program
 }

@@ -125,8 +125,8 @@ type child struct {
 }
 
 // spawn starts a part and waits until it is ready.
-func spawn(command func(args ...string) *exec.Cmd, args ...string) (*child, error) {
-	c := &child{cmd: command(args...)}
+func spawn(ctx context.Context, command Command, args ...string) (*child, error) {
+	c := &child{cmd: command(ctx, args...)}
 	in, err := c.cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -142,7 +142,8 @@ func spawn(command func(args ...string) *exec.Cmd, args ...string) (*child, erro
 	}
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("the %s of the bench did not start: %s", args[0], strings.TrimSpace(complaint.String())), c.stop())
+		err = c.stop() // only now is all of the complaint there
+		return nil, errors.Join(fmt.Errorf("the %s of the bench did not start: %s", args[0], strings.TrimSpace(complaint.String())), err)
 	}
 	c.said = strings.TrimSpace(line)
 	return c, nil

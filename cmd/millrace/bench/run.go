@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
 	"slices"
 
 	"github.com/millrace-dev/millrace/orchestrator/client"
@@ -25,7 +24,7 @@ type Options struct {
 	// Only names the workloads to run; empty means all of the table.
 	Only []string
 	// Command runs this program with arguments, as a part of the layout with four processes. Defaults to the executable.
-	Command func(args ...string) *exec.Cmd
+	Command Command
 	// Progress is told what is being measured, and how far it is.
 	Progress func(what string, done, of int)
 }
@@ -119,5 +118,6 @@ func Run(ctx context.Context, o Options) (r *Report, err error) {
 			return nil, err
 		}
 	}
-	return r, r.load(ctx, o, c)
+	err = r.load(ctx, o, c)
+	return r, err
 }

@@ -32,8 +32,9 @@ type probe struct {
 }
 
 // measure times each probe n times, in turns of one: whatever else the machine does meanwhile, it does to all of them, and each finds
-// the caches and the threads as another one left them. A core request that is sent again and again in a tight loop takes a third of the time
-// that one takes on its own, because no thread falls asleep; nothing that an engine does is such a loop. A tenth of n before is not counted.
+// the caches and the threads as another one left them. A core request that is sent again and again in a tight loop takes a third of the
+// time that one takes on its own, because no thread falls asleep; nothing that an engine does is such a loop. A tenth of n before is not
+// counted.
 func measure(ctx context.Context, n int, progress func(done, of int), probes ...*probe) error {
 	warm := n/10 + 1
 	for i := range warm + n {
