@@ -212,6 +212,11 @@ func (n Namespace) WorkerTasks(queue, worker string) string {
 	return n.subject("wft", Token(queue), Token(worker))
 }
 
+// HandOvers is the subject on which one worker is given activities without the queue; see [HandOver].
+func (n Namespace) HandOvers(queue, worker string) string {
+	return n.subject("hand", Token(queue), Token(worker))
+}
+
 // WorkerGroup is the queue group of the workers of a queue.
 const WorkerGroup = "workers"
 

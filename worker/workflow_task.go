@@ -124,6 +124,7 @@ func (w *Worker) step(ctx context.Context, task *protocol.WorkflowTask, ready fu
 		run.Close()
 		return failedTask(protocol.CauseWorkflowPanic, protocol.NewFailure(fmt.Errorf("store the payloads of the step: %w", err)))
 	}
+	reply.Takes = w.promise(task.Run, answer.Commands)
 	nonce := task.Nonce
 	if answer.Unchanged {
 		nonce = cmp.Or(task.Base, task.Last) // the step will not be recorded: the run is where the last one that was left it
