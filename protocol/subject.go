@@ -34,7 +34,19 @@ func (n Namespace) Validate() error {
 func (n Namespace) asset(name string) string { return "MR_" + string(n) + "_" + name }
 
 func (n Namespace) subject(tokens ...string) string {
-	return "mr." + string(n) + "." + strings.Join(tokens, ".")
+	size := len("mr.") + len(n)
+	for _, t := range tokens {
+		size += 1 + len(t)
+	}
+	var b strings.Builder
+	b.Grow(size)
+	b.WriteString("mr.")
+	b.WriteString(string(n))
+	for _, t := range tokens {
+		b.WriteByte('.')
+		b.WriteString(t)
+	}
+	return b.String()
 }
 
 // Streams and buckets.
