@@ -39,6 +39,7 @@ type Store struct {
 	stored sequences // of the inboxes
 
 	versions versions
+	goroutines
 }
 
 func newStore(nc *nats.Conn, ns protocol.Namespace) (*Store, error) {
@@ -46,7 +47,7 @@ func newStore(nc *nats.Conn, ns protocol.Namespace) (*Store, error) {
 	if err != nil {
 		return nil, wrap(err)
 	}
-	return &Store{nc: nc, js: js, ns: ns, mux: mux{nc: nc}}, nil
+	return &Store{nc: nc, js: js, ns: ns, mux: mux{nc: nc}, goroutines: goroutines{next: make(chan func())}}, nil
 }
 
 // Open returns the store of a namespace that an orchestrator has created. An error of code no_orchestrator says that none
