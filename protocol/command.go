@@ -1,6 +1,9 @@
 package protocol
 
-import "encoding/json"
+import (
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
 
 // Command is something that workflow code asks for. One command becomes exactly one event.
 type Command struct {
@@ -116,42 +119,51 @@ func (ContinueAsNewWorkflowExecution) CommandType() CommandType {
 // Type names the kind of command.
 func (c Command) Type() CommandType { return c.Attributes.CommandType() }
 
+// commandWire is a command as it is written.
+type commandWire struct {
+	Type       CommandType                           `json:"type"`
+	Attributes union[CommandType, CommandAttributes] `json:"attributes"`
+}
+
+var commandWires = scratchOf[commandWire]()
+
 // MarshalJSON writes {"type", "attributes"}.
-func (c Command) MarshalJSON() ([]byte, error) {
-	return Marshal(struct {
-		Type       CommandType       `json:"type"`
-		Attributes CommandAttributes `json:"attributes"`
-	}{c.Type(), c.Attributes})
+func (c Command) MarshalJSON() ([]byte, error) { return Marshal(c) }
+
+// MarshalJSONTo is MarshalJSON for an encoder.
+func (c Command) MarshalJSONTo(enc *jsontext.Encoder) error {
+	w := borrow[commandWire](commandWires)
+	defer commandWires.giveBack(w)
+	w.Type = c.Type()
+	w.Attributes.types, w.Attributes.name, w.Attributes.value = commandTypes, &w.Type, c.Attributes
+	return json.MarshalEncode(enc, w)
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote.
-func (c *Command) UnmarshalJSON(b []byte) error {
-	var w struct {
-		Type       CommandType     `json:"type"`
-		Attributes json.RawMessage `json:"attributes"`
-	}
-	if err := json.Unmarshal(b, &w); err != nil {
+func (c *Command) UnmarshalJSON(b []byte) error { return Unmarshal(b, c) }
+
+// UnmarshalJSONFrom is UnmarshalJSON for a decoder.
+func (c *Command) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	w := borrow[commandWire](commandWires)
+	defer commandWires.giveBack(w)
+	w.Attributes.types, w.Attributes.name = commandTypes, &w.Type
+	if err := json.UnmarshalDecode(dec, w); err != nil {
 		return err
 	}
-	decode, ok := commandDecoders[w.Type]
-	if !ok {
+	if _, ok := commandTypes[w.Type]; !ok {
 		return Errorf(CodeUnsupported, "unknown command type %q", w.Type).
 			WithHint("the worker is newer than the orchestrator: upgrade the orchestrator first")
 	}
-	attrs, err := decode(w.Attributes)
-	c.Attributes = attrs
+	attributes, err := w.Attributes.resolve()
+	*c = Command{Attributes: attributes}
 	return err
 }
 
-var commandDecoders = map[CommandType]func(json.RawMessage) (CommandAttributes, error){}
+var commandTypes = types[CommandType]{}
 
 func registerCommand[T CommandAttributes]() struct{} {
 	var zero T
-	commandDecoders[zero.CommandType()] = func(b json.RawMessage) (CommandAttributes, error) {
-		var v T
-		err := json.Unmarshal(b, &v)
-		return v, err
-	}
+	commandTypes[zero.CommandType()] = scratchOf[T]()
 	return struct{}{}
 }
 

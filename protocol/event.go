@@ -1,8 +1,10 @@
 package protocol
 
 import (
-	"encoding/json"
 	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Event is one thing that happened to a run. IDs are dense from 1 in each run.
@@ -24,60 +26,62 @@ type EventAttributes interface {
 // Type names the kind of event.
 func (e Event) Type() EventType { return e.Attributes.EventType() }
 
+// eventWire is an event as it is written.
 type eventWire struct {
-	ID         int64           `json:"id"`
-	Time       time.Time       `json:"time"`
-	Type       EventType       `json:"type"`
-	Attributes json.RawMessage `json:"attributes"`
+	ID         int64                             `json:"id"`
+	Time       time.Time                         `json:"time"`
+	Type       EventType                         `json:"type"`
+	Attributes union[EventType, EventAttributes] `json:"attributes"`
 }
 
+var eventWires = scratchOf[eventWire]()
+
 // MarshalJSON writes {"id", "time", "type", "attributes"}.
-func (e Event) MarshalJSON() ([]byte, error) {
-	return Marshal(struct {
-		ID         int64           `json:"id"`
-		Time       time.Time       `json:"time"`
-		Type       EventType       `json:"type"`
-		Attributes EventAttributes `json:"attributes"`
-	}{e.ID, e.Time, e.Type(), e.Attributes})
+func (e Event) MarshalJSON() ([]byte, error) { return Marshal(e) }
+
+// MarshalJSONTo is MarshalJSON for an encoder.
+func (e Event) MarshalJSONTo(enc *jsontext.Encoder) error {
+	w := borrow[eventWire](eventWires)
+	defer eventWires.giveBack(w)
+	w.ID, w.Time, w.Type = e.ID, e.Time, e.Type()
+	w.Attributes.types, w.Attributes.name, w.Attributes.value = eventTypes, &w.Type, e.Attributes
+	return json.MarshalEncode(enc, w)
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote. An event type that this version does not know is an error of code
 // unsupported: an event that is not understood must never be skipped.
-func (e *Event) UnmarshalJSON(b []byte) error {
-	var w eventWire
-	if err := json.Unmarshal(b, &w); err != nil {
+func (e *Event) UnmarshalJSON(b []byte) error { return Unmarshal(b, e) }
+
+// UnmarshalJSONFrom is UnmarshalJSON for a decoder.
+func (e *Event) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	w := borrow[eventWire](eventWires)
+	defer eventWires.giveBack(w)
+	w.Attributes.types, w.Attributes.name = eventTypes, &w.Type
+	if err := json.UnmarshalDecode(dec, w); err != nil {
 		return err
 	}
-	decode, ok := eventDecoders[w.Type]
-	if !ok {
+	if _, ok := eventTypes[w.Type]; !ok {
 		return Errorf(CodeUnsupported, "unknown event type %q", w.Type).
 			WithHint("the history was written by a newer version: upgrade this node or worker")
 	}
-	attrs, err := decode(w.Attributes)
-	if err != nil {
-		return err
-	}
-	*e = Event{ID: w.ID, Time: w.Time, Attributes: attrs}
-	return nil
+	attributes, err := w.Attributes.resolve()
+	*e = Event{ID: w.ID, Time: w.Time, Attributes: attributes}
+	return err
 }
 
 // EventTypes lists every event type that this version knows, in no particular order.
 func EventTypes() []EventType {
-	types := make([]EventType, 0, len(eventDecoders))
-	for t := range eventDecoders {
+	types := make([]EventType, 0, len(eventTypes))
+	for t := range eventTypes {
 		types = append(types, t)
 	}
 	return types
 }
 
-var eventDecoders = map[EventType]func(json.RawMessage) (EventAttributes, error){}
+var eventTypes = types[EventType]{}
 
 func registerEvent[T EventAttributes]() struct{} {
 	var zero T
-	eventDecoders[zero.EventType()] = func(b json.RawMessage) (EventAttributes, error) {
-		var v T
-		err := json.Unmarshal(b, &v)
-		return v, err
-	}
+	eventTypes[zero.EventType()] = scratchOf[T]()
 	return struct{}{}
 }

@@ -3,9 +3,13 @@ package protocol
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
+	stdjson "encoding/json"
 	"fmt"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Encodings of a payload's data, as named in its metadata under [MetadataEncoding].
@@ -58,7 +62,7 @@ func Encode(v any) (Payload, error) {
 			return p, err
 		}
 	}
-	data, err := Marshal(v)
+	data, err := marshalValue(v)
 	if err != nil {
 		return Payload{}, Errorf(CodeBadPayload, "a value of type %T cannot be encoded as JSON: %v", v, err).
 			WithHint("use exported fields of plain types, or implement json.Marshaler")
@@ -122,7 +126,7 @@ func (p Payload) decodeJSON(ptr any) error {
 	if len(p.Data) == 0 {
 		return nil
 	}
-	if err := json.Unmarshal(p.Data, ptr); err != nil {
+	if err := stdjson.Unmarshal(p.Data, ptr); err != nil {
 		return Errorf(CodeBadPayload, "the payload does not fit %T: %v", ptr, err).
 			WithHint("compare the types on both sides; the payload begins %.80s", p.Data)
 	}
@@ -168,43 +172,50 @@ func (p Payload) String() string {
 	return fmt.Sprintf("%s (%d bytes)", p.Encoding(), len(p.Data))
 }
 
+// payloadWire is a payload as it is written.
 type payloadWire struct {
 	Metadata map[string]string `json:"metadata,omitempty"`
-	Data     json.RawMessage   `json:"data,omitempty"`
+	Data     jsontext.Value    `json:"data,omitempty"`
 	Blob     *Blob             `json:"blob,omitempty"`
 }
 
+var payloadWires = scratchOf[payloadWire]()
+
 // MarshalJSON embeds a JSON value as JSON and everything else as base64.
-func (p Payload) MarshalJSON() ([]byte, error) {
-	w := payloadWire{Metadata: p.Metadata, Blob: p.Blob}
-	switch {
-	case len(p.Data) == 0:
-	case p.Encoding() == EncodingJSON:
-		w.Data = p.Data
-	default:
-		b64, err := json.Marshal(p.Data)
-		if err != nil {
-			return nil, err
-		}
-		w.Data = b64
+func (p Payload) MarshalJSON() ([]byte, error) { return Marshal(p) }
+
+// MarshalJSONTo is MarshalJSON for an encoder.
+func (p Payload) MarshalJSONTo(enc *jsontext.Encoder) error {
+	w := borrow[payloadWire](payloadWires)
+	defer payloadWires.giveBack(w)
+	*w = payloadWire{p.Metadata, p.Data, p.Blob}
+	if len(p.Data) > 0 && p.Encoding() != EncodingJSON {
+		w.Data = base64.StdEncoding.AppendEncode([]byte{'"'}, p.Data)
+		w.Data = append(w.Data, '"')
 	}
-	return Marshal(w)
+	return json.MarshalEncode(enc, w)
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote. JSON data is compacted, so that its digest does not depend on white space.
-func (p *Payload) UnmarshalJSON(b []byte) error {
-	var w payloadWire
-	if err := json.Unmarshal(b, &w); err != nil {
+func (p *Payload) UnmarshalJSON(b []byte) error { return Unmarshal(b, p) }
+
+// UnmarshalJSONFrom is UnmarshalJSON for a decoder.
+func (p *Payload) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	w := borrow[payloadWire](payloadWires)
+	defer payloadWires.giveBack(w)
+	if err := json.UnmarshalDecode(dec, w); err != nil {
 		return err
 	}
 	*p = Payload{Metadata: w.Metadata, Blob: w.Blob}
-	if len(w.Data) == 0 {
+	switch {
+	case len(w.Data) == 0:
 		return nil
+	case p.Encoding() != EncodingJSON:
+		return Unmarshal(w.Data, &p.Data)
 	}
-	if p.Encoding() == EncodingJSON {
-		data, err := compact(w.Data)
-		p.Data = data
-		return err
+	p.Data = w.Data
+	if bytes.ContainsAny(p.Data, " \t\r\n") { // between the tokens, or in a string, where it stays
+		return (*jsontext.Value)(&p.Data).Compact()
 	}
-	return json.Unmarshal(w.Data, &p.Data)
+	return nil
 }
