@@ -1,7 +1,6 @@
 package protocol
 
 import (
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -119,47 +118,38 @@ func (ContinueAsNewWorkflowExecution) CommandType() CommandType {
 // Type names the kind of command.
 func (c Command) Type() CommandType { return c.Attributes.CommandType() }
 
-// commandWire is a command as it is written.
-type commandWire struct {
-	Type       CommandType                           `json:"type"`
-	Attributes union[CommandType, CommandAttributes] `json:"attributes"`
-}
-
-var commandWires = scratchOf[commandWire]()
-
 // MarshalJSON writes {"type", "attributes"}.
 func (c Command) MarshalJSON() ([]byte, error) { return Marshal(c) }
 
 // MarshalJSONTo is MarshalJSON for an encoder.
 func (c Command) MarshalJSONTo(enc *jsontext.Encoder) error {
-	w := borrow[commandWire](commandWires)
-	defer commandWires.giveBack(w)
-	w.Type = c.Type()
-	w.Attributes.types, w.Attributes.name, w.Attributes.value = commandTypes, &w.Type, c.Attributes
-	return json.MarshalEncode(enc, w)
+	o := writeObject(enc)
+	commandTypes.write(&o, c.Type(), c.Attributes)
+	return o.end()
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote.
 func (c *Command) UnmarshalJSON(b []byte) error { return Unmarshal(b, c) }
 
+var commandMembers = []string{"type", "attributes"}
+
 // UnmarshalJSONFrom is UnmarshalJSON for a decoder.
 func (c *Command) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	w := borrow[commandWire](commandWires)
-	defer commandWires.giveBack(w)
-	w.Attributes.types, w.Attributes.name = commandTypes, &w.Type
-	if err := json.UnmarshalDecode(dec, w); err != nil {
+	*c = Command{}
+	u := commandTypes.union()
+	err := readObject(dec, commandMembers, func(name string) error { return u.member(name, dec) })
+	if err != nil {
 		return err
 	}
-	if _, ok := commandTypes[w.Type]; !ok {
-		return Errorf(CodeUnsupported, "unknown command type %q", w.Type).
+	if !u.known() {
+		return Errorf(CodeUnsupported, "unknown command type %q", u.name).
 			WithHint("the worker is newer than the orchestrator: upgrade the orchestrator first")
 	}
-	attributes, err := w.Attributes.resolve()
-	*c = Command{Attributes: attributes}
+	c.Attributes, err = u.resolve()
 	return err
 }
 
-var commandTypes = types[CommandType]{}
+var commandTypes = types[CommandType, CommandAttributes]{}
 
 func registerCommand[T CommandAttributes]() struct{} {
 	var zero T

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -35,7 +36,7 @@ func (d *Duration) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 		*d = Duration(parsed)
 		return err
 	case v.Kind() == '0':
-		seconds, err := v.Float()
+		seconds, err := strconv.ParseFloat(v.String(), 64)
 		*d = Duration(seconds * float64(time.Second))
 		return err
 	case v.Kind() == 'n':

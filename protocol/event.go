@@ -26,46 +26,45 @@ type EventAttributes interface {
 // Type names the kind of event.
 func (e Event) Type() EventType { return e.Attributes.EventType() }
 
-// eventWire is an event as it is written.
-type eventWire struct {
-	ID         int64                             `json:"id"`
-	Time       time.Time                         `json:"time"`
-	Type       EventType                         `json:"type"`
-	Attributes union[EventType, EventAttributes] `json:"attributes"`
-}
-
-var eventWires = scratchOf[eventWire]()
-
 // MarshalJSON writes {"id", "time", "type", "attributes"}.
 func (e Event) MarshalJSON() ([]byte, error) { return Marshal(e) }
 
 // MarshalJSONTo is MarshalJSON for an encoder.
 func (e Event) MarshalJSONTo(enc *jsontext.Encoder) error {
-	w := borrow[eventWire](eventWires)
-	defer eventWires.giveBack(w)
-	w.ID, w.Time, w.Type = e.ID, e.Time, e.Type()
-	w.Attributes.types, w.Attributes.name, w.Attributes.value = eventTypes, &w.Type, e.Attributes
-	return json.MarshalEncode(enc, w)
+	o := writeObject(enc)
+	o.member("id", jsontext.Int(e.ID))
+	o.time("time", e.Time)
+	eventTypes.write(&o, e.Type(), e.Attributes)
+	return o.end()
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote. An event type that this version does not know is an error of code
 // unsupported: an event that is not understood must never be skipped.
 func (e *Event) UnmarshalJSON(b []byte) error { return Unmarshal(b, e) }
 
+var eventMembers = []string{"id", "time", "type", "attributes"}
+
 // UnmarshalJSONFrom is UnmarshalJSON for a decoder.
 func (e *Event) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	w := borrow[eventWire](eventWires)
-	defer eventWires.giveBack(w)
-	w.Attributes.types, w.Attributes.name = eventTypes, &w.Type
-	if err := json.UnmarshalDecode(dec, w); err != nil {
+	*e = Event{}
+	u := eventTypes.union()
+	err := readObject(dec, eventMembers, func(name string) error {
+		switch name {
+		case "id":
+			return json.UnmarshalDecode(dec, &e.ID)
+		case "time":
+			return json.UnmarshalDecode(dec, &e.Time)
+		}
+		return u.member(name, dec)
+	})
+	if err != nil {
 		return err
 	}
-	if _, ok := eventTypes[w.Type]; !ok {
-		return Errorf(CodeUnsupported, "unknown event type %q", w.Type).
+	if !u.known() {
+		return Errorf(CodeUnsupported, "unknown event type %q", u.name).
 			WithHint("the history was written by a newer version: upgrade this node or worker")
 	}
-	attributes, err := w.Attributes.resolve()
-	*e = Event{ID: w.ID, Time: w.Time, Attributes: attributes}
+	e.Attributes, err = u.resolve()
 	return err
 }
 
@@ -78,7 +77,7 @@ func EventTypes() []EventType {
 	return types
 }
 
-var eventTypes = types[EventType]{}
+var eventTypes = types[EventType, EventAttributes]{}
 
 func registerEvent[T EventAttributes]() struct{} {
 	var zero T

@@ -3,7 +3,6 @@ package protocol
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	stdjson "encoding/json"
 	"fmt"
@@ -172,50 +171,59 @@ func (p Payload) String() string {
 	return fmt.Sprintf("%s (%d bytes)", p.Encoding(), len(p.Data))
 }
 
-// payloadWire is a payload as it is written.
-type payloadWire struct {
-	Metadata map[string]string `json:"metadata,omitempty"`
-	Data     jsontext.Value    `json:"data,omitempty"`
-	Blob     *Blob             `json:"blob,omitempty"`
-}
-
-var payloadWires = scratchOf[payloadWire]()
-
 // MarshalJSON embeds a JSON value as JSON and everything else as base64.
 func (p Payload) MarshalJSON() ([]byte, error) { return Marshal(p) }
 
 // MarshalJSONTo is MarshalJSON for an encoder.
 func (p Payload) MarshalJSONTo(enc *jsontext.Encoder) error {
-	w := borrow[payloadWire](payloadWires)
-	defer payloadWires.giveBack(w)
-	*w = payloadWire{p.Metadata, p.Data, p.Blob}
-	if len(p.Data) > 0 && p.Encoding() != EncodingJSON {
-		w.Data = base64.StdEncoding.AppendEncode([]byte{'"'}, p.Data)
-		w.Data = append(w.Data, '"')
+	o := writeObject(enc)
+	if len(p.Metadata) > 0 {
+		o.value("metadata", p.Metadata)
 	}
-	return json.MarshalEncode(enc, w)
+	switch {
+	case len(p.Data) == 0:
+	case p.Encoding() == EncodingJSON:
+		o.raw("data", p.Data)
+	default:
+		o.value("data", p.Data)
+	}
+	if p.Blob != nil {
+		o.value("blob", p.Blob)
+	}
+	return o.end()
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote. JSON data is compacted, so that its digest does not depend on white space.
 func (p *Payload) UnmarshalJSON(b []byte) error { return Unmarshal(b, p) }
 
+var payloadMembers = []string{"data", "metadata", "blob"}
+
 // UnmarshalJSONFrom is UnmarshalJSON for a decoder.
 func (p *Payload) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	w := borrow[payloadWire](payloadWires)
-	defer payloadWires.giveBack(w)
-	if err := json.UnmarshalDecode(dec, w); err != nil {
+	*p = Payload{}
+	if dec.PeekKind() == 'n' {
+		return dec.SkipValue()
+	}
+	var data jsontext.Value
+	err := readObject(dec, payloadMembers, func(name string) (err error) {
+		switch name {
+		case "metadata":
+			return json.UnmarshalDecode(dec, &p.Metadata)
+		case "blob":
+			return json.UnmarshalDecode(dec, &p.Blob)
+		}
+		data, err = dec.ReadValue()
+		data = data.Clone()
 		return err
-	}
-	*p = Payload{Metadata: w.Metadata, Blob: w.Blob}
+	})
 	switch {
-	case len(w.Data) == 0:
-		return nil
+	case err != nil || len(data) == 0:
+		return err
 	case p.Encoding() != EncodingJSON:
-		return Unmarshal(w.Data, &p.Data)
+		return Unmarshal(data, &p.Data)
+	case bytes.ContainsAny(data, " \t\r\n"): // between the tokens, or in a string, where it stays
+		err = data.Compact()
 	}
-	p.Data = w.Data
-	if bytes.ContainsAny(p.Data, " \t\r\n") { // between the tokens, or in a string, where it stays
-		return (*jsontext.Value)(&p.Data).Compact()
-	}
-	return nil
+	p.Data = data
+	return err
 }

@@ -22,8 +22,6 @@ func (s *scratch) borrow() any {
 	return reflect.New(s.typ).Interface()
 }
 
-func borrow[T any](s *scratch) *T { return s.borrow().(*T) } //nolint:forcetypeassert // made by scratchOf[T]
-
 // giveBack takes the value back. Whoever copied it keeps what it points to.
 func (s *scratch) giveBack(p any) {
 	reflect.ValueOf(p).Elem().SetZero()

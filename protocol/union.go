@@ -8,56 +8,68 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// union is a value of one of several types, named by a member "type" that stands beside it in the same object. A is the interface that
-// the types have in common, K the type of their names.
-type union[K ~string, A any] struct {
-	types types[K]
-	name  *K // the member beside it
-	value A
-	read  K              // the type as which value was read
-	raw   jsontext.Value // the value, when it came before its type
-}
+// types are those that a member "attributes" may have. A member "type" beside it names the one that it has. A is the interface that they
+// have in common, K the type of their names.
+type types[K ~string, A any] map[K]*scratch
 
-// types are those that a union may have.
-type types[K ~string] map[K]*scratch
-
-// MarshalJSONTo writes the value.
-func (u *union[K, A]) MarshalJSONTo(enc *jsontext.Encoder) error {
-	values := u.types[*u.name]
+// write writes both members.
+func (t types[K, A]) write(o *objectWriter, name K, attributes A) {
+	values := t[name]
 	p := values.borrow()
 	defer values.giveBack(p)
-	reflect.ValueOf(p).Elem().Set(reflect.ValueOf(u.value))
-	return json.MarshalEncode(enc, p)
+	reflect.ValueOf(p).Elem().Set(reflect.ValueOf(attributes))
+	o.member("type", jsontext.String(string(name)))
+	o.value("attributes", p)
 }
 
-// UnmarshalJSONFrom reads the value in place if its type came before it, as it should, and keeps it else.
-func (u *union[K, A]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	if u.types[*u.name] != nil {
-		return u.decode(dec)
+// union reads both members, in either order.
+type union[K ~string, A any] struct {
+	types      types[K, A]
+	name       K
+	attributes A
+	read       K              // the type as which they were read
+	raw        jsontext.Value // they, when they came before their type
+}
+
+func (t types[K, A]) union() union[K, A] { return union[K, A]{types: t} }
+
+// member reads one of them. Attributes that come after their type, as they should, are read in place.
+func (u *union[K, A]) member(name string, dec *jsontext.Decoder) (err error) {
+	switch {
+	case name == "type":
+		var t jsontext.Token
+		t, err = dec.ReadToken()
+		u.name = K(t.String())
+	case u.known():
+		err = u.decode(dec)
+	default:
+		u.raw, err = dec.ReadValue()
+		u.raw = u.raw.Clone()
 	}
-	raw, err := dec.ReadValue()
-	u.raw = raw.Clone()
 	return err
 }
 
-// resolve returns the value once the object around it has been read, and its type is known to be one of the union's.
+// known reports whether the type is one of those that there are.
+func (u *union[K, A]) known() bool { return u.types[u.name] != nil }
+
+// resolve returns the attributes once both members have been read.
 func (u *union[K, A]) resolve() (A, error) {
 	switch {
-	case u.read == *u.name:
-		return u.value, nil
+	case u.read == u.name:
+		return u.attributes, nil
 	case u.raw == nil:
-		return u.value, Errorf(CodeBadRequest, "there are no attributes of type %q", *u.name)
+		return u.attributes, Errorf(CodeBadRequest, "there are no attributes of type %q", u.name)
 	}
 	err := u.decode(jsontext.NewDecoder(bytes.NewReader(u.raw), wire))
-	return u.value, err
+	return u.attributes, err
 }
 
 func (u *union[K, A]) decode(dec *jsontext.Decoder) error {
-	values := u.types[*u.name]
+	values := u.types[u.name]
 	p := values.borrow()
 	defer values.giveBack(p)
 	err := json.UnmarshalDecode(dec, p)
-	u.value = reflect.ValueOf(p).Elem().Interface().(A) //nolint:forcetypeassert // the types of a union implement A
-	u.read = *u.name
+	u.attributes = reflect.ValueOf(p).Elem().Interface().(A) //nolint:forcetypeassert // the types implement A
+	u.read = u.name
 	return err
 }
