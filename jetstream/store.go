@@ -2,7 +2,6 @@ package jetstream
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 
@@ -65,7 +64,7 @@ func Open(ctx context.Context, nc *nats.Conn, ns protocol.Namespace) (*Store, er
 	case err != nil:
 		return nil, wrap(err)
 	}
-	if err := json.Unmarshal(entry.Data, &s.config); err != nil || s.config.Shards <= 0 {
+	if err := protocol.Unmarshal(entry.Data, &s.config); err != nil || s.config.Shards <= 0 {
 		return nil, protocol.Errorf(protocol.CodeCorrupt, "the configuration of namespace %q cannot be read", string(ns))
 	}
 	s.stored = make(sequences, s.config.Shards)
