@@ -12,6 +12,10 @@ import (
 // checkEvery is how often Offer asks whether a worker that has not answered is still connected.
 const checkEvery = 250 * time.Millisecond
 
+// reading is how long a worker may take to read a history beyond the time for the step itself. It says all the while that it is alive, and
+// gives the step up by itself when its code takes too long.
+const reading = 5 * time.Minute
+
 // Offer sends a workflow task to one worker, or to any of the queue when worker is empty, and waits for the answer. Code
 // no_worker says that nobody listens, or that the worker that took it is gone; timeout, that it is there and gave no sign of
 // life for the time of patience.
@@ -39,6 +43,7 @@ func (s *Store) Offer(
 	defer life.close()
 	tick := time.NewTicker(checkEvery)
 	defer tick.Stop()
+	limit := time.Duration(task.Timeout) + patience + reading
 	for silence := time.Duration(0); ; {
 		select {
 		case m := <-answers:
@@ -48,7 +53,8 @@ func (s *Store) Offer(
 			}
 			worker, silence = answer.Worker, 0
 		case <-tick.C:
-			if silence += checkEvery; silence >= patience {
+			limit -= checkEvery
+			if silence += checkEvery; silence >= patience || limit <= 0 {
 				return nil, protocol.Errorf(protocol.CodeTimeout, "the worker that took the workflow task fell silent")
 			}
 			life.ask(task.Queue, worker)

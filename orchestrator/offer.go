@@ -14,9 +14,6 @@ const (
 	patience = 2 * time.Second
 	// groupTries is how many workers of the queue are asked when they are busy.
 	groupTries = 3
-	// reading is how long a worker may take to read a history beyond the time for the step itself. It says all the while that it is
-	// alive, and gives the step up by itself when its code takes too long.
-	reading = 5 * time.Minute
 	// inlineHistory is the most bytes of events that a workflow task carries; a longer history is fetched by the worker.
 	inlineHistory = 512 << 10
 )
@@ -26,8 +23,6 @@ const (
 // nobody took it.
 func (t *taking) ask(ctx context.Context) (*protocol.WorkflowTaskAnswer, error) {
 	task := t.turn.Task(now())
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(task.Timeout)+patience+reading)
-	defer cancel()
 	if worker := t.turn.Worker(); worker != "" {
 		answer, err := t.askWorker(ctx, worker, task)
 		if answer != nil {

@@ -4,7 +4,13 @@ import (
 	"reflect"
 	"runtime"
 	"strings"
+	"sync"
 )
+
+// funcNames remembers names by the address of the code: a client asks for one with every start.
+var funcNames sync.Map
+
+var plainName = strings.NewReplacer("(*", "", "(", "", ")", "", "[...]", "")
 
 // FuncName is the name under which a function is registered and called unless the author gives another: package and
 // function, such as "shop.Checkout", or package, type and method, such as "shop.Desk.Charge". A function literal has no
@@ -14,15 +20,19 @@ func FuncName(f any) (string, error) {
 	if v.Kind() != reflect.Func || v.IsNil() {
 		return "", Errorf(CodeBadRequest, "%T is not a function", f)
 	}
+	if name, ok := funcNames.Load(v.Pointer()); ok {
+		return name.(string), nil //nolint:forcetypeassert // only this function stores
+	}
 	name := runtime.FuncForPC(v.Pointer()).Name()
 	name = strings.TrimSuffix(name[strings.LastIndexByte(name, '/')+1:], "-fm")
-	name = strings.NewReplacer("(*", "", "(", "", ")", "", "[...]", "").Replace(name)
+	name = plainName.Replace(name)
 	for part := range strings.SplitSeq(name, ".") {
 		if rest, ok := strings.CutPrefix(part, "func"); ok && rest != "" && strings.Trim(rest, "0123456789") == "" {
 			return "", Errorf(CodeBadRequest, "%s is a function literal: its name changes with the code around it", name).
 				WithHint("declare it as a function, or register it with worker.Named")
 		}
 	}
+	funcNames.Store(v.Pointer(), name)
 	return name, nil
 }
 

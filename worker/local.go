@@ -13,6 +13,9 @@ import (
 // runLocals runs the local activities of a step until the step is over. Each result lets the code go on, which may ask for more. When
 // most of the task's time is gone, what still runs has failed: a step that is answered too late is lost, with everything in it.
 func (w *Worker) runLocals(ctx context.Context, task *protocol.WorkflowTask, run *replay.Run, answer replay.Answer) replay.Answer {
+	if len(answer.Local) == 0 {
+		return answer
+	}
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(task.Timeout)*4/5)
 	defer cancel()
 	results := make(chan replay.LocalResult)
@@ -135,8 +138,7 @@ func (w *Worker) localEnv(
 			Workflow: task.Workflow, Run: task.Run, WorkflowType: task.Type, ID: l.ID, Type: l.Command.ActivityType, Queue: w.queue,
 			Attempt: attempt, Scheduled: now, Started: now, Deadline: deadline, LastFailure: last, Headers: l.Command.Headers,
 		},
-		Logger: w.log.With("workflow_id", task.Workflow, "run_id", task.Run, "activity_type", l.Command.ActivityType,
-			"activity_id", l.ID, "attempt", attempt),
+		Logger:        w.log,
 		Heartbeat:     func(protocol.Payload) error { return ctx.Err() },
 		LastHeartbeat: func(context.Context) (*protocol.Payload, error) { return nil, nil },
 		OpenBlob:      w.store.GetBlob,

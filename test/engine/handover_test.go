@@ -62,10 +62,11 @@ func TestHandedActivityOfADeadWorker(t *testing.T) {
 	check(t, err)
 	doomed := newOven("doomed")
 	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
+	ready, ended := make(chan struct{}), make(chan error, 1)
 	w := worker.New(nc, rig.Queue, worker.Workflow(doomed.Bakery), worker.Activity(doomed.Bake), worker.Logger(rig.Logger(t)),
-		worker.Grace(time.Millisecond))
+		worker.Grace(time.Millisecond), worker.OnReady(func() { close(ready) }))
 	go func() { ended <- w.Run(ctx) }()
+	<-ready
 	run := rig.Run(t, e, doomed.Bakery, 0)
 	if attempt := <-doomed.busy; attempt != 1 {
 		t.Errorf("the first attempt is number %d", attempt)

@@ -17,7 +17,7 @@ type Env struct {
 	// Forgiven and Reset belong to the attempt's [Token].
 	Forgiven int
 	Reset    int64
-	// Logger carries the activity's attributes.
+	// Logger is the worker's; [Logger] adds the attributes of the activity.
 	Logger *slog.Logger
 	// Heartbeat takes what the activity reports.
 	Heartbeat func(protocol.Payload) error

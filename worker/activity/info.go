@@ -49,7 +49,8 @@ func Info(ctx context.Context) Details {
 // Logger is the worker's logger with the activity's attributes, or [slog.Default] outside of an activity.
 func Logger(ctx context.Context) *slog.Logger {
 	if e, ok := envOf(ctx); ok {
-		return e.Logger
+		d := e.Details
+		return e.Logger.With("workflow_id", d.Workflow, "run_id", d.Run, "activity_type", d.Type, "activity_id", d.ID, "attempt", d.Attempt)
 	}
 	return slog.Default()
 }
