@@ -36,8 +36,15 @@ func (l *ledger) begin(progress, last uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.floor, l.last, l.saved = min(progress, last), last, min(progress, last)
+}
+
+// start looks for the records that others left unfinished. By now their results find the shard's owner.
+func (l *ledger) start() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.floor < l.last {
-		l.arm(0)
+		l.armed = true
+		l.after(0, l.tick) // whatever is armed already
 	}
 }
 

@@ -42,6 +42,7 @@ func TestLedger(t *testing.T) {
 		}
 		progress := rapid.Uint64Range(0, 25).Draw(t, "progress")
 		l.begin(progress, end)
+		l.start()
 		for seq := uint64(1); seq <= min(progress, end); seq++ {
 			finished[seq] = true
 		}

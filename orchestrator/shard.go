@@ -100,6 +100,7 @@ func (s *shard) start() error {
 		}
 		s.stopReading = append(s.stopReading, stop)
 	}
+	s.ledger.start()
 	return nil
 }
 

@@ -9,9 +9,9 @@ import (
 	"github.com/millrace-dev/millrace/protocol"
 )
 
-// stepping is one step of a workflow while its code runs. It is answered once: with what the code asked for or, when the code takes too long,
-// with a failure. Workflow code that blocks on something other than this SDK, such as a Go channel, cannot be stopped: its goroutine and its
-// slot are lost to the worker until the code returns.
+// stepping is one step of a workflow while its code runs. It is answered once: with what the code asked for or, when the code takes too
+// long, with a failure. Workflow code that blocks on something other than this SDK, such as a Go channel, cannot be stopped: its goroutine
+// and its slot are lost to the worker until the code returns.
 type stepping struct {
 	w        *Worker
 	task     *protocol.WorkflowTask
