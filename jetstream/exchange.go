@@ -101,11 +101,7 @@ func readAnswer(m *nats.Msg) (*protocol.WorkflowTaskAnswer, error) {
 		return nil, protocol.ErrNoWorker
 	}
 	var answer protocol.WorkflowTaskAnswer
-	data, err := protocol.Unpack(m.Data)
-	if err == nil {
-		err = protocol.Unmarshal(data, &answer)
-	}
-	if err != nil {
+	if err := unpack(m.Data, &answer); err != nil {
 		// The step failed, and the run should say why; it is tried again like any other failed step.
 		return &protocol.WorkflowTaskAnswer{
 			Cause: protocol.CauseBadCommand, Failure: protocol.NewFailure(err),
@@ -117,31 +113,44 @@ func readAnswer(m *nats.Msg) (*protocol.WorkflowTaskAnswer, error) {
 // Responder answers one workflow task. It may be called several times: progress first, the answer last.
 type Responder = func(*protocol.WorkflowTaskAnswer) error
 
+// responder answers a message.
+func responder(m *nats.Msg) Responder {
+	return func(a *protocol.WorkflowTaskAnswer) error {
+		data, err := protocol.Marshal(a)
+		if err != nil {
+			return err
+		}
+		return wrap(m.Respond(protocol.Pack(data)))
+	}
+}
+
+// unreadable is what a worker says of a task that it cannot read.
+func unreadable(worker string, err error) *protocol.WorkflowTaskAnswer {
+	return &protocol.WorkflowTaskAnswer{Worker: worker, Cause: protocol.CauseWorkflowPanic, Failure: protocol.NewFailure(err)}
+}
+
+// unpack reads a body that may be compressed.
+func unpack(data []byte, out any) error {
+	data, err := protocol.Unpack(data)
+	if err != nil {
+		return err
+	}
+	return protocol.Unmarshal(data, out)
+}
+
 // ServeWorkflowTasks takes workflow tasks for a worker, those for any worker of the queue and those for this one, until stop
 // is called. handle runs on the goroutine of a subscription and must not block. An empty message asks whether the
 // worker is there, and is answered here. A worker that runs no workflows has no handle, and answers nothing else.
 func (s *Store) ServeWorkflowTasks(queue, worker string, handle func(*protocol.WorkflowTask, Responder)) (stop func(), err error) {
 	serve := func(m *nats.Msg) {
-		respond := func(a *protocol.WorkflowTaskAnswer) error {
-			data, err := protocol.Marshal(a)
-			if err != nil {
-				return err
-			}
-			return wrap(m.Respond(protocol.Pack(data)))
-		}
+		respond := responder(m)
 		if len(m.Data) == 0 {
 			_ = respond(&protocol.WorkflowTaskAnswer{Worker: worker})
 			return
 		}
 		var task protocol.WorkflowTask
-		data, err := protocol.Unpack(m.Data)
-		if err == nil {
-			err = protocol.Unmarshal(data, &task)
-		}
-		if err != nil {
-			_ = respond(&protocol.WorkflowTaskAnswer{
-				Worker: worker, Cause: protocol.CauseWorkflowPanic, Failure: protocol.NewFailure(err),
-			})
+		if err := unpack(m.Data, &task); err != nil {
+			_ = respond(unreadable(worker, err))
 			return
 		}
 		if handle == nil {

@@ -39,6 +39,9 @@ func (s *Store) Append(ctx context.Context, shard int, r *protocol.Record, data 
 	if r.First != 0 {
 		msg.Header.Set(protocol.HeaderFirst, strconv.FormatUint(r.First, 10))
 	}
+	if r.Worker != "" {
+		msg.Header.Set(protocol.HeaderWorker, r.Worker)
+	}
 	msg.Header.Set(natsjs.ExpectedLastSubjSeqHeader, strconv.FormatUint(expect, 10))
 	pause := time.Millisecond
 	for {
@@ -157,6 +160,11 @@ func (s *Store) leaderGet(ctx context.Context, stream string, which map[string]a
 	if err != nil {
 		return storedMsg{}, err
 	}
+	return readStored(reply)
+}
+
+// readStored reads what the server answers to such a request.
+func readStored(reply *nats.Msg) (storedMsg, error) {
 	var answer struct {
 		Error   *natsjs.APIError `json:"error"`
 		Message storedMsg        `json:"message"`

@@ -39,6 +39,8 @@ type Store struct {
 
 	versions versions
 	goroutines
+	keepers keepers
+	alone   alone
 }
 
 func newStore(nc *nats.Conn, ns protocol.Namespace) (*Store, error) {

@@ -18,6 +18,8 @@ type API interface {
 	Store
 	// Ask publishes an input and waits for its verdict. A refusal is the error.
 	Ask(ctx context.Context, workflow string, body protocol.InputBody, id string) (protocol.Verdict, error)
+	// QueryCached asks the worker that has the workflow's latest run in its cache; known says that the answer counts.
+	QueryCached(ctx context.Context, workflow, run string, q protocol.WorkflowQuery) (answer protocol.QueryAnswer, known bool)
 	// MaxMessage is how many bytes a message can have.
 	MaxMessage() int
 	// Rows reads every row.

@@ -32,6 +32,11 @@ func (c control) query(ctx context.Context, r protocol.QueryRequest) (protocol.Q
 	if q.Name == "" {
 		return protocol.QueryAnswer{}, protocol.Errorf(protocol.CodeBadRequest, "a query needs a name").WithHint(`"query": "status"`)
 	}
+	if r.Reject == "" {
+		if answer, known := c.store.QueryCached(ctx, r.ID, r.Run, q); known {
+			return answer, nil
+		}
+	}
 	for try := range queryTries {
 		task, worker, err := c.queryTask(ctx, r, &q)
 		if err != nil {

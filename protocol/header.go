@@ -2,16 +2,17 @@ package protocol
 
 // Headers of messages, next to the server's own. Hot fields are here so that a reader of a stream need not decode bodies.
 const (
-	HeaderRun   = "Mr-Run"   // history: the run
-	HeaderStep  = "Mr-Step"  // history: the step
-	HeaderNonce = "Mr-Nonce" // history: the record's nonce
-	HeaderFirst = "Mr-First" // history: stream sequence of the run's first record; absent in the first
-	HeaderLast  = "Mr-Last"  // history: ID of the record's last event
-	HeaderReply = "Mr-Reply" // inbox: subject that wants the verdict
-	HeaderAfter = "Mr-After" // direct inputs: the last sequence of the shard's inbox that the sender knows to be stored
-	HeaderTaken = "Mr-Taken" // answers to direct inputs: "no" says that the input must go through the inbox
-	HeaderFrom  = "Mr-From"  // dead letters: the subject of the message
-	HeaderWhy   = "Mr-Why"   // dead letters: the reason
+	HeaderRun    = "Mr-Run"    // history: the run
+	HeaderStep   = "Mr-Step"   // history: the step
+	HeaderNonce  = "Mr-Nonce"  // history: the record's nonce
+	HeaderFirst  = "Mr-First"  // history: stream sequence of the run's first record; absent in the first
+	HeaderLast   = "Mr-Last"   // history: ID of the record's last event
+	HeaderWorker = "Mr-Worker" // history: whose cache holds the run as the record left it, as in [WorkerKey]; absent if nobody's
+	HeaderReply  = "Mr-Reply"  // inbox: subject that wants the verdict
+	HeaderAfter  = "Mr-After"  // direct inputs: the last sequence of the shard's inbox that the sender knows to be stored
+	HeaderTaken  = "Mr-Taken"  // answers to direct inputs: "no" says that the input must go through the inbox
+	HeaderFrom   = "Mr-From"   // dead letters: the subject of the message
+	HeaderWhy    = "Mr-Why"    // dead letters: the reason
 )
 
 // HeaderMsgID is the server's header for deduplication: the request ID of an input, the task ID of a result.

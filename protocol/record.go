@@ -41,6 +41,9 @@ type Record struct {
 	Requests []TakenRequest `json:"requests,omitempty"`
 	// Size is the length of the record as JSON. It is not part of it: whoever reads or writes a record sets it.
 	Size int `json:"-"`
+	// Worker is the [WorkerKey] of the worker whose cache holds the run as the record left it; empty if nobody's. It is not part of the
+	// record but of the message's headers, and not set on a record that was read.
+	Worker string `json:"-"`
 }
 
 // Handed says which first attempts a worker gets without the queue: those of the activities with these scheduled events.

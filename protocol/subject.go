@@ -229,6 +229,9 @@ func (n Namespace) HandOvers(queue, worker string) string {
 	return n.subject("hand", Token(queue), Token(worker))
 }
 
+// Queries is the subject on which a worker, named by its [WorkerKey], answers queries of the runs in its cache.
+func (n Namespace) Queries(workerKey string) string { return n.subject("query", workerKey) }
+
 // WorkerGroup is the queue group of the workers of a queue.
 const WorkerGroup = "workers"
 

@@ -126,6 +126,7 @@ func TestSubjects(t *testing.T) {
 		protocol.TaskID(runID, 5, 2):         runID + "-5-2",
 		ns.WorkflowTasks("a b"):              "mr.default.wft.a=20b",
 		ns.WorkerTasks("a b", "w1"):          "mr.default.wft.a=20b.w1",
+		ns.Queries("a=20b.w1"):               "mr.default.query.a=20b.w1",
 		ns.Cancels("a b"):                    "mr.default.cancel.a=20b",
 		ns.Closed(runID):                     "mr.default.closed." + runID,
 		ns.API("start"):                      "mr.default.api.start",

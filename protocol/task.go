@@ -50,6 +50,14 @@ type WorkflowQuery struct {
 	Headers map[string]string `json:"headers,omitempty"`
 }
 
+// QueryTask asks a worker about a run that it has in its cache, whatever step the run is at: the [WorkflowTaskAnswer] says at which by its
+// Nonce. A worker that has it not answers cache_miss.
+type QueryTask struct {
+	Workflow string        `json:"workflow_id"`
+	Run      string        `json:"run_id"`
+	Query    WorkflowQuery `json:"query"`
+}
+
 // WorkflowQueryAnswer is what the code answered: a result or a failure.
 type WorkflowQueryAnswer struct {
 	Result  Payload  `json:"result,omitzero"`
@@ -89,6 +97,8 @@ type WorkflowTaskAnswer struct {
 	Rejections []UpdateRejection `json:"rejections,omitempty"`
 	// Query answers a question in place of a step.
 	Query *WorkflowQueryAnswer `json:"query,omitempty"`
+	// Nonce, in the answer to a [QueryTask], is that of the step which left the run as it answered. It may not be recorded.
+	Nonce string `json:"nonce,omitempty"`
 	// Failure and Cause are set when the step could not be taken; the run stays as it was and the step is tried again.
 	Failure *Failure        `json:"failure,omitempty"`
 	Cause   TaskFailedCause `json:"cause,omitempty"`

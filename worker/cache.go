@@ -23,11 +23,12 @@ type cache struct {
 	closed bool
 }
 
-// cached is a run and the nonce of the step that left it as it is.
+// cached is a run of a type, and the nonce of the step that left it as it is.
 type cached struct {
 	id    string
 	run   *replay.Run
 	nonce string
+	kind  string
 }
 
 func newCache(size int) *cache {

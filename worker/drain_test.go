@@ -30,7 +30,7 @@ func TestDrainTakesNothingNewAndLetsWhatRunsEnd(t *testing.T) {
 		began := time.Now()
 		task := s.start(attempt(t, 59*time.Second), 1)
 		synctest.Wait()
-		if want := []string{"cancels", "hand-overs", "pull activity", "pull workflow", "steps"}; !slices.Equal(s.serving(), want) {
+		if want := []string{"cancels", "hand-overs", "pull activity", "pull workflow", "queries", "steps"}; !slices.Equal(s.serving(), want) {
 			t.Errorf("the worker serves %q, want %q", s.serving(), want)
 		}
 		s.stop()

@@ -27,6 +27,7 @@ type fake struct {
 	handle  map[protocol.TaskKind]func(Task)
 	slots   map[protocol.TaskKind]int
 	steps   func(*protocol.WorkflowTask, Responder)
+	queries func(*protocol.QueryTask, Responder)
 	cancel  func(protocol.CancelActivity) []protocol.ActivityAttempt
 	hand    func([]protocol.ActivityTask)
 	ask     func(string, []protocol.ActivityAttempt) []protocol.ActivityAttempt
@@ -112,6 +113,16 @@ func (f *fake) ServeWorkflowTasks(_, _ string, handle func(*protocol.WorkflowTas
 	}
 	f.steps = handle
 	return f.take("steps"), nil
+}
+
+func (f *fake) ServeQueries(_, _ string, handle func(*protocol.QueryTask, Responder)) (func(), error) {
+	leave, err := f.enter(context.Background(), "ServeQueries")
+	defer leave()
+	if err != nil {
+		return nil, err
+	}
+	f.queries = handle
+	return f.take("queries"), nil
 }
 
 func (f *fake) Pull(ctx context.Context, kind protocol.TaskKind, q TaskQueue, handle func(Task)) (Puller, error) {

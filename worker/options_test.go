@@ -111,9 +111,9 @@ func TestWorkerServesOnlyWhatItCanRun(t *testing.T) {
 		opts []Option
 		want []string
 	}{
-		"workflows only":           {[]Option{Workflow(open)}, []string{"pull workflow", "steps"}},
+		"workflows only":           {[]Option{Workflow(open)}, []string{"pull workflow", "queries", "steps"}},
 		"activities only":          {[]Option{act(asleep)}, []string{"cancels", "pings", "pull activity"}},
-		"no slots for activities":  {[]Option{Workflow(open), act(asleep), Slots(0)}, []string{"pull workflow", "steps"}},
+		"no slots for activities":  {[]Option{Workflow(open), act(asleep), Slots(0)}, []string{"pull workflow", "queries", "steps"}},
 		"no slots and no workflow": {[]Option{act(asleep), WorkflowSlots(0)}, []string{"cancels", "pings", "pull activity"}},
 	}
 	for name, tt := range tests {
@@ -128,7 +128,7 @@ func TestWorkerServesOnlyWhatItCanRun(t *testing.T) {
 }
 
 func TestRunReturnsWhatNATSRefusesAndLeavesNothingBehind(t *testing.T) {
-	for _, method := range []string{"ServeWorkflowTasks", "Pull", "OnCancel", "PutWorker"} {
+	for _, method := range []string{"ServeWorkflowTasks", "ServeQueries", "Pull", "OnCancel", "PutWorker"} {
 		t.Run(method, func(t *testing.T) {
 			t.Parallel()
 			f := newFake()

@@ -52,7 +52,7 @@ func (w *Worker) replayed(
 		run.Close()
 		return nil, failedTask(a.Cause, w.sealFailure(ctx, task.Run, a.Cause, a.Failure))
 	}
-	return &cached{id: task.Run, run: run, nonce: task.Last}, nil
+	return &cached{id: task.Run, run: run, nonce: task.Last, kind: task.Type}, nil
 }
 
 // ask asks the code.

@@ -146,6 +146,12 @@ func (w *Worker) start(ctx, work context.Context) (stop func(context.Context), e
 			return s.stop, err
 		}
 	} else {
+		err := s.plain(w.store.ServeQueries(w.queue, w.identity, func(q *protocol.QueryTask, respond Responder) {
+			w.takeQuery(work, q, respond)
+		}))
+		if err != nil {
+			return s.stop, err
+		}
 		for _, queue := range w.taskQueues() {
 			if err := s.workflows(queue); err != nil {
 				return s.stop, err

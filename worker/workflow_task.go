@@ -16,25 +16,32 @@ const progressEvery = 500 * time.Millisecond
 
 // takeWorkflowTask takes one step of a workflow, or refuses it at once: a refused step costs nothing and goes elsewhere.
 func (w *Worker) takeWorkflowTask(ctx context.Context, task *protocol.WorkflowTask, respond Responder) {
-	refuse := func(r protocol.Refusal) { w.respond(task, respond, &protocol.WorkflowTaskAnswer{Refusal: r}) }
-	select {
-	case <-w.draining:
-		refuse(protocol.RefusalDraining)
-		return
-	default:
-	}
-	select {
-	case w.steps <- struct{}{}:
-	default:
-		refuse(protocol.RefusalBusy)
+	if r := w.takeSlot(); r != "" {
+		w.respond(task, respond, &protocol.WorkflowTaskAnswer{Refusal: r})
 		return
 	}
 	w.running.Add(1)
 	w.store.Go(func() { w.takeStep(ctx, task, respond) })
 }
 
+// takeSlot takes one of the tokens for steps, or says why there is none.
+func (w *Worker) takeSlot() protocol.Refusal {
+	select {
+	case <-w.draining:
+		return protocol.RefusalDraining
+	default:
+	}
+	select {
+	case w.steps <- struct{}{}:
+		return ""
+	default:
+		return protocol.RefusalBusy
+	}
+}
+
 func (w *Worker) respond(task *protocol.WorkflowTask, respond Responder, a *protocol.WorkflowTaskAnswer) {
-	a.Worker, a.SDK, a.Version, a.Pinned = w.identity, SDK, w.version, w.registry.pinned[task.Type]
+	a.Worker, a.SDK, a.Version = w.identity, SDK, w.version
+	a.Pinned = a.Pinned || w.registry.pinned[task.Type]
 	if err := respond(a); err != nil {
 		w.log.Warn("a workflow task could not be answered; it will come again", "workflow_id", task.Workflow, "error", err)
 	}
@@ -89,7 +96,7 @@ func (w *Worker) step(ctx context.Context, task *protocol.WorkflowTask, ready fu
 	if run.Closed() || nonce == "" {
 		run.Close()
 	} else {
-		w.cache.put(&cached{id: task.Run, run: run, nonce: nonce})
+		w.cache.put(&cached{id: task.Run, run: run, nonce: nonce, kind: task.Type})
 	}
 	return reply
 }

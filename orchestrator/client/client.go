@@ -137,10 +137,6 @@ func (c *Client) request(ctx context.Context, endpoint string, in, out any) erro
 	}
 	call := &Call{Method: endpoint, Workflow: workflowOf(in), Headers: c.headersOf(ctx, in), Request: in}
 	return c.invoke(ctx, call, func(ctx context.Context, call *Call) error {
-		if q, ok := in.(protocol.QueryRequest); ok && len(call.Headers) > 0 {
-			q.Headers = call.Headers
-			in = q
-		}
 		call.Answer = out
 		return s.Request(ctx, endpoint, in, out)
 	})

@@ -130,8 +130,6 @@ func workflowOf(request any) string {
 		return r.ID
 	case protocol.HistoryRequest:
 		return r.ID
-	case protocol.QueryRequest:
-		return r.ID
 	case protocol.UpdateResultRequest:
 		return r.ID
 	}

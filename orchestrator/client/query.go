@@ -31,8 +31,32 @@ func QueryNamed[O any](ctx context.Context, c *Client, id, name string, in any, 
 	}
 	var answer protocol.QueryAnswer
 	req := protocol.QueryRequest{ID: id, Run: to.run, Query: name, Payload: &payload, Reject: to.reject}
-	if err := c.request(ctx, protocol.EndpointQuery, req, &answer); err != nil {
+	if err := c.query(ctx, req, &answer); err != nil {
 		return out, err
 	}
 	return result[O](ctx, c, answer.Result, answer.Failure)
+}
+
+// query asks the worker that has the run in its cache, and the control API if that does not help.
+func (c *Client) query(ctx context.Context, req protocol.QueryRequest, answer *protocol.QueryAnswer) error {
+	s, err := c.open(ctx)
+	if err != nil {
+		return err
+	}
+	call := &Call{Method: protocol.EndpointQuery, Workflow: req.ID, Headers: c.headersOf(ctx, req), Request: req}
+	return c.invoke(ctx, call, func(ctx context.Context, call *Call) error {
+		if len(call.Headers) > 0 {
+			req.Headers = call.Headers
+		}
+		call.Answer = answer
+		if q, err := req.Question(); err == nil && q.Name != "" && req.Reject == "" {
+			var known bool
+			if *answer, known = s.QueryCached(ctx, req.ID, req.Run, q); known {
+				return nil
+			}
+		}
+		ctx, cancel := bounded(ctx)
+		defer cancel()
+		return s.Request(ctx, protocol.EndpointQuery, req, answer)
+	})
 }

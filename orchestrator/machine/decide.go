@@ -184,6 +184,15 @@ func (t *Turn) endStopped() {
 	}
 }
 
+// keeper is the worker whose cache holds the run as the step leaves it.
+func (t *Turn) keeper() string {
+	completed := func(e protocol.Event) bool { _, ok := e.Attributes.(protocol.WorkflowTaskCompleted); return ok }
+	if !t.run.Open() || t.run.Worker == "" || !slices.ContainsFunc(t.events, completed) {
+		return ""
+	}
+	return protocol.WorkerKey(t.run.Start.Queue, t.run.Worker)
+}
+
 func (t *Turn) finish(retry *TaskRetry) Ready {
 	t.admit()
 	t.answerAskers()
@@ -196,6 +205,7 @@ func (t *Turn) finish(retry *TaskRetry) Ready {
 	r.Record = &protocol.Record{
 		Version: protocol.RecordVersion, Workflow: t.w.ID, Run: t.run.ID(), Step: t.run.Step + 1, Nonce: t.nonce,
 		Prev: t.w.Digest, First: t.run.First, Inputs: t.consumed, Time: t.now, Events: t.events, Handed: t.handed,
+		Worker: t.keeper(),
 	}
 	r.Ended = !t.run.Open()
 	if t.run.Step == 0 {

@@ -118,7 +118,82 @@ func TestQueryThatIsNotAnswered(t *testing.T) {
 	}
 }
 
-// Queries and steps of one run get out of each other's way: every answer is a state that the run was in, and the code is not replayed.
+// nodesAsked counts the queries that came to the control API.
+func nodesAsked(t *testing.T, e *rig.Engine) func() int {
+	t.Helper()
+	sub, err := e.Conn().SubscribeSync(protocol.DefaultNamespace.API(protocol.EndpointQuery))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = sub.Unsubscribe() })
+	return func() int {
+		t.Helper()
+		check(t, e.Conn().Flush())
+		n, _, err := sub.Pending()
+		check(t, err)
+		return n
+	}
+}
+
+// The worker that has the run in its cache answers without a node's help, whatever the client knows of it; and what it cannot answer, a
+// node can.
+func TestQueryGoesToTheWorker(t *testing.T) {
+	t.Parallel()
+	e := rig.Start(t)
+	l := &listener{}
+	first := e.Work(t, worker.Workflow(l.Listen))
+	run := rig.Run(t, e, l.Listen, 3)
+	n := nodesAsked(t, e)
+	hears(t, e, run.ID())
+	signals(t, e, run.ID(), "a")
+	hears(t, e, run.ID(), "a")
+	if _, err := client.Query(t.Context(), e.Client(), run.ID(), heard, 0, client.InRun(run.RunID())); err != nil {
+		t.Error(err)
+	}
+	if n() != 0 {
+		t.Errorf("a node was asked %d times, want the worker to be asked directly", n())
+	}
+	if _, err := client.QueryNamed[string](t.Context(), e.Client(), run.ID(), "herd", nil); protocol.AsError(err).Code != protocol.CodeUnknownQuery {
+		t.Errorf("a query of an unknown name: %v", err)
+	}
+	first()
+	e.Work(t, worker.Workflow(l.Listen))
+	before := n()
+	hears(t, e, run.ID(), "a") // replayed: the worker of the last step is gone
+	if n() != before+1 {
+		t.Errorf("a node was asked %d times, want once", n()-before)
+	}
+	signals(t, e, run.ID(), "b")
+	hears(t, e, run.ID(), "a", "b") // the new worker took that step
+	if n() != before+1 {
+		t.Errorf("a node was asked %d times, want the new worker to be asked directly", n()-before)
+	}
+	signals(t, e, run.ID(), "c")
+	rig.Result(t, run)
+	hears(t, e, run.ID(), "a", "b", "c")
+	if n() != before+2 {
+		t.Errorf("a node was asked %d times, want once about a run that has ended", n()-before-1)
+	}
+}
+
+// A paused run is asked as it was when it took its last step, although its history goes on.
+func TestQueryOfAPausedRun(t *testing.T) {
+	t.Parallel()
+	e := rig.Start(t)
+	l := &listener{}
+	e.Work(t, worker.Workflow(l.Listen))
+	run := rig.Run(t, e, l.Listen, 2)
+	signals(t, e, run.ID(), "a")
+	hears(t, e, run.ID(), "a")
+	check(t, e.Client().Pause(t.Context(), run.ID()))
+	signals(t, e, run.ID(), "b")
+	hears(t, e, run.ID(), "a")
+	check(t, e.Client().Unpause(t.Context(), run.ID()))
+	rig.Result(t, run)
+}
+
+// Queries and steps of one run get out of each other's way: every answer is a state that the run was in, none is older than what was
+// known before the question, and the code is not replayed.
 func TestQueriesBesideSteps(t *testing.T) {
 	t.Parallel()
 	e := rig.Start(t)
@@ -126,22 +201,25 @@ func TestQueriesBesideSteps(t *testing.T) {
 	e.Work(t, worker.Workflow(l.Listen))
 	const n = 100
 	run := rig.Run(t, e, l.Listen, n+1)
+	byNodes := nodesAsked(t, e)
 	var all sync.WaitGroup
+	var known atomic.Int64
 	for range 10 {
 		all.Go(func() {
-			last := 0
 			for range 100 {
+				before := known.Load()
 				got, err := client.Query(t.Context(), e.Client(), run.ID(), heard, 0)
-				if err != nil || len(got) < last {
-					t.Errorf("heard %d words after %d, %v", len(got), last, err)
+				if err != nil || int64(len(got)) < before {
+					t.Errorf("heard %d words after %d, %v", len(got), before, err)
 					return
 				}
-				last = len(got)
+				atLeast(&known, int64(len(got)))
 			}
 		})
 	}
 	for i := range n {
 		signals(t, e, run.ID(), strconv.Itoa(i))
+		atLeast(&known, int64(i+1))
 	}
 	all.Wait()
 	signals(t, e, run.ID(), "end")
@@ -150,6 +228,14 @@ func TestQueriesBesideSteps(t *testing.T) {
 	}
 	if got := l.begun.Load(); got > n { // a few, when the machine is so busy that a record takes a second
 		t.Errorf("the code began %d times: the queries drive the run out of the cache", got)
+	}
+	t.Logf("a node was asked about %d of 1,000 queries", byNodes())
+}
+
+// atLeast raises n to v.
+func atLeast(n *atomic.Int64, v int64) {
+	for old := n.Load(); old < v && !n.CompareAndSwap(old, v); {
+		old = n.Load()
 	}
 }
 

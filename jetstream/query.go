@@ -1,0 +1,272 @@
+package jetstream
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// The direct path of queries: whoever asks tells the worker that has the run in its cache, and reads the last record of the workflow from
+// the stream's leader at the same time. The worker says which step left its run as it answered; the record says which step was the last
+// one, and whose cache it left the run in. If both are the same, the answer is the state of the run at the moment of the reading, whatever
+// nodes and workers believe. If they are not, the control API is asked.
+//
+// The worker must be the one that the record names: two workers may have taken the same step, one of them in vain, and code that draws
+// numbers or looks at the clock has come to different states.
+
+const (
+	// queryPatience is how long nothing may be heard of a query that went its direct way. A worker that is at it says so every 500 ms.
+	queryPatience = time.Second
+	// queryPause is for how long no query goes that way after one of which nothing was heard at all: perhaps it is not allowed.
+	queryPause = time.Minute
+	// maxKeepers is of how many workflows it is remembered who keeps their runs.
+	maxKeepers = 4096
+)
+
+// keeper says where a workflow's latest run is kept: in the cache of a worker, which is named by its key.
+type keeper struct{ run, worker string }
+
+// keepers remembers who kept the runs that were asked. What it says may be old: it saves time, and proves nothing.
+type keepers struct {
+	mu     sync.Mutex
+	known  map[string]keeper
+	paused time.Time // until then nobody is asked directly
+}
+
+func (k *keepers) of(workflow string) (known keeper, paused bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.known[workflow], !k.paused.IsZero() && time.Now().Before(k.paused)
+}
+
+// note remembers a keeper. When there are too many, any other one is forgotten.
+func (k *keepers) note(workflow string, now keeper) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.known == nil {
+		k.known = make(map[string]keeper)
+	}
+	k.known[workflow] = now
+	for other := range k.known {
+		if len(k.known) <= maxKeepers {
+			break
+		}
+		delete(k.known, other)
+	}
+}
+
+func (k *keepers) pause() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.paused = time.Now().Add(queryPause)
+}
+
+// QueryCached asks the worker that has the workflow's latest run in its cache. known says that the answer is the run's, as its last record
+// left it; else nothing is known, and the control API is to be asked. A run that is not the latest has no such worker.
+func (s *Store) QueryCached(
+	ctx context.Context, workflow, run string, q protocol.WorkflowQuery,
+) (answer protocol.QueryAnswer, known bool) {
+	hint, paused := s.keepers.of(workflow)
+	if paused || protocol.ValidateID("workflow ID", workflow) != nil {
+		return answer, false
+	}
+	a := &asking{s: s, workflow: workflow, query: q}
+	defer a.close()
+	if hint.worker != "" && (run == "" || run == hint.run) && a.tell(hint) != nil {
+		return answer, false
+	}
+	if a.read() != nil || !a.await(ctx) || a.last.worker == "" || run != "" && run != a.last.run {
+		return answer, false
+	}
+	switch {
+	case a.asked != a.last.keeper: // the first time, or another worker has it now
+		if a.tell(a.last.keeper) != nil || !a.await(ctx) {
+			return answer, false
+		}
+		s.keepers.note(workflow, a.last.keeper)
+	case a.answer.Nonce != "" && a.answer.Nonce != a.last.nonce: // most often the step has been recorded by now
+		if a.last = nil; a.read() != nil || !a.await(ctx) {
+			return answer, false
+		}
+	}
+	if !a.confirmed(ctx) {
+		return answer, false
+	}
+	answer = protocol.QueryAnswer{ID: workflow, Run: a.last.run, Failure: a.answer.Failure}
+	if a.answer.Query != nil {
+		answer.Result, answer.Failure = a.answer.Query.Result, a.answer.Query.Failure
+	}
+	return answer, true
+}
+
+// asking is a query on its direct way.
+type asking struct {
+	s        *Store
+	workflow string
+	query    protocol.WorkflowQuery
+
+	records, answers <-chan *nats.Msg
+	infos            <-chan *nats.Msg // what a server that is not known yet says of itself; nobody waits for it
+	server           string
+	stops            []func()
+
+	asked  keeper                       // who was told last
+	answer *protocol.WorkflowTaskAnswer // what that worker said; nil: nothing yet
+	last   *lastRecord                  // nil: not read yet
+}
+
+// lastRecord is what the headers of a workflow's last record say.
+type lastRecord struct {
+	keeper
+	nonce string
+}
+
+func (a *asking) close() {
+	for _, stop := range a.stops {
+		stop()
+	}
+}
+
+// tell asks a worker.
+func (a *asking) tell(k keeper) error {
+	a.asked, a.answer = k, nil
+	data, err := protocol.Marshal(protocol.QueryTask{Workflow: a.workflow, Run: k.run, Query: a.query})
+	if err != nil {
+		return err
+	}
+	a.answers, err = a.send(4, a.s.ns.Queries(k.worker), protocol.Pack(data))
+	return err
+}
+
+// read asks for the last record.
+func (a *asking) read() (err error) {
+	shard := a.s.shard(a.workflow)
+	stream, subject := a.s.ns.HistoryStream(shard), a.s.ns.History(shard, a.workflow)
+	alone, ask := a.s.alone.is(a.s.nc)
+	if alone {
+		a.records, err = a.send(1, a.s.api("DIRECT.GET."+stream+"."+subject), nil)
+		return err
+	}
+	body, err := protocol.Marshal(map[string]any{"last_by_subj": subject})
+	if err != nil {
+		return err
+	}
+	if a.records, err = a.send(1, a.s.api("STREAM.MSG.GET."+stream), body); err == nil && ask {
+		a.server = a.s.nc.ConnectedServerId()
+		a.infos, err = a.send(1, a.s.api("STREAM.INFO."+stream), nil)
+	}
+	return err
+}
+
+func (a *asking) send(replies int, subject string, body []byte) (<-chan *nats.Msg, error) {
+	reply, ch, stop, err := a.s.mux.open(replies)
+	if err != nil {
+		return nil, err
+	}
+	a.stops = append(a.stops, stop)
+	return ch, a.s.nc.PublishMsg(&nats.Msg{Subject: subject, Reply: reply, Data: body})
+}
+
+// await waits until the last record is known and, if that names the worker who was told, for what it says.
+func (a *asking) await(ctx context.Context) bool {
+	silence := time.NewTimer(queryPatience)
+	defer silence.Stop()
+	for a.last == nil || a.answer == nil && a.asked == a.last.keeper {
+		select {
+		case m := <-a.records:
+			if a.last = readLastRecord(m); a.last == nil {
+				return false
+			}
+		case m := <-a.answers:
+			answer, err := readAnswer(m)
+			if err != nil {
+				answer = &protocol.WorkflowTaskAnswer{Refusal: protocol.RefusalCacheMiss}
+			}
+			if answer.Progress {
+				silence.Reset(queryPatience)
+				continue
+			}
+			a.answer = answer
+		case m := <-a.infos:
+			a.s.alone.note(a.s.nc, a.server, m)
+		case <-silence.C:
+			if a.last == nil && a.s.nc.IsConnected() {
+				a.s.keepers.pause()
+			}
+			return false
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
+}
+
+// readLastRecord is nil when there is no record, or none that can be read.
+func readLastRecord(m *nats.Msg) *lastRecord {
+	h := m.Header // of a direct get
+	if len(h) == 0 {
+		stored, err := readStored(m)
+		if err != nil || stored.Seq == 0 {
+			return nil
+		}
+		if h, err = stored.header(); err != nil {
+			return nil
+		}
+	}
+	last := &lastRecord{
+		keeper: keeper{run: h.Get(protocol.HeaderRun), worker: h.Get(protocol.HeaderWorker)}, nonce: h.Get(protocol.HeaderNonce),
+	}
+	if last.nonce == "" {
+		return nil // the server says that there is nothing
+	}
+	return last
+}
+
+// confirmed reports whether the answer is the state that the last record left, or says why the worker has none. Code of a version that is
+// not current does not count: the run has left it, or will.
+func (a *asking) confirmed(ctx context.Context) bool {
+	switch {
+	case a.answer.Refusal != "" || a.asked != a.last.keeper:
+		return false
+	case a.answer.Failure != nil:
+		return true
+	case a.answer.Nonce != a.last.nonce || a.answer.Query == nil || unknownQuery(a.answer.Query.Failure):
+		return false // the control API has better words for a name that is not known
+	case a.answer.Pinned:
+		return true
+	}
+	current, err := a.s.CurrentVersion(ctx, a.queue())
+	return err == nil && (current == "" || current == a.answer.Version)
+}
+
+func unknownQuery(f *protocol.Failure) bool {
+	return f != nil && f.Application != nil && f.Application.Type == string(protocol.CodeUnknownQuery)
+}
+
+// queue is the queue that the worker serves.
+func (a *asking) queue() string {
+	token, _, _ := strings.Cut(a.asked.worker, ".")
+	queue, err := protocol.ParseToken(token)
+	if err != nil {
+		return ""
+	}
+	return queue
+}
+
+// ServeQueries takes the questions to the runs that a worker has in its cache until stop is called. handle runs on the goroutine of the
+// subscription and must not block.
+func (s *Store) ServeQueries(queue, worker string, handle func(*protocol.QueryTask, Responder)) (stop func(), err error) {
+	return s.subscribe(s.ns.Queries(protocol.WorkerKey(queue, worker)), "", func(m *nats.Msg) {
+		var task protocol.QueryTask
+		if err := unpack(m.Data, &task); err != nil {
+			_ = responder(m)(unreadable(worker, err))
+			return
+		}
+		handle(&task, responder(m))
+	})
+}
