@@ -42,6 +42,7 @@ type actor struct {
 	last    *protocol.Record  // the last record, until its effects were looked after
 	foreign bool              // its effects may be unfinished: another node wrote it
 	held    []item            // inputs of a run that ended and is to be followed by another, until that has begun
+	todo    []item            // what is left of the step's inputs, should it panic
 }
 
 // run takes steps until nothing waits.
@@ -56,10 +57,50 @@ func (a *actor) run() {
 			}
 			continue
 		}
-		if err := a.step(s.ctx, batch); err != nil && s.ctx.Err() == nil {
-			a.fail(batch, err)
+		a.try(batch)
+	}
+}
+
+// try takes a step, and deals with one that cannot be taken.
+func (a *actor) try(batch []item) {
+	left, err := a.attempt(batch)
+	if err == nil {
+		return
+	}
+	if left == nil {
+		a.fail(batch, err)
+		return
+	}
+	// It panicked. Its inputs are taken once more, each in a step of its own: the one at fault fails alone, and what was recorded
+	// before the panic is found.
+	for _, it := range left {
+		if _, err := a.attempt([]item{it}); err != nil {
+			a.fail([]item{it}, err)
 		}
 	}
+}
+
+// attempt takes a step. After a panic it returns the inputs that are left as well.
+func (a *actor) attempt(batch []item) (left []item, err error) {
+	s := a.shard
+	a.todo = batch
+	panicked := true
+	err = guarded(s.log, "a step", func() error {
+		err := a.step(s.ctx, batch)
+		panicked = false
+		return err
+	})
+	left, a.todo = a.todo, nil
+	if err == nil || s.ctx.Err() != nil {
+		return nil, nil
+	}
+	if !panicked {
+		return nil, err
+	}
+	// How far the step came is known from history only.
+	a.onInterrupt(nil)
+	a.w, a.last, a.known, a.foreign = nil, nil, true, true
+	return left, err
 }
 
 // take removes the next inputs from the queue, as many as one step can take. A start that is not the first of them waits for

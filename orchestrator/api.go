@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"iter"
+	"log/slog"
 	"slices"
 	"strings"
 
@@ -34,13 +35,14 @@ type API interface {
 type control struct {
 	store API
 	views *views
+	log   *slog.Logger
 }
 
 // endpoint handles one request.
 type endpoint = func(ctx context.Context, data []byte) (any, error)
 
 func (c control) endpoints() map[string]endpoint {
-	return map[string]endpoint{
+	endpoints := map[string]endpoint{
 		protocol.EndpointStart:        handle(c.start),
 		protocol.EndpointSignal:       handle(c.signal),
 		protocol.EndpointCancel:       handle(c.cancel),
@@ -58,6 +60,16 @@ func (c control) endpoints() map[string]endpoint {
 		protocol.EndpointUpdate:       handle(c.update),
 		protocol.EndpointUpdateResult: handle(c.updateResult),
 	}
+	for name, answer := range endpoints {
+		endpoints[name] = func(ctx context.Context, data []byte) (out any, err error) {
+			err = guarded(c.log, "the endpoint "+name, func() error {
+				out, err = answer(ctx, data)
+				return err
+			})
+			return out, err
+		}
+	}
+	return endpoints
 }
 
 // handle decodes a request and encodes nothing: the answer of f is sent as JSON.
@@ -203,6 +215,10 @@ func (c control) list(ctx context.Context, r protocol.ListRequest) (protocol.Lis
 	if r.Status != "" && !r.Status.Known() {
 		return protocol.ListPage{}, protocol.Errorf(protocol.CodeBadRequest, "%q is no status", r.Status).
 			WithHint("Running, Completed, Failed, Canceled, Terminated, TimedOut or ContinuedAsNew")
+	}
+	if r.Limit < 0 {
+		return protocol.ListPage{}, protocol.Errorf(protocol.CodeBadRequest, "the limit of a list is negative").
+			WithHint("leave it out for 100 runs a page; 1000 are the most")
 	}
 	limit := min(cmp.Or(r.Limit, 100), 1000)
 	var found []protocol.Row
