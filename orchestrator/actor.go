@@ -92,7 +92,7 @@ func (a *actor) attempt(batch []item) (left []item, err error) {
 	})
 	left, a.todo = a.todo, nil
 	if err == nil || s.ctx.Err() != nil {
-		return nil, nil
+		return nil, nil //nolint:nilerr // the shard is given up
 	}
 	if !panicked {
 		return nil, err

@@ -221,7 +221,7 @@ func (c control) list(ctx context.Context, r protocol.ListRequest) (protocol.Lis
 			WithHint("leave it out for 100 runs a page; 1000 are the most")
 	}
 	limit := min(cmp.Or(r.Limit, 100), 1000)
-	var found []protocol.Row
+	found := []protocol.Row{} // an empty list is a list in JSON, too
 	for row, err := range c.store.Rows(ctx) {
 		if err != nil {
 			return protocol.ListPage{}, err
@@ -246,5 +246,5 @@ func listKey(r protocol.Row) string {
 
 func (c control) workers(ctx context.Context, r protocol.WorkersRequest) (protocol.WorkersAnswer, error) {
 	w, err := c.store.LiveWorkers(ctx, r.Queue)
-	return protocol.WorkersAnswer{Workers: w}, err
+	return protocol.WorkersAnswer{Workers: append([]protocol.Worker{}, w...)}, err
 }
