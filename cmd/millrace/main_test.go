@@ -61,6 +61,20 @@ func TestScripts(t *testing.T) {
 	}})
 }
 
+// A demo that is interrupted has shown nothing, and says so.
+func TestInterruptedDemo(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out, err strings.Builder
+	if status := execute(ctx, []string{"demo", "--out", t.TempDir()}, std{out: &out, err: &err}); status != exitError {
+		t.Errorf("the status is %d", status)
+	}
+	if !strings.Contains(err.String(), "interrupted") {
+		t.Errorf("it says %q", err.String())
+	}
+}
+
 // wait is a workflow that needs a signal to go on.
 func wait(ctx workflow.Context, _ struct{}) (string, error) {
 	workflow.HandleQuery(ctx, workflow.NewQuery[struct{}, string]("state"), func(struct{}) (string, error) { return "waits for go", nil })
