@@ -3,7 +3,6 @@ package orchestrator
 import (
 	"errors"
 	"log/slog"
-	"slices"
 	"sync"
 	"testing"
 
@@ -11,14 +10,6 @@ import (
 	"github.com/millrace-dev/millrace/protocol"
 	"github.com/millrace-dev/millrace/worker/workflow"
 )
-
-// signals reports whether a record holds a signal of a name.
-func signals(r *protocol.Record, name string) bool {
-	return slices.ContainsFunc(r.Events, func(e protocol.Event) bool {
-		s, ok := e.Attributes.(protocol.WorkflowExecutionSignaled)
-		return ok && s.Name == name
-	})
-}
 
 // never is for a node that lives.
 func never(*protocol.Record) bool { return false }
@@ -29,8 +20,9 @@ func TestInputThatMakesANodePanic(t *testing.T) {
 	eachWay(t, func(t *testing.T, via way) {
 		c := newCrew()
 		close(c.release)
+		poisoned := has(func(s protocol.WorkflowExecutionSignaled) bool { return s.Name == "poison" })
 		r := newRelayOf(t, &mortal{dies: never, fears: func(r *protocol.Record) {
-			if signals(r, "poison") {
+			if poisoned(r) {
 				panic("poison")
 			}
 		}}, via, c.options()...)
