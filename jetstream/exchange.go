@@ -36,46 +36,59 @@ func (s *Store) Offer(
 	if err := s.nc.PublishMsg(&nats.Msg{Subject: subject, Reply: reply, Data: data}); err != nil {
 		return nil, wrap(err)
 	}
-	gone, check, stopChecks, err := s.watchWorker(task.Queue)
-	if err != nil {
-		return nil, err
-	}
-	defer stopChecks()
-	silence, tick := time.NewTimer(patience), time.NewTicker(checkEvery)
-	defer silence.Stop()
+	life := lifeline{s: s}
+	defer life.close()
+	tick := time.NewTicker(checkEvery)
 	defer tick.Stop()
-	for {
+	for silence := time.Duration(0); ; {
 		select {
 		case m := <-answers:
 			answer, err := readAnswer(m)
 			if err != nil || !answer.Progress {
 				return answer, err
 			}
-			worker = answer.Worker
-			silence.Reset(patience)
+			worker, silence = answer.Worker, 0
 		case <-tick.C:
-			check(worker)
-		case m := <-gone:
+			if silence += checkEvery; silence >= patience {
+				return nil, protocol.Errorf(protocol.CodeTimeout, "the worker that took the workflow task fell silent")
+			}
+			life.ask(task.Queue, worker)
+		case m := <-life.answers:
 			if noResponders(m) {
 				return nil, protocol.ErrNoWorker
 			}
-		case <-silence.C:
-			return nil, protocol.Errorf(protocol.CodeTimeout, "the worker that took the workflow task fell silent")
 		case <-ctx.Done():
 			return nil, wrap(ctx.Err())
 		}
 	}
 }
 
-// watchWorker returns a check that asks for a sign of life, and the channel of the answers. A worker that was killed is noticed by
-// that at once, long before patience ends: the server knows that its connection is gone.
-func (s *Store) watchWorker(queue string) (answers <-chan *nats.Msg, check func(worker string), stop func(), err error) {
-	reply, answers, stop, err := s.mux.open(1)
-	return answers, func(worker string) {
-		if worker != "" {
-			_ = s.nc.PublishMsg(&nats.Msg{Subject: s.ns.WorkerTasks(queue, worker), Reply: reply}) // without it there is patience
+// lifeline asks a worker for signs of life. One that was killed is noticed by that at once, long before patience ends: the server knows
+// that its connection is gone.
+type lifeline struct {
+	s       *Store
+	reply   string
+	answers <-chan *nats.Msg
+	stop    func() // nil before the first question: most answers are there sooner
+}
+
+func (l *lifeline) ask(queue, worker string) {
+	if worker == "" {
+		return
+	}
+	if l.stop == nil {
+		var err error
+		if l.reply, l.answers, l.stop, err = l.s.mux.open(1); err != nil {
+			return // without it there is patience
 		}
-	}, stop, err
+	}
+	_ = l.s.nc.PublishMsg(&nats.Msg{Subject: l.s.ns.WorkerTasks(queue, worker), Reply: l.reply})
+}
+
+func (l *lifeline) close() {
+	if l.stop != nil {
+		l.stop()
+	}
 }
 
 func readAnswer(m *nats.Msg) (*protocol.WorkflowTaskAnswer, error) {

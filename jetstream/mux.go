@@ -1,11 +1,11 @@
 package jetstream
 
 import (
+	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nuid"
 )
 
 // mux receives replies for many requests over one subscription. Unlike the client library's own it delivers more than one
@@ -15,6 +15,7 @@ type mux struct {
 
 	mu      sync.Mutex
 	prefix  string
+	last    uint64
 	pending map[string]chan *nats.Msg
 }
 
@@ -30,7 +31,8 @@ func (m *mux) open(size int) (subject string, replies <-chan *nats.Msg, stop fun
 		}
 		m.prefix, m.pending = prefix, make(map[string]chan *nats.Msg)
 	}
-	token := nuid.Next()
+	m.last++
+	token := strconv.FormatUint(m.last, 36) // the prefix is of this connection alone
 	ch := make(chan *nats.Msg, size)
 	m.pending[token] = ch
 	return m.prefix + token, ch, func() {

@@ -28,7 +28,10 @@ const (
 // the default of 500, 351 of 600 tasks ran twice.
 //
 // So the requests for tasks are made here. Every free slot is asked for exactly once: credit is what has been asked for and
-// not come yet, and free slots + credit + tasks in work = slots.
+// not come yet, and free slots + credit + slots set aside + tasks in work = slots.
+//
+// What has been asked for cannot be taken back, so slots for what does not come through the queue are set aside: they are not asked for
+// while the queue is empty, and are as soon as it is not.
 type Puller struct {
 	s      *Store
 	stream string
@@ -46,6 +49,8 @@ type Puller struct {
 	inbox   string
 	free    int
 	credit  int
+	aside   int
+	keep    int       // the most that is set aside
 	heard   time.Time // when the server last said anything
 	stopped bool
 }
@@ -58,21 +63,28 @@ type Task struct {
 	once      sync.Once
 }
 
+// PullOptions say how tasks of a queue are taken.
+type PullOptions struct {
+	// Slots is how many tasks are in work at once, and Aside how many of the slots are set aside while the queue is empty.
+	Slots, Aside int
+	// Private says that only one worker ever serves the queue: its consumer goes some time after the worker did.
+	Private bool
+}
+
 // PullTasks takes tasks of a queue until Stop is called. handle runs on the goroutine of a subscription and must not block.
-// The queue's consumer is made if it is missing. That of a private queue, which only one worker ever serves, goes some time after the
-// worker did.
+// The queue's consumer is made if it is missing.
 func (s *Store) PullTasks(
-	ctx context.Context, kind protocol.TaskKind, queue string, slots int, private bool, handle func(*Task),
+	ctx context.Context, kind protocol.TaskKind, queue string, o PullOptions, handle func(*Task),
 ) (*Puller, error) {
 	p := &Puller{
-		s: s, stream: s.ns.TasksStream(), handle: handle, free: slots,
+		s: s, stream: s.ns.TasksStream(), handle: handle, free: o.Slots - o.Aside, aside: o.Aside, keep: o.Aside,
 		cfg: natsjs.ConsumerConfig{
 			Durable: s.ns.TaskConsumer(kind, queue), FilterSubject: s.ns.QueueTasks(kind, queue),
 			AckPolicy: natsjs.AckExplicitPolicy, AckWait: AckWait, MaxDeliver: -1, MaxAckPending: -1, MaxWaiting: 4096,
 		},
 		ended: make(chan struct{}), kick: make(chan struct{}, 1),
 	}
-	if private {
+	if o.Private {
 		p.cfg.InactiveThreshold = privateIdle
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
@@ -187,6 +199,7 @@ func (p *Puller) receive(inbox string, m *nats.Msg) {
 	}
 	p.credit--
 	p.working.Add(1)
+	p.release()
 	p.mu.Unlock()
 	t := &Task{puller: p, msg: m, delivered: 1}
 	if meta, err := m.Metadata(); err == nil {
@@ -227,12 +240,37 @@ func (p *Puller) wake() {
 	}
 }
 
-func (p *Puller) giveBack() {
+// release asks for the slots that were set aside, once everything that was asked for has come. The lock is held.
+func (p *Puller) release() {
+	if p.credit+p.free == 0 && p.aside > 0 {
+		p.free, p.aside = p.aside, 0
+		p.wake()
+	}
+}
+
+// Take takes a slot that is set aside, if there is one. It must be given back with Give.
+func (p *Puller) Take() bool {
 	p.mu.Lock()
-	p.free++
+	defer p.mu.Unlock()
+	if p.aside == 0 || p.stopped {
+		return false
+	}
+	p.aside--
+	p.working.Add(1)
+	return true
+}
+
+// Give gives a slot back.
+func (p *Puller) Give() {
+	p.mu.Lock()
+	if p.aside < p.keep && p.credit+p.free > 0 {
+		p.aside++
+	} else {
+		p.free++
+		p.wake()
+	}
 	p.mu.Unlock()
 	p.working.Done()
-	p.wake()
 }
 
 // Stop takes no further tasks, and returns when those in work are done or ctx ends.
@@ -274,11 +312,11 @@ func (t *Task) Ack() error { return t.end("+ACK") }
 func (t *Task) Nak() error { return t.end("-NAK") }
 
 // Leave gives the slot back and says nothing to the broker: the task comes again after [AckWait], if it is still in the stream.
-func (t *Task) Leave() { t.once.Do(t.puller.giveBack) }
+func (t *Task) Leave() { t.once.Do(t.puller.Give) }
 
 func (t *Task) end(word string) error {
 	err := t.puller.s.nc.Publish(t.msg.Reply, []byte(word))
-	t.once.Do(t.puller.giveBack)
+	t.once.Do(t.puller.Give)
 	return wrap(err)
 }
 

@@ -39,7 +39,7 @@ func pull(t *testing.T, s *jetstream.Store, slots int) <-chan *jetstream.Task {
 func puller(t *testing.T, s *jetstream.Store, slots int) (*jetstream.Puller, <-chan *jetstream.Task) {
 	t.Helper()
 	ch := make(chan *jetstream.Task, 100)
-	p, err := s.PullTasks(t.Context(), protocol.TaskActivity, queue, slots, false, func(task *jetstream.Task) { ch <- task })
+	p, err := s.PullTasks(t.Context(), protocol.TaskActivity, queue, jetstream.PullOptions{Slots: slots}, func(task *jetstream.Task) { ch <- task })
 	must(t, err)
 	return p, ch
 }

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/millrace-dev/millrace/jetstream"
 	"github.com/millrace-dev/millrace/protocol"
 )
 
@@ -39,7 +40,7 @@ func TestTaskArrivesWhole(t *testing.T) {
 	want := activity("run")
 	want.Queue, want.Input = "eine Schlange. *", protocol.Payload{Data: []byte(`{"a":1}`)}
 	ch := make(chan string, 1)
-	p, err := w.PullTasks(t.Context(), protocol.TaskActivity, want.Queue, 1, false, taskTo(t, ch))
+	p, err := w.PullTasks(t.Context(), protocol.TaskActivity, want.Queue, jetstream.PullOptions{Slots: 1}, taskTo(t, ch))
 	must(t, err)
 	must(t, w.DispatchActivity(want)(t.Context()))
 	must(t, w.DispatchActivity(activity("of another queue"))(t.Context()))
@@ -58,7 +59,7 @@ func TestWorkerCanBeCalledAgain(t *testing.T) {
 	t.Parallel()
 	w := start(t)
 	ch := make(chan string, 10)
-	p, err := w.PullTasks(t.Context(), protocol.TaskWorkflow, queue, 1, false, taskTo(t, ch))
+	p, err := w.PullTasks(t.Context(), protocol.TaskWorkflow, queue, jetstream.PullOptions{Slots: 1}, taskTo(t, ch))
 	must(t, err)
 	for i := range 3 {
 		call := protocol.QueuedWorkflowTask{Workflow: "wf", Run: "run", ScheduledID: int64(i)}

@@ -14,8 +14,8 @@ import (
 //
 //  1. those who wait hear the verdict: the step is recorded. If it leaves no record, they hear it last: the sender of what came
 //     directly is all that remembers it;
-//  2. retries are armed, tasks dispatched, other workflows told, workers called: all at once, then waited for; attempts that must not
-//     begin are taken off their queues;
+//  2. attempts go to the worker that takes them; retries are armed, tasks dispatched, other workflows told, workers called: all at once,
+//     then waited for; attempts that must not begin are taken off their queues;
 //  3. the workflow's wake-up is set anew. Until then the old one is in the timers stream, and if this node dies now the
 //     old one is what brings the next node here;
 //  4. the inputs are released, and the record is noted to be finished.
@@ -30,7 +30,11 @@ func (a *actor) perform(ready machine.Ready, batch []item) error {
 		tells = a.answer(ready.Verdicts)
 		fx = a.w.Effects(ready.Record)
 		a.announce(fx)
-		batch = append(slices.Clip(batch), a.finished())
+		var toHand []protocol.ActivityTask
+		toHand, fx.Activities = split(fx.Activities)
+		finished := countdown(1+len(toHand), a.finished())
+		a.shard.handed.give(toHand, finished)
+		batch = append(slices.Clip(batch), item{done: finished})
 	} else {
 		var wait []machine.Reply
 		tells, wait = toTell(ready.Verdicts)
@@ -41,13 +45,17 @@ func (a *actor) perform(ready machine.Ready, batch []item) error {
 	if fx.Call == nil {
 		fx.Call = ready.Call
 	}
-	return a.follow(fx, ready.Retries, batch)
+	err := a.follow(fx, ready.Retries, batch)
+	if err == nil {
+		a.shard.handed.end(a.id, ready)
+	}
+	return err
 }
 
 // finished is what to do once the effects of the last record are performed.
-func (a *actor) finished() item {
+func (a *actor) finished() func() {
 	seq := a.w.Seq
-	return item{done: func() { a.shard.ledger.finished(seq) }}
+	return func() { a.shard.ledger.finished(seq) }
 }
 
 // answer sends the verdicts to those who wait, and returns those that other workflows must be told.
@@ -218,12 +226,17 @@ func (a *actor) recover(again, fresh []item) error {
 	}
 	var fx machine.Effects
 	if unfinished {
-		again = append(slices.Clip(again), a.finished())
+		again = append(slices.Clip(again), item{done: a.finished()})
 		fx = a.w.Effects(last)
 		a.announce(fx)
 		if err := a.dropRetried(&fx, fresh); err != nil {
 			return err
 		}
+		watched, err := a.refind(&fx)
+		if err != nil {
+			return err
+		}
+		retries = append(retries, watched...)
 	}
 	fx.Tells = append(tells, fx.Tells...)
 	return a.follow(fx, retries, again)

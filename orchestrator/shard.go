@@ -34,6 +34,7 @@ type shard struct {
 	clock  *clock
 	rows   *rows
 	ledger *ledger
+	handed *handovers
 	slots  chan struct{}
 
 	mu     sync.Mutex
@@ -59,6 +60,12 @@ func newShard(
 	s.inbox = newReleases(func(ctx context.Context, seq uint64) error { return store.Release(ctx, id, seq) }, s.after)
 	s.timers = newReleases(func(ctx context.Context, seq uint64) error { return store.ReleaseFired(ctx, id, seq) }, s.after)
 	s.clock = newClock(s.ring)
+	s.handed = &handovers{
+		send: store.HandOver, after: s.after, by: make(map[string][]*handed),
+		watch: func(workflow string, tasks []protocol.ActivityTask) error {
+			return s.dispatch(machine.Effects{}, watches(tasks), workflow)
+		},
+	}
 	s.ledger = &ledger{
 		next: func(ctx context.Context, from uint64) (uint64, string, error) { return store.NextRecord(ctx, id, from) },
 		save: func(ctx context.Context, upTo uint64) error {
@@ -127,6 +134,7 @@ func (s *shard) stop(ctx context.Context) {
 	s.clock.stop()
 	s.waitQuiet(false)
 	if s.ctx.Err() == nil {
+		s.handed.settleAll()
 		s.rows.flush()
 		s.inbox.flush()
 		s.timers.flush()
@@ -190,10 +198,19 @@ func (s *shard) receive(d protocol.Delivery, from *releases, decode func(protoco
 	case <-s.ctx.Done():
 		return
 	}
-	s.route(item{input: in, delivery: d, done: func() {
+	s.wake(item{input: in, delivery: d, done: func() {
 		<-s.slots
 		from.done(d.Seq)
 	}})
+}
+
+// wake routes an input, or looks after an attempt that was handed over if that is what it is about.
+func (s *shard) wake(it item) {
+	if t, ok := it.input.Body.(protocol.TimerInput); ok && t.Task != nil && t.Task.HandedTo != "" {
+		s.lookAfter(it, *t.Task)
+		return
+	}
+	s.route(it)
 }
 
 // bury stores a message among the dead letters, tells its sender, and only then lets it go.
@@ -230,7 +247,7 @@ func (s *shard) ring(a alarm) {
 	if task, ok := a.retry.(protocol.ActivityTask); ok {
 		in.Body = protocol.TimerInput{Task: &task}
 	}
-	s.route(item{input: in, done: func() {}})
+	s.wake(item{input: in, done: func() {}})
 }
 
 // look has a workflow look after a record that somebody else wrote.

@@ -70,10 +70,10 @@ func (a *actor) takeStep(ctx context.Context, fresh []item) (left []item, err er
 	if ctx.Err() != nil {
 		return nil, nil //nolint:nilerr // the shard is given up: the next owner takes the step
 	}
-	err = a.commit(ready.Record)
+	err = a.commit(ready)
 	if errors.Is(err, protocol.ErrTooLarge) {
 		ready = t.tooLarge(err)
-		err = a.commit(ready.Record)
+		err = a.commit(ready)
 	}
 	if err != nil {
 		return t.batch, err
@@ -124,9 +124,14 @@ func (a *actor) split(batch []item) (fresh, again []item) {
 }
 
 // commit appends the record, which is the moment at which the step happens, and folds it into the workflow.
-func (a *actor) commit(r *protocol.Record) error {
+func (a *actor) commit(ready machine.Ready) error {
+	r := ready.Record
 	if r == nil {
 		return nil
+	}
+	// The last record is finished first, as far as this step does not finish it.
+	if err := a.shard.handed.settle(a.id, ready); err != nil {
+		return err
 	}
 	data, err := protocol.Marshal(r)
 	if err != nil {

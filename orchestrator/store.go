@@ -97,6 +97,14 @@ type Queue interface {
 	CancelActivity(queue string, cancel protocol.CancelActivity) error
 }
 
+// Hand is the way of an attempt to a worker that has just said that it takes it.
+type Hand interface {
+	// HandOver gives a worker attempts, without storing anything.
+	HandOver(queue, worker string, tasks []protocol.ActivityTask) error
+	// StillHas asks the worker that was handed an attempt whether it still has it. If not, it will not begin it either.
+	StillHas(ctx context.Context, task protocol.ActivityTask) (bool, error)
+}
+
 // Exchange is the fast path of workflow tasks: core request and reply.
 type Exchange interface {
 	// Offer sends a workflow task to one worker, or to any worker of the queue when worker is empty, and waits for the
@@ -160,6 +168,7 @@ type Store interface {
 	Direct
 	Timers
 	Queue
+	Hand
 	Exchange
 	Index
 	Versions

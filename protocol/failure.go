@@ -226,6 +226,11 @@ func TimeoutError(t TimeoutType, message string, cause *Failure) *Failure {
 	return &Failure{Message: message, Source: sourceGo, Timeout: &TimeoutFailure{Type: t}, Cause: cause}
 }
 
+// Silent makes the failure of an attempt whose worker fell silent.
+func Silent(attempt int) *Failure {
+	return TimeoutError(TimeoutHeartbeat, fmt.Sprintf("the worker that ran attempt %d did not report back", attempt), nil)
+}
+
 // CanceledError makes the failure of work that was asked to stop.
 func CanceledError(message string) *Failure {
 	return &Failure{Message: message, Source: sourceGo, Canceled: &CanceledFailure{}}

@@ -21,7 +21,7 @@ var spoken = types(
 	protocol.StartInput{}, protocol.SignalInput{}, protocol.CancelInput{}, protocol.TerminateInput{}, protocol.UpdateInput{}, protocol.PauseInput{}, protocol.ActivityStarted{}, protocol.ResetInput{},
 	protocol.ActivityInput{}, protocol.ActivityRequest{}, protocol.ActivityHeld{}, protocol.SessionHold{}, protocol.SessionOffer{},
 	protocol.Worker{}, protocol.AnswerInput{}, protocol.ChildInput{},
-	protocol.WorkflowTask{}, protocol.WorkflowTaskAnswer{}, protocol.QueuedWorkflowTask{}, protocol.WorkerReady{},
+	protocol.WorkflowTask{}, protocol.WorkflowTaskAnswer{}, protocol.HandOver{}, protocol.QueuedWorkflowTask{}, protocol.WorkerReady{},
 	protocol.RetryPolicy{}, protocol.Event{}, protocol.ActivityTask{}, protocol.ActivityResult{}, protocol.CancelActivity{},
 	protocol.Heartbeat{}, protocol.ErrorAnswer{}, protocol.StartRequest{}, protocol.SignalRequest{}, protocol.CancelRequest{},
 	protocol.TerminateRequest{}, protocol.PauseRequest{}, protocol.QueryRequest{}, protocol.QueryAnswer{},

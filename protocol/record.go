@@ -34,11 +34,19 @@ type Record struct {
 	Time time.Time `json:"time"`
 	// Events are what happened, in order.
 	Events []Event `json:"events"`
+	// Handed are the attempts among the step's activities that go to a worker without the queue.
+	Handed *Handed `json:"handed,omitempty"`
 	// Requests are those that the runs before this one have taken lately, in the run's first record: should one of them come again,
 	// it is not taken twice.
 	Requests []TakenRequest `json:"requests,omitempty"`
 	// Size is the length of the record as JSON. It is not part of it: whoever reads or writes a record sets it.
 	Size int `json:"-"`
+}
+
+// Handed says which first attempts a worker gets without the queue: those of the activities with these scheduled events.
+type Handed struct {
+	Worker string  `json:"worker"`
+	Events []int64 `json:"scheduled_event_ids"`
 }
 
 // TakenRequest is a request that a run has taken.

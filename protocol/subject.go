@@ -34,7 +34,19 @@ func (n Namespace) Validate() error {
 func (n Namespace) asset(name string) string { return "MR_" + string(n) + "_" + name }
 
 func (n Namespace) subject(tokens ...string) string {
-	return "mr." + string(n) + "." + strings.Join(tokens, ".")
+	size := len("mr.") + len(n)
+	for _, t := range tokens {
+		size += 1 + len(t)
+	}
+	var b strings.Builder
+	b.Grow(size)
+	b.WriteString("mr.")
+	b.WriteString(string(n))
+	for _, t := range tokens {
+		b.WriteByte('.')
+		b.WriteString(t)
+	}
+	return b.String()
 }
 
 // Streams and buckets.
@@ -210,6 +222,11 @@ func (n Namespace) WorkflowTasks(queue string) string { return n.subject("wft", 
 // WorkerTasks is the subject on which one worker takes the workflow tasks of the runs in its cache.
 func (n Namespace) WorkerTasks(queue, worker string) string {
 	return n.subject("wft", Token(queue), Token(worker))
+}
+
+// HandOvers is the subject on which one worker is given activities without the queue; see [HandOver].
+func (n Namespace) HandOvers(queue, worker string) string {
+	return n.subject("hand", Token(queue), Token(worker))
 }
 
 // WorkerGroup is the queue group of the workers of a queue.

@@ -81,6 +81,9 @@ type WorkflowTaskAnswer struct {
 	Refusal Refusal `json:"refusal,omitempty"`
 	// Commands are what the workflow's code asked for, in order. None means that it waits.
 	Commands []Command `json:"commands,omitempty"`
+	// Takes are the IDs of activities among the commands that the worker has a free slot for. The orchestrator may hand their first
+	// attempts to it once the step is recorded, instead of putting them on the queue; see [HandOver].
+	Takes []string `json:"takes,omitempty"`
 	// Rejections are the updates that the code refused. They leave no event, except for updates that had been admitted, which a
 	// command rejects.
 	Rejections []UpdateRejection `json:"rejections,omitempty"`
@@ -136,6 +139,17 @@ type ActivityTask struct {
 	Headers      map[string]string `json:"headers,omitempty"`
 	// LastFailure is why the attempt before this one failed.
 	LastFailure *Failure `json:"last_failure,omitempty"`
+	// HandedTo is the worker that got the attempt from its orchestrator, without the queue; see [HandOver].
+	HandedTo string `json:"handed_to,omitempty"`
+}
+
+// HandOver gives a worker the attempts that it said it takes, on the subject of its own, once the step that scheduled them is
+// recorded. It is not stored, and not answered. With Ask in place of Tasks the worker is asked which of some attempts of a run it still
+// has, and answers with [ActivityHeld]; it does not begin the others.
+type HandOver struct {
+	Tasks []ActivityTask    `json:"tasks,omitempty"`
+	Run   string            `json:"run_id,omitempty"`
+	Ask   []ActivityAttempt `json:"ask,omitempty"`
 }
 
 // ActivityResult is how an attempt ended: with a result, or with a failure. It goes to the workflow's inbox.

@@ -9,8 +9,8 @@ import (
 	"github.com/millrace-dev/millrace/protocol"
 )
 
-// runActivity runs one attempt of an activity and stores its result in the workflow's inbox. Only then is the task
-// acknowledged: a worker that dies before leaves the task to the next one.
+// runActivity runs one attempt of an activity that came through the queue. Its task is acknowledged when the workflow has the result: a
+// worker that dies before leaves the task to the next one.
 func (w *Worker) runActivity(ctx context.Context, t Task) {
 	var task protocol.ActivityTask
 	if err := json.Unmarshal(t.Body(), &task); err != nil {
@@ -23,27 +23,43 @@ func (w *Worker) runActivity(ctx context.Context, t Task) {
 	// Once the worker is cut off the broker hears nothing more, even if the code goes on and on.
 	release := context.AfterFunc(ctx, stop)
 	defer release()
-	result := w.attempt(ctx, &task, t.Delivered()-1)
-	switch {
-	case result.Failure == pending && w.tellStarted(ctx, &task, true):
-		// Somebody else completes the attempt. The workflow knows, so the task is done.
+	switch w.conclude(ctx, &task, t.Delivered()-1) {
+	case reported:
 		w.settle(t.Ack())
-		return
-	case result.Failure == gone:
+	case left:
 		t.Leave() // it is being taken off the queue; if whoever does that dies first, the task comes again
-		return
-	case result.Failure == pending, result.Failure == untold, ctx.Err() != nil:
+	case returned:
 		w.settle(t.Nak()) // another worker starts the attempt anew
-		return
 	}
-	if err := w.report(ctx, &task, result); err != nil {
-		w.settle(t.Nak())
-		return
+}
+
+// conclusion is what becomes of the task of an attempt.
+type conclusion int
+
+const (
+	reported conclusion = iota // the workflow knows how the attempt ended, or that somebody else completes it
+	left                       // the attempt was taken back before it began
+	returned                   // somebody must begin it anew
+)
+
+// conclude runs an attempt and tells the workflow how it ended.
+func (w *Worker) conclude(ctx context.Context, task *protocol.ActivityTask, lost int) conclusion {
+	result := w.attempt(ctx, task, lost)
+	switch {
+	case result.Failure == pending && w.tellStarted(ctx, task, true):
+		return reported
+	case result.Failure == gone:
+		return left
+	case result.Failure == pending, result.Failure == untold, ctx.Err() != nil:
+		return returned
 	}
-	w.settle(t.Ack())
+	if err := w.report(ctx, task, result); err != nil {
+		return returned
+	}
 	if result.Failure == nil && task.Heartbeat > 0 {
 		w.settle(w.store.DeleteHeartbeat(ctx, task.Run, task.ScheduledID))
 	}
+	return reported
 }
 
 // attempt runs one attempt. lost says how often its task was given to a worker that fell silent: each of those was an attempt, too.
@@ -51,7 +67,7 @@ func (w *Worker) attempt(ctx context.Context, task *protocol.ActivityTask, lost 
 	number := task.Number()
 	task.Attempt += lost
 	if lost > 0 {
-		task.LastFailure = silent(task.Attempt - 1)
+		task.LastFailure = protocol.Silent(task.Attempt - 1)
 	}
 	result := protocol.ActivityResult{
 		Run: task.Run, ScheduledID: task.ScheduledID, Attempt: task.Attempt, Forgiven: task.Forgiven, Reset: task.Reset,
@@ -61,7 +77,7 @@ func (w *Worker) attempt(ctx context.Context, task *protocol.ActivityTask, lost 
 	case task.MaximumAttempts > 0 && task.Attempt > task.MaximumAttempts:
 		// Running it once more would be one attempt too many: perhaps it is what kills the workers.
 		result.Attempt = task.MaximumAttempts // the last that ran; this delivery may be any later one
-		result.Failure = silent(result.Attempt)
+		result.Failure = protocol.Silent(result.Attempt)
 		result.LastFailure = nil
 	case !w.begin(ctx, task, false):
 		result.Failure = untold
@@ -100,11 +116,6 @@ func (w *Worker) tellStarted(ctx context.Context, task *protocol.ActivityTask, a
 		return false
 	}
 	return true
-}
-
-func silent(attempt int) *protocol.Failure {
-	return protocol.TimeoutError(protocol.TimeoutHeartbeat,
-		fmt.Sprintf("the worker that ran attempt %d did not report back", attempt), nil)
 }
 
 // report stores the result until it is stored, or the worker is cut off. A result that is too large for a message went to the

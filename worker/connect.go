@@ -26,12 +26,7 @@ type natsStore struct{ *jetstream.Store }
 func (natsStore) AckWait() time.Duration { return jetstream.AckWait }
 
 // Pull implements [Store].
-func (s natsStore) Pull(
-	ctx context.Context, kind protocol.TaskKind, queue string, slots int, private bool, handle func(Task),
-) (func(context.Context), error) {
-	p, err := s.PullTasks(ctx, kind, queue, slots, private, func(t *jetstream.Task) { handle(t) })
-	if err != nil {
-		return nil, err
-	}
-	return p.Stop, nil
+func (s natsStore) Pull(ctx context.Context, kind protocol.TaskKind, q TaskQueue, handle func(Task)) (Puller, error) {
+	o := jetstream.PullOptions{Slots: q.Slots, Aside: q.Aside, Private: q.Private}
+	return s.PullTasks(ctx, kind, q.Name, o, func(t *jetstream.Task) { handle(t) })
 }

@@ -30,13 +30,13 @@ func TestDrainTakesNothingNewAndLetsWhatRunsEnd(t *testing.T) {
 		began := time.Now()
 		task := s.start(attempt(t, 59*time.Second), 1)
 		synctest.Wait()
-		if want := []string{"cancels", "pull activity", "pull workflow", "steps"}; !slices.Equal(s.serving(), want) {
+		if want := []string{"cancels", "hand-overs", "pull activity", "pull workflow", "steps"}; !slices.Equal(s.serving(), want) {
 			t.Errorf("the worker serves %q, want %q", s.serving(), want)
 		}
 		s.stop()
 		synctest.Wait()
-		// Nobody is to be sent here, and nothing is taken; but a cancellation must still find the activity.
-		if want := []string{"cancels"}; !slices.Equal(s.serving(), want) || len(s.rows) > 0 {
+		// Nobody is to be sent here, and nothing is taken; but a cancellation must still find the activity, and what was promised comes.
+		if want := []string{"cancels", "hand-overs"}; !slices.Equal(s.serving(), want) || len(s.rows) > 0 {
 			t.Errorf("while it drains the worker serves %q, and its row is %+v", s.serving(), s.rows)
 		}
 		if a, _ := s.ask(st.task); a.Refusal != protocol.RefusalDraining {

@@ -28,6 +28,9 @@ type fake struct {
 	slots   map[protocol.TaskKind]int
 	steps   func(*protocol.WorkflowTask, Responder)
 	cancel  func(protocol.CancelActivity) []protocol.ActivityAttempt
+	hand    func([]protocol.ActivityTask)
+	ask     func(string, []protocol.ActivityAttempt) []protocol.ActivityAttempt
+	aside   int // slots that are set aside
 	working map[protocol.TaskKind]*sync.WaitGroup
 
 	rows     map[string]protocol.Worker
@@ -111,26 +114,66 @@ func (f *fake) ServeWorkflowTasks(_, _ string, handle func(*protocol.WorkflowTas
 	return f.take("steps"), nil
 }
 
-func (f *fake) Pull(ctx context.Context, kind protocol.TaskKind, _ string, slots int, _ bool, handle func(Task)) (func(context.Context), error) {
+func (f *fake) Pull(ctx context.Context, kind protocol.TaskKind, q TaskQueue, handle func(Task)) (Puller, error) {
 	leave, err := f.enter(ctx, "Pull")
 	defer leave()
 	if err != nil {
 		return nil, err
 	}
-	f.handle[kind], f.slots[kind] = handle, slots
-	stop := f.take("pull " + string(kind))
-	return func(ctx context.Context) {
-		stop()
-		idle := make(chan struct{})
-		go func() {
-			defer close(idle)
-			f.working[kind].Wait()
-		}()
-		select {
-		case <-idle:
-		case <-ctx.Done():
-		}
-	}, nil
+	f.handle[kind], f.slots[kind] = handle, q.Slots
+	f.aside += q.Aside
+	return &fakePuller{fake: f, kind: kind, stop: f.take("pull " + string(kind))}, nil
+}
+
+// fakePuller hands out the slots that are set aside.
+type fakePuller struct {
+	*fake
+
+	kind protocol.TaskKind
+	stop func()
+}
+
+func (p *fakePuller) Stop(ctx context.Context) {
+	p.stop()
+	idle := make(chan struct{})
+	go func() {
+		defer close(idle)
+		p.working[p.kind].Wait()
+	}()
+	select {
+	case <-idle:
+	case <-ctx.Done():
+	}
+}
+
+func (p *fakePuller) Take() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.aside == 0 {
+		return false
+	}
+	p.aside--
+	p.working[p.kind].Add(1)
+	return true
+}
+
+func (p *fakePuller) Give() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.aside++
+	p.working[p.kind].Done()
+}
+
+func (f *fake) OnHandOver(
+	_, _ string, give func([]protocol.ActivityTask), ask func(string, []protocol.ActivityAttempt) []protocol.ActivityAttempt,
+) (func(), error) {
+	leave, err := f.enter(context.Background(), "OnHandOver")
+	defer leave()
+	if err != nil {
+		return nil, err
+	}
+	f.hand, f.ask = give, ask
+	return f.take("hand-overs"), nil
 }
 
 func (f *fake) OnCancel(_ string, cancel func(protocol.CancelActivity) []protocol.ActivityAttempt) (func(), error) {

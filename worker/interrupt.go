@@ -12,12 +12,28 @@ import (
 // not for longer than the broker waits for a sign of life.
 const recalledFor = time.Minute
 
-// recalled is an attempt that was taken off the queue, and when.
+// recalled is an attempt that must not begin here any more, and since when.
 type recalled struct {
 	execKey
 
 	number int
 	at     time.Time
+}
+
+// recalls are those of the last while, oldest first.
+type recalls []recalled
+
+// add notes an attempt, and forgets those that are old.
+func (r *recalls) add(key execKey, number int) {
+	now := time.Now()
+	for len(*r) > 0 && now.Sub((*r)[0].at) > recalledFor {
+		*r = (*r)[1:]
+	}
+	*r = append(*r, recalled{key, number, now})
+}
+
+func (r recalls) has(key execKey, number int) bool {
+	return slices.ContainsFunc(r, func(c recalled) bool { return c.execKey == key && c.number == number })
 }
 
 // track notes an attempt that begins. It reports false when the attempt was taken off the queue while it was on its way: the word that
@@ -26,7 +42,7 @@ func (w *Worker) track(e *execution) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	key := e.key()
-	if slices.ContainsFunc(w.recalled, func(r recalled) bool { return r.execKey == key && r.number == e.number }) {
+	if w.recalled.has(key, e.number) {
 		return false
 	}
 	w.executions[key] = e
@@ -71,18 +87,10 @@ func (w *Worker) recall(c protocol.CancelActivity) (held []protocol.ActivityAtte
 				e.interrupt(protocol.CancelActivity{Why: c.Stop})
 			}
 		} else {
-			w.remember(recalled{key, a.Number, time.Now()})
+			w.recalled.add(key, a.Number)
 		}
 	}
 	return held
-}
-
-// remember keeps a recall, and forgets those that are old. The lock is held.
-func (w *Worker) remember(r recalled) {
-	for len(w.recalled) > 0 && r.at.Sub(w.recalled[0].at) > recalledFor {
-		w.recalled = w.recalled[1:]
-	}
-	w.recalled = append(w.recalled, r)
 }
 
 // interrupt cancels the attempt's context, with the reason as its cause.

@@ -13,10 +13,12 @@ type Store interface {
 	// ServeWorkflowTasks hands out workflow tasks until stop is called; handle must not block. Without a handle it only
 	// says that the worker is there, to whoever asks.
 	ServeWorkflowTasks(queue, worker string, handle func(*protocol.WorkflowTask, Responder)) (stop func(), err error)
-	// Pull hands out tasks of one kind, at most slots at once, until stop is called; handle must not block. stop waits for
-	// the tasks in work until its context ends. A private queue is forgotten some time after its worker.
-	Pull(ctx context.Context, kind protocol.TaskKind, queue string, slots int, private bool, handle func(Task)) (
-		stop func(context.Context), err error)
+	// Pull hands out tasks of one kind until it is stopped; handle must not block.
+	Pull(ctx context.Context, kind protocol.TaskKind, q TaskQueue, handle func(Task)) (Puller, error)
+	// OnHandOver calls give for the activities that this worker is handed without a queue, and ask for those that it is asked about,
+	// of which it returns the ones that it still has. Neither may block.
+	OnHandOver(queue, worker string, give func([]protocol.ActivityTask),
+		ask func(run string, attempts []protocol.ActivityAttempt) []protocol.ActivityAttempt) (stop func(), err error)
 	// Tell stores an input in a workflow's inbox.
 	Tell(ctx context.Context, workflow string, body protocol.InputBody, id, reply string) error
 	// PublishResult stores how an attempt ended; the first result of an attempt wins.
@@ -43,6 +45,25 @@ type Store interface {
 
 // Responder answers a workflow task: progress any number of times, the answer last.
 type Responder = func(*protocol.WorkflowTaskAnswer) error
+
+// TaskQueue is a queue that a worker takes tasks from.
+type TaskQueue struct {
+	Name string
+	// Slots is how many tasks are in work at once. Aside of them are not asked for while the queue is empty: they are for activities
+	// that come without it.
+	Slots, Aside int
+	// Private says that nobody else serves the queue; it is forgotten some time after its worker.
+	Private bool
+}
+
+// Puller takes tasks from a queue.
+type Puller interface {
+	// Stop takes no more, and waits for the tasks in work until ctx ends.
+	Stop(ctx context.Context)
+	// Take takes a slot that is set aside, if there is one, and Give gives it back.
+	Take() bool
+	Give()
+}
 
 // Task is a task out of the task stream.
 type Task interface {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
@@ -34,15 +33,18 @@ type Worker struct {
 	attempts sync.WaitGroup // of activities, and answers to calls
 	draining chan struct{}  // closed when the worker begins to stop
 
+	hands hands
+
 	mu         sync.Mutex
 	executions map[execKey]*execution
-	recalled   []recalled // oldest first
+	recalled   recalls
 }
 
 func newWorker(queue string, opts []Option, open func(context.Context, protocol.Namespace) (Store, error)) *Worker {
 	w := &Worker{
 		config: defaults(), queue: queue, open: open,
 		draining: make(chan struct{}), executions: make(map[execKey]*execution),
+		hands: hands{promised: make(map[promise]time.Time), held: make(map[execKey]int)},
 	}
 	for _, o := range opts {
 		o(&w.config)
@@ -132,78 +134,46 @@ func (w *Worker) validate() error {
 // start takes up everything that the worker serves. stop ends it again, in reverse order, and must be called even after an
 // error.
 func (w *Worker) start(ctx, work context.Context) (stop func(context.Context), err error) {
-	var stops []func(context.Context)
-	stop = func(ctx context.Context) {
-		for _, f := range slices.Backward(stops) {
-			f(ctx)
-		}
-	}
-	plain := func(f func(), err error) error {
-		if err == nil {
-			stops = append(stops, func(context.Context) { f() })
-		}
-		return err
-	}
-	pull := func(kind protocol.TaskKind, q taskQueue, handle func(context.Context, Task)) error {
-		f, err := w.store.Pull(ctx, kind, q.name, q.slots, q.private, func(t Task) {
-			w.attempts.Go(func() { handle(work, t) })
-		})
-		if err == nil {
-			stops = append(stops, f)
-		}
-		return err
-	}
+	s := &services{Worker: w, ctx: ctx, work: work}
 	// Activities come first and so are waited for last: a worker that drains must not answer calls for steps that it would refuse.
 	for _, q := range w.activityQueues() {
-		if err := plain(w.store.OnCancel(q.name, w.cancelActivity)); err != nil {
-			return stop, err
-		}
-		if err := pull(protocol.TaskActivity, q, w.runActivity); err != nil {
-			return stop, err
+		if err := s.activities(q); err != nil {
+			return s.stop, err
 		}
 	}
 	if len(w.registry.workflows) == 0 {
-		if err := plain(w.store.ServeWorkflowTasks(w.queue, w.identity, nil)); err != nil {
-			return stop, err
+		if err := s.plain(w.store.ServeWorkflowTasks(w.queue, w.identity, nil)); err != nil {
+			return s.stop, err
 		}
 	} else {
 		for _, queue := range w.taskQueues() {
-			err := plain(w.store.ServeWorkflowTasks(queue, w.identity, func(t *protocol.WorkflowTask, respond Responder) {
-				w.takeWorkflowTask(work, t, respond)
-			}))
-			if err != nil {
-				return stop, err
-			}
-			if err := pull(protocol.TaskWorkflow, taskQueue{name: queue, slots: w.workflowSlots}, w.answerCall); err != nil {
-				return stop, err
+			if err := s.workflows(queue); err != nil {
+				return s.stop, err
 			}
 		}
 	}
 	err = w.store.PutWorker(ctx, w.row())
-	stops = append(stops, func(ctx context.Context) {
+	s.stops = append(s.stops, func(ctx context.Context) {
 		if err := w.store.PruneWorker(ctx, w.queue, w.identity); err != nil {
 			w.log.Debug("the worker's row could not be removed; an orchestrator will", "error", err)
 		}
 	})
-	return stop, err
-}
-
-// taskQueue is a queue that the worker takes tasks from, at most slots at once. Nobody else serves a private one.
-type taskQueue struct {
-	name    string
-	slots   int
-	private bool
+	return s.stop, err
 }
 
 // activityQueues are where the worker takes activities: the queue, and those of its sessions.
-func (w *Worker) activityQueues() []taskQueue {
+func (w *Worker) activityQueues() []TaskQueue {
 	if len(w.registry.activities) == 0 || w.slots == 0 {
 		return nil
 	}
-	queues := []taskQueue{{name: w.queue, slots: w.slots}}
+	queue := TaskQueue{Name: w.queue, Slots: w.slots}
+	if len(w.registry.workflows) > 0 {
+		queue.Aside = w.slots / 2 // for the activities of its own workflows
+	}
+	queues := []TaskQueue{queue}
 	if w.sessions > 0 {
-		queues = append(queues, taskQueue{name: w.privateQueue(), slots: w.slots, private: true},
-			taskQueue{name: protocol.SessionQueue(w.queue), slots: w.sessions})
+		queues = append(queues, TaskQueue{Name: w.privateQueue(), Slots: w.slots, Private: true},
+			TaskQueue{Name: protocol.SessionQueue(w.queue), Slots: w.sessions})
 	}
 	return queues
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/millrace-dev/millrace/protocol"
@@ -30,15 +29,8 @@ func (w *Worker) takeWorkflowTask(ctx context.Context, task *protocol.WorkflowTa
 		refuse(protocol.RefusalBusy)
 		return
 	}
-	w.running.Go(func() {
-		// The orchestrator hears now and then that the step is under way. The answer must be the last word.
-		done := tick(progressEvery, func() {
-			w.respond(task, respond, &protocol.WorkflowTaskAnswer{Progress: true})
-		})
-		answer := w.answerInTime(ctx, task)
-		done()
-		w.respond(task, respond, answer)
-	})
+	w.running.Add(1)
+	go w.takeStep(ctx, task, respond)
 }
 
 func (w *Worker) respond(task *protocol.WorkflowTask, respond Responder, a *protocol.WorkflowTaskAnswer) {
@@ -46,41 +38,6 @@ func (w *Worker) respond(task *protocol.WorkflowTask, respond Responder, a *prot
 	if err := respond(a); err != nil {
 		w.log.Warn("a workflow task could not be answered; it will come again", "workflow_id", task.Workflow, "error", err)
 	}
-}
-
-// answerInTime takes the step in a goroutine of its own. Workflow code that blocks on something other than this SDK, such as
-// a Go channel, cannot be stopped: the step fails and says so, and the goroutine and its slot are lost to the worker until
-// the code returns. The time that it takes to read a long history does not count.
-func (w *Worker) answerInTime(work context.Context, task *protocol.WorkflowTask) *protocol.WorkflowTaskAnswer {
-	ctx, cancel := context.WithCancel(work)
-	defer cancel()
-	answered, ready := make(chan *protocol.WorkflowTaskAnswer, 1), make(chan struct{})
-	go func() {
-		defer func() { <-w.steps }()
-		answered <- w.step(ctx, task, sync.OnceFunc(func() { close(ready) }))
-	}()
-	select {
-	case a := <-answered:
-		return a
-	case <-ready:
-	}
-	late := time.NewTimer(time.Duration(task.Timeout))
-	defer late.Stop()
-	select {
-	case a := <-answered:
-		return a
-	case <-late.C:
-	case <-ctx.Done():
-	}
-	if work.Err() != nil { // the worker is cut off, which is not the code's fault: another one takes the step
-		return &protocol.WorkflowTaskAnswer{Refusal: protocol.RefusalDraining}
-	}
-	w.log.Error("workflow code did not yield in time", "workflow_id", task.Workflow, "run_id", task.Run,
-		"workflow_type", task.Type, "timeout", task.Timeout)
-	return failedTask(protocol.CauseWorkflowPanic, &protocol.Failure{
-		Source: "go", Message: fmt.Sprintf("the code of workflow %s did not yield within %s: it blocks on something other than "+
-			"the workflow package (a Go channel, a mutex, I/O) or computes for too long", task.Type, task.Timeout),
-	})
 }
 
 func failedTask(cause protocol.TaskFailedCause, f *protocol.Failure) *protocol.WorkflowTaskAnswer {
@@ -124,6 +81,7 @@ func (w *Worker) step(ctx context.Context, task *protocol.WorkflowTask, ready fu
 		run.Close()
 		return failedTask(protocol.CauseWorkflowPanic, protocol.NewFailure(fmt.Errorf("store the payloads of the step: %w", err)))
 	}
+	reply.Takes = w.promise(task.Run, answer.Commands)
 	nonce := task.Nonce
 	if answer.Unchanged {
 		nonce = cmp.Or(task.Base, task.Last) // the step will not be recorded: the run is where the last one that was left it

@@ -109,6 +109,12 @@ func orShorter(d, enclosing protocol.Duration) protocol.Duration {
 }
 
 func (t *Turn) resume(task protocol.ActivityTask) {
+	if task.HandedTo != "" {
+		var lost bool
+		if task, lost = t.lose(task); !lost {
+			return
+		}
+	}
 	a, ok := t.run.activities.get(task.ScheduledID)
 	switch {
 	case !ok || task.Number() < a.number():

@@ -19,6 +19,8 @@ type Ready struct {
 	Retries []Retry
 	// Resumed are attempts whose wait is over. Each is dispatched before its wake-up is released.
 	Resumed []protocol.ActivityTask
+	// Ended says that the record ends its run.
+	Ended bool
 	// Left is how many of the inputs, from the end, the step did not take: they must wait for the next one.
 	Left int
 	// Tells are what other workflows must be told though no event says so. Each is told before the inputs of the step are released.
@@ -151,6 +153,7 @@ func (t *Turn) complete(a *protocol.WorkflowTaskAnswer) error {
 	}
 	t.settleUpdates(a, id)
 	t.endStopped()
+	t.handOver(a)
 	return nil
 }
 
@@ -192,8 +195,9 @@ func (t *Turn) finish(retry *TaskRetry) Ready {
 	}
 	r.Record = &protocol.Record{
 		Version: protocol.RecordVersion, Workflow: t.w.ID, Run: t.run.ID(), Step: t.run.Step + 1, Nonce: t.nonce,
-		Prev: t.w.Digest, First: t.run.First, Inputs: t.consumed, Time: t.now, Events: t.events,
+		Prev: t.w.Digest, First: t.run.First, Inputs: t.consumed, Time: t.now, Events: t.events, Handed: t.handed,
 	}
+	r.Ended = !t.run.Open()
 	if t.run.Step == 0 {
 		own := func(q protocol.TakenRequest) bool { return q.ID == t.run.Start.RequestID }
 		r.Record.Requests = slices.DeleteFunc(t.carried, own)

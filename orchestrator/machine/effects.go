@@ -7,7 +7,7 @@ import (
 // Effects are what the world must learn from a record. They are derived from the record and the folded state alone, so that a
 // node which finds a record whose writer died derives the same ones. All of them may be performed twice.
 type Effects struct {
-	// Activities are the attempts to put on their queues.
+	// Activities are the attempts to put on their queues, or to hand to a worker.
 	Activities []protocol.ActivityTask
 	// Cancels are the activities to stop, and Recalls those whose next attempt must not lie where it lies.
 	Cancels []Cancel
@@ -47,7 +47,9 @@ func (w *Workflow) Effects(record *protocol.Record) Effects {
 		switch a := e.Attributes.(type) {
 		case protocol.ActivityTaskScheduled:
 			if act, ok := r.activities.get(e.ID); ok {
-				fx.Activities = append(fx.Activities, r.activityTask(act))
+				task := r.activityTask(act)
+				task.HandedTo = handedTo(record, e.ID)
+				fx.Activities = append(fx.Activities, task)
 			}
 		case protocol.ActivityTaskCancelRequested:
 			r.stop(&fx, a.ScheduledID, "")

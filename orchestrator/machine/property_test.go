@@ -51,7 +51,7 @@ func arriveAny(t *rapid.T, w *world) {
 		w.start(fmt.Sprintf("start-%d", w.seq), 0, anyStart(t))
 		return
 	}
-	switch rapid.IntRange(0, 20).Draw(t, "kind") {
+	switch rapid.IntRange(0, 22).Draw(t, "kind") {
 	case 0:
 		if rapid.IntRange(0, 3).Draw(t, "alone") == 0 {
 			w.start(request, 0, func(in *protocol.StartInput) {
@@ -82,6 +82,12 @@ func arriveAny(t *rapid.T, w *world) {
 		w.arrive(Reset{ResetInput: protocol.ResetInput{
 			Event: event, RequestID: request, NewRun: fmt.Sprintf("reset-%d", w.resets), DropSignals: rapid.Bool().Draw(t, "drop"),
 		}}, request)
+	case 21:
+		if w.w.Run != nil {
+			w.lose(event)
+		}
+	case 22:
+		w.arrive(protocol.TimerInput{Task: &protocol.ActivityTask{Run: run, ScheduledID: event, Attempt: 1, HandedTo: "w"}}, "") // it is over
 	case 16, 17:
 		w.arrive(anyControl(t, request), request)
 	case 13, 14, 15:
@@ -218,7 +224,11 @@ func answerAny(t *rapid.T, w *world) Ready {
 	a := &protocol.WorkflowTaskAnswer{Worker: "w"}
 	answerUpdates(t, w, a)
 	for range rapid.IntRange(0, 4).Draw(t, "commands") {
-		a.Commands = append(a.Commands, anyCommand(t, w))
+		c := anyCommand(t, w)
+		a.Commands = append(a.Commands, c)
+		if s, ok := c.Attributes.(protocol.ScheduleActivityTask); ok && rapid.Bool().Draw(t, "takes") {
+			a.Takes = append(a.Takes, s.ActivityID)
+		}
 	}
 	return w.turn.Answer(a, w.now)
 }

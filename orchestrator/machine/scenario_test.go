@@ -60,11 +60,13 @@ func (s *story) say(format string, args ...any) { //nolint:goprintffuncname // i
 //	starts EVENT ATTEMPT [async]  an attempt says that it began
 //	complete EVENT [ATTEMPT]   fail EVENT ATTEMPT [TYPE]   canceled EVENT
 //	childstart  told  childend  asked ...: see scenario_child_test.go
+//	lost EVENT            the worker that was handed an attempt turns out not to have it any more
 //	after DURATION        time passes; retries and wake-ups that become due arrive
 //	step                  a step begins with what waits, and ends at once if no worker is needed
 //	join                  what arrived meanwhile is taken into the step
 //	answer COMMAND...     a worker answers: do ID, wait ID (begun within 1m), do3 ID (three attempts), soon ID (within 30 s), stop ID, timer ID,
 //	                      untimer ID, end, giveup, fail, next (continue as new), accept ID, done ID,
+//	                      takes ID (the worker has a slot for the activity),
 //	                      broken ID (an update's handler fails), reject ID (without an event), refuse ID (with one)
 //	panic  silent  nobody a worker fails, falls silent, or is not there
 //	dies                  the node will die before it can act on the next record; another one begins
@@ -101,7 +103,7 @@ func (s *story) happen(f []string) {
 			s.offered()
 		}
 	case "answer":
-		a := &protocol.WorkflowTaskAnswer{Worker: cmp.Or(w.turn.Worker(), "ada"), Commands: commands(f[1:]), Rejections: rejections(f[1:])}
+		a := &protocol.WorkflowTaskAnswer{Worker: cmp.Or(w.turn.Worker(), "ada"), Commands: commands(f[1:]), Rejections: rejections(f[1:]), Takes: takes(f[1:])}
 		if Closes(a) && len(w.waiting) > 0 {
 			s.say("not yet: %d inputs wait, and the run must hear them first", len(w.waiting))
 			return
@@ -188,6 +190,8 @@ func (s *story) arrives(f []string) bool {
 		r.Failure = &protocol.Failure{Message: "no", Application: &protocol.ApplicationFailure{NonRetryable: arg(3) == "terminal"}}
 		r.Interrupted = arg(3) == "interrupted"
 		s.w.arrive(r, "")
+	case "lost":
+		s.w.lose(number(1))
 	case "canceled":
 		r := s.w.reports(number(1), 1)
 		r.Failure = protocol.CanceledError("stopped")
@@ -395,6 +399,11 @@ func (s *story) succeed(r Ready) {
 func (s *story) effects() {
 	fx := s.w.last
 	for _, task := range fx.Activities {
+		if task.HandedTo != "" {
+			s.say("hands %s the task %s: %s attempt %d", task.HandedTo, protocol.TaskID(task.Run, task.ScheduledID, task.Number()), task.Type,
+				task.Attempt)
+			continue
+		}
 		s.say("task %s: %s attempt %d on %s", protocol.TaskID(task.Run, task.ScheduledID, task.Number()), task.Type, task.Attempt, task.Queue)
 	}
 	for _, c := range fx.Cancels {
@@ -496,6 +505,17 @@ func rejections(words []string) []protocol.UpdateRejection {
 		}
 	}
 	return out
+}
+
+// takes reads which activities a worker has a slot for.
+func takes(words []string) []string {
+	var ids []string
+	for i, word := range words {
+		if word == "takes" {
+			ids = append(ids, words[i+1])
+		}
+	}
+	return ids
 }
 
 func refused(id string) *protocol.Failure {

@@ -22,6 +22,7 @@ type Turn struct {
 	retries  []Retry
 	resumed  []protocol.ActivityTask
 	tells    []Tell
+	handed   *protocol.Handed        // first attempts that the worker which answered takes itself
 	wanted   bool                    // something happened that makes a workflow task worth a try now
 	current  string                  // the version of the code that is current on the run's queue
 	ready    string                  // the worker that said it is ready

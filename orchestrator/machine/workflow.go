@@ -179,7 +179,7 @@ func (w *Workflow) Note(r Ready) {
 
 // noteRetry remembers that the next attempt of an activity waits until at; zero says that the wait is over.
 func (w *Workflow) noteRetry(task protocol.ActivityTask, at time.Time) {
-	if w.Run == nil || w.Run.ID() != task.Run {
+	if w.Run == nil || w.Run.ID() != task.Run || task.HandedTo != "" { // what was handed over is watched, and does not wait
 		return
 	}
 	if a, ok := w.Run.activities.get(task.ScheduledID); ok && a.number() <= task.Number() {

@@ -218,6 +218,16 @@ func (w *world) reports(event int64, attempt int) protocol.ActivityResult {
 	return r
 }
 
+// lose is the wake-up of an attempt that was handed to a worker which turns out not to have it any more.
+func (w *world) lose(event int64) {
+	for id, task := range w.out {
+		if task.Run == w.w.Run.ID() && task.ScheduledID == event && task.HandedTo != "" {
+			delete(w.out, id)
+			w.arrive(protocol.TimerInput{Task: &task}, "")
+		}
+	}
+}
+
 // recall brings attempts back, as a node does, in a world in which no worker holds on to any, and what may come too late does.
 func (w *world) recall(recalls []Recall) {
 	for _, c := range recalls {
@@ -238,7 +248,7 @@ func (w *world) recall(recalls []Recall) {
 		var lies *protocol.ActivityTask
 		for _, task := range w.out {
 			lost := c.Lost != nil && c.Lost.Number() == task.Number()
-			if task.Run == c.Run && task.ScheduledID == c.ScheduledID && !lost {
+			if task.Run == c.Run && task.ScheduledID == c.ScheduledID && !lost && task.HandedTo == "" {
 				lies = &task
 			}
 		}
