@@ -126,7 +126,7 @@ func TestLinksLeadSomewhere(t *testing.T) {
 func TestExamplesAreListed(t *testing.T) {
 	t.Parallel()
 	list := pages(t)["cmd/examples/README.md"]
-	programs, err := filepath.Glob(filepath.Join(root, "cmd/examples/*/main.go"))
+	programs, err := filepath.Glob(filepath.Join(root, "cmd", "examples", "*", "main.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func TestExamplesAreListed(t *testing.T) {
 			t.Errorf("cmd/examples/README.md does not list %s", name)
 		}
 		tested := false
-		for _, pattern := range []string{"*_test.go", "*/*_test.go"} {
+		for _, pattern := range []string{"*_test.go", filepath.Join("*", "*_test.go")} {
 			tests, err := filepath.Glob(filepath.Join(filepath.Dir(program), pattern))
 			tested = tested || err == nil && len(tests) > 0
 		}
