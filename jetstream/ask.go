@@ -2,12 +2,12 @@ package jetstream
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	natsjs "github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nats.go/micro"
 	"github.com/nats-io/nuid"
 
 	"github.com/millrace-dev/millrace/protocol"
@@ -141,12 +141,15 @@ func (s *Store) Request(ctx context.Context, endpoint string, in, out any) error
 		return wrap(err)
 	}
 	var refused protocol.ErrorAnswer
-	if err := json.Unmarshal(reply.Data, &refused); err == nil && refused.Error != nil {
-		return refused.Error
+	if reply.Header.Get(micro.ErrorHeader) != "" {
+		out = &refused
 	}
-	if err := json.Unmarshal(reply.Data, out); err != nil {
+	if err := protocol.Unmarshal(reply.Data, out); err != nil {
 		return protocol.Errorf(protocol.CodeUnsupported, "the answer of %q cannot be read: %v", endpoint, err).
 			WithHint("client and orchestrator are of different versions")
+	}
+	if refused.Error != nil {
+		return refused.Error
 	}
 	return nil
 }

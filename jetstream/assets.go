@@ -2,7 +2,6 @@ package jetstream
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"strconv"
 	"time"
@@ -120,7 +119,7 @@ func (s *Store) decide(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	return json.Unmarshal(entry.Value(), &s.config)
+	return protocol.Unmarshal(entry.Value(), &s.config)
 }
 
 // stream makes a stream unless it is there. One that is there is left as it is: an operator may have tuned it.

@@ -2,15 +2,14 @@ package jetstream
 
 import (
 	"context"
-	"encoding/json"
 
 	natsjs "github.com/nats-io/nats.go/jetstream"
 
 	"github.com/millrace-dev/millrace/protocol"
 )
 
-// call sends a request to the JetStream API and decodes the answer into out, unless that is nil.
-func (s *Store) call(ctx context.Context, api string, in, out any) error {
+// call sends a request to the JetStream API and reports why it was refused.
+func (s *Store) call(ctx context.Context, api string, in any) error {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	req, err := protocol.Marshal(in)
@@ -21,17 +20,14 @@ func (s *Store) call(ctx context.Context, api string, in, out any) error {
 	if err != nil {
 		return wrap(err)
 	}
-	var failed struct {
+	var answer struct {
 		Error *natsjs.APIError `json:"error"`
 	}
-	if err := json.Unmarshal(reply.Data, &failed); err != nil {
+	if err := protocol.Unmarshal(reply.Data, &answer); err != nil {
 		return wrap(err)
 	}
-	if failed.Error != nil {
-		return wrap(failed.Error)
+	if answer.Error != nil {
+		return wrap(answer.Error)
 	}
-	if out == nil {
-		return nil
-	}
-	return wrap(json.Unmarshal(reply.Data, out))
+	return nil
 }

@@ -2,7 +2,6 @@ package jetstream
 
 import (
 	"context"
-	"encoding/json"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -107,7 +106,7 @@ func (s *Store) PublishResult(ctx context.Context, workflow string, r protocol.A
 
 // verdict reads what became of an input.
 func verdict(m *nats.Msg) (v protocol.Verdict, err error) {
-	if err := json.Unmarshal(m.Data, &v); err != nil {
+	if err := protocol.Unmarshal(m.Data, &v); err != nil {
 		return v, wrap(err)
 	}
 	if v.Error != nil {

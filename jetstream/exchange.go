@@ -2,7 +2,6 @@ package jetstream
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -98,7 +97,7 @@ func readAnswer(m *nats.Msg) (*protocol.WorkflowTaskAnswer, error) {
 	var answer protocol.WorkflowTaskAnswer
 	data, err := protocol.Unpack(m.Data)
 	if err == nil {
-		err = json.Unmarshal(data, &answer)
+		err = protocol.Unmarshal(data, &answer)
 	}
 	if err != nil {
 		// The step failed, and the run should say why; it is tried again like any other failed step.
@@ -131,7 +130,7 @@ func (s *Store) ServeWorkflowTasks(queue, worker string, handle func(*protocol.W
 		var task protocol.WorkflowTask
 		data, err := protocol.Unpack(m.Data)
 		if err == nil {
-			err = json.Unmarshal(data, &task)
+			err = protocol.Unmarshal(data, &task)
 		}
 		if err != nil {
 			_ = respond(&protocol.WorkflowTaskAnswer{

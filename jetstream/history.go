@@ -3,7 +3,6 @@ package jetstream
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"iter"
 	"strconv"
@@ -162,7 +161,7 @@ func (s *Store) leaderGet(ctx context.Context, stream string, which map[string]a
 		Error   *natsjs.APIError `json:"error"`
 		Message storedMsg        `json:"message"`
 	}
-	if err := json.Unmarshal(reply.Data, &answer); err != nil {
+	if err := protocol.Unmarshal(reply.Data, &answer); err != nil {
 		return storedMsg{}, err
 	}
 	switch {

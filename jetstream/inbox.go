@@ -83,5 +83,5 @@ func (s *Store) purge(ctx context.Context, stream string, opts ...natsjs.StreamP
 			return err
 		}
 	}
-	return s.call(ctx, "STREAM.PURGE."+stream, req, nil)
+	return s.call(ctx, "STREAM.PURGE."+stream, req)
 }

@@ -2,7 +2,6 @@ package jetstream
 
 import (
 	"context"
-	"encoding/json"
 	"iter"
 
 	"github.com/nats-io/nats.go"
@@ -83,7 +82,7 @@ func values[T any](ctx context.Context, s *Store, bucket string) iter.Seq2[T, er
 				return
 			}
 			var v T
-			if json.Unmarshal(e.value, &v) == nil && !yield(v, nil) {
+			if protocol.Unmarshal(e.value, &v) == nil && !yield(v, nil) {
 				return
 			}
 		}
@@ -111,7 +110,7 @@ func (s *Store) Heartbeat(ctx context.Context, run string, scheduled int64) (*pr
 		return nil, wrap(err)
 	}
 	var h protocol.Heartbeat
-	if err := json.Unmarshal(e.Data, &h); err != nil {
+	if err := protocol.Unmarshal(e.Data, &h); err != nil {
 		return nil, protocol.Errorf(protocol.CodeCorrupt, "the heartbeat of %s cannot be read: %v",
 			protocol.HeartbeatKey(run, scheduled), err)
 	}

@@ -2,7 +2,6 @@ package jetstream
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -68,7 +67,7 @@ func (s *Store) Leases(ctx context.Context) (map[int]protocol.HeldLease, error) 
 		if _, err := fmt.Sscanf(e.key, "shard.%d", &shard); err != nil {
 			continue // not ours
 		}
-		if err := json.Unmarshal(e.value, &l.Lease); err != nil {
+		if err := protocol.Unmarshal(e.value, &l.Lease); err != nil {
 			return nil, protocol.Errorf(protocol.CodeCorrupt, "the lease %q cannot be read: %v", e.key, err)
 		}
 		l.Revision = e.revision

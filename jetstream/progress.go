@@ -2,7 +2,6 @@ package jetstream
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/millrace-dev/millrace/protocol"
 )
@@ -15,7 +14,7 @@ func (s *Store) Progress(ctx context.Context, shard int) (protocol.Progress, err
 	if err != nil || len(e.Data) == 0 {
 		return p, wrap(err)
 	}
-	if err := json.Unmarshal(e.Data, &p); err != nil {
+	if err := protocol.Unmarshal(e.Data, &p); err != nil {
 		return p, protocol.Errorf(protocol.CodeCorrupt, "the progress of shard %d cannot be read: %v", shard, err)
 	}
 	return p, nil

@@ -162,6 +162,13 @@ func (p *Puller) silent() bool {
 	return p.credit > 0 && time.Since(p.heard) > 2*pullHeartbeat+pullHeartbeat/2
 }
 
+// pullRequest is what the server wants to know; times are in nanoseconds.
+type pullRequest struct {
+	Batch     int           `json:"batch"`
+	Expires   time.Duration `json:"expires"`
+	Heartbeat time.Duration `json:"idle_heartbeat"`
+}
+
 // ask asks for as many tasks as there are free slots.
 func (p *Puller) ask() {
 	p.mu.Lock()
@@ -169,9 +176,7 @@ func (p *Puller) ask() {
 	if p.free == 0 || p.stopped {
 		return
 	}
-	req, err := protocol.Marshal(map[string]any{
-		"batch": p.free, "expires": pullExpiry, "idle_heartbeat": pullHeartbeat,
-	})
+	req, err := protocol.Marshal(pullRequest{p.free, pullExpiry, pullHeartbeat})
 	if err != nil {
 		return
 	}

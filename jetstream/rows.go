@@ -22,7 +22,8 @@ const (
 // PutRows stores the rows of runs. An error says that some may not be stored: all can be put again.
 func (s *Store) PutRows(ctx context.Context, rows []protocol.Row) error {
 	msgs := make([]*nats.Msg, len(rows))
-	for i, row := range rows {
+	for i := range rows {
+		row := &rows[i]
 		data, err := protocol.Marshal(row)
 		if err != nil {
 			return err

@@ -2,7 +2,6 @@ package jetstream
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 
@@ -39,6 +38,7 @@ type Store struct {
 	stored sequences // of the inboxes
 
 	versions versions
+	goroutines
 }
 
 func newStore(nc *nats.Conn, ns protocol.Namespace) (*Store, error) {
@@ -46,7 +46,7 @@ func newStore(nc *nats.Conn, ns protocol.Namespace) (*Store, error) {
 	if err != nil {
 		return nil, wrap(err)
 	}
-	return &Store{nc: nc, js: js, ns: ns, mux: mux{nc: nc}}, nil
+	return &Store{nc: nc, js: js, ns: ns, mux: mux{nc: nc}, goroutines: goroutines{next: make(chan func())}}, nil
 }
 
 // Open returns the store of a namespace that an orchestrator has created. An error of code no_orchestrator says that none
@@ -64,7 +64,7 @@ func Open(ctx context.Context, nc *nats.Conn, ns protocol.Namespace) (*Store, er
 	case err != nil:
 		return nil, wrap(err)
 	}
-	if err := json.Unmarshal(entry.Data, &s.config); err != nil || s.config.Shards <= 0 {
+	if err := protocol.Unmarshal(entry.Data, &s.config); err != nil || s.config.Shards <= 0 {
 		return nil, protocol.Errorf(protocol.CodeCorrupt, "the configuration of namespace %q cannot be read", string(ns))
 	}
 	s.stored = make(sequences, s.config.Shards)

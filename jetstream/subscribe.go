@@ -2,9 +2,10 @@ package jetstream
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/millrace-dev/millrace/protocol"
 )
 
 // subscribe is a core subscription, alone or in a queue group. It is known to the server when subscribe returns.
@@ -30,4 +31,4 @@ func (s *Store) flush() error {
 }
 
 // decode reads a message that is not stored. One that cannot be read is dropped: nobody waits for it.
-func decode(data []byte, out any) bool { return json.Unmarshal(data, out) == nil }
+func decode(data []byte, out any) bool { return protocol.Unmarshal(data, out) == nil }

@@ -2,7 +2,6 @@ package jetstream
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -41,7 +40,7 @@ func (s *Store) QueuedActivity(ctx context.Context, queue, run string, scheduled
 		return nil, wrap(err)
 	}
 	var task protocol.ActivityTask
-	if err := json.Unmarshal(e.Data, &task); err != nil {
+	if err := protocol.Unmarshal(e.Data, &task); err != nil {
 		return nil, protocol.Errorf(protocol.CodeCorrupt, "the task at %d cannot be read: %v", e.Seq, err)
 	}
 	return &task, nil

@@ -2,7 +2,6 @@ package jetstream
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -56,7 +55,7 @@ func (s *Store) Retry(ctx context.Context, shard int, workflow, run string, sche
 		return nil, time.Time{}, wrap(err)
 	}
 	var body protocol.TimerInput
-	if err := json.Unmarshal(e.Data, &body); err != nil {
+	if err := protocol.Unmarshal(e.Data, &body); err != nil {
 		return nil, time.Time{}, protocol.Errorf(protocol.CodeCorrupt, "the waiting retry at %d cannot be read: %v", e.Seq, err)
 	}
 	at, err := time.Parse("@at "+time.RFC3339Nano, header.Get(headerSchedule))

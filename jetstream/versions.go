@@ -2,7 +2,6 @@ package jetstream
 
 import (
 	"context"
-	"encoding/json"
 	"sync"
 	"time"
 
@@ -40,7 +39,7 @@ func (s *Store) CurrentVersion(ctx context.Context, queue string) (string, error
 	}
 	var c protocol.QueueConfig
 	if len(e.Data) > 0 {
-		if err := json.Unmarshal(e.Data, &c); err != nil {
+		if err := protocol.Unmarshal(e.Data, &c); err != nil {
 			return "", protocol.Errorf(protocol.CodeCorrupt, "the configuration of queue %q cannot be read: %v", queue, err)
 		}
 	}

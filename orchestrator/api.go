@@ -3,7 +3,6 @@ package orchestrator
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"iter"
 	"log/slog"
 	"slices"
@@ -77,7 +76,7 @@ func handle[In, Out any](f func(context.Context, In) (Out, error)) endpoint {
 	return func(ctx context.Context, data []byte) (any, error) {
 		var in In
 		if len(data) > 0 {
-			if err := json.Unmarshal(data, &in); err != nil {
+			if err := protocol.Unmarshal(data, &in); err != nil {
 				return nil, protocol.Errorf(protocol.CodeBadRequest, "the request is not what it should be: %v", err).
 					WithHint("send one JSON object; PROTOCOL.md shows every request")
 			}

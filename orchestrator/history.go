@@ -43,7 +43,7 @@ func (c control) history(ctx context.Context, r protocol.HistoryRequest) (histor
 		var record rawRecord
 		data, err := protocol.Unpack(e.Data)
 		if err == nil {
-			err = json.Unmarshal(data, &record)
+			err = protocol.Unmarshal(data, &record)
 		}
 		if err != nil {
 			return historyPage{}, protocol.Errorf(protocol.CodeCorrupt,
@@ -106,7 +106,7 @@ func (p *pager) take(seq uint64, r *rawRecord) bool {
 	var first struct {
 		ID int64 `json:"id"`
 	}
-	if len(r.Events) == 0 || json.Unmarshal(r.Events[0], &first) != nil {
+	if len(r.Events) == 0 || protocol.Unmarshal(r.Events[0], &first) != nil {
 		return true
 	}
 	p.found, p.page.Run, p.page.Cursor = true, r.Run, seq

@@ -2,7 +2,6 @@ package orchestrator
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/millrace-dev/millrace/orchestrator/machine"
 	"github.com/millrace-dev/millrace/protocol"
@@ -61,7 +60,7 @@ func decodeRecord(id string, e protocol.Entry) (*protocol.Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := json.Unmarshal(data, &r); err != nil {
+	if err := protocol.Unmarshal(data, &r); err != nil {
 		if perr := protocol.AsError(err); perr.Code == protocol.CodeUnsupported {
 			return nil, perr
 		}

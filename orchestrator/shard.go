@@ -282,7 +282,7 @@ func (s *shard) route(it item) bool {
 	if !a.awake {
 		a.awake = true
 		s.active++
-		go a.run()
+		s.store.Go(a.run)
 	}
 	return true
 }

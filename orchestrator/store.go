@@ -176,6 +176,8 @@ type Store interface {
 	Leases
 	// Shards is the number of shards of the namespace.
 	Shards() int
+	// Go runs f on a goroutine that may have been used before.
+	Go(f func())
 	// PruneWorker removes the row of a worker that no longer listens.
 	PruneWorker(ctx context.Context, queue, worker string) error
 }

@@ -1,6 +1,8 @@
 package protocol
 
-import "encoding/json"
+import (
+	"github.com/go-json-experiment/json/jsontext"
+)
 
 // Command is something that workflow code asks for. One command becomes exactly one event.
 type Command struct {
@@ -117,41 +119,41 @@ func (ContinueAsNewWorkflowExecution) CommandType() CommandType {
 func (c Command) Type() CommandType { return c.Attributes.CommandType() }
 
 // MarshalJSON writes {"type", "attributes"}.
-func (c Command) MarshalJSON() ([]byte, error) {
-	return Marshal(struct {
-		Type       CommandType       `json:"type"`
-		Attributes CommandAttributes `json:"attributes"`
-	}{c.Type(), c.Attributes})
+func (c Command) MarshalJSON() ([]byte, error) { return Marshal(c) }
+
+// MarshalJSONTo is MarshalJSON for an encoder.
+func (c Command) MarshalJSONTo(enc *jsontext.Encoder) error {
+	o := writeObject(enc)
+	commandTypes.write(&o, c.Type(), c.Attributes)
+	return o.end()
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote.
-func (c *Command) UnmarshalJSON(b []byte) error {
-	var w struct {
-		Type       CommandType     `json:"type"`
-		Attributes json.RawMessage `json:"attributes"`
-	}
-	if err := json.Unmarshal(b, &w); err != nil {
+func (c *Command) UnmarshalJSON(b []byte) error { return Unmarshal(b, c) }
+
+var commandMembers = []string{"type", "attributes"}
+
+// UnmarshalJSONFrom is UnmarshalJSON for a decoder.
+func (c *Command) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	*c = Command{}
+	u := commandTypes.union()
+	err := readObject(dec, commandMembers, func(name string) error { return u.member(name, dec) })
+	if err != nil {
 		return err
 	}
-	decode, ok := commandDecoders[w.Type]
-	if !ok {
-		return Errorf(CodeUnsupported, "unknown command type %q", w.Type).
+	if !u.known() {
+		return Errorf(CodeUnsupported, "unknown command type %q", u.name).
 			WithHint("the worker is newer than the orchestrator: upgrade the orchestrator first")
 	}
-	attrs, err := decode(w.Attributes)
-	c.Attributes = attrs
+	c.Attributes, err = u.resolve()
 	return err
 }
 
-var commandDecoders = map[CommandType]func(json.RawMessage) (CommandAttributes, error){}
+var commandTypes = types[CommandType, CommandAttributes]{}
 
 func registerCommand[T CommandAttributes]() struct{} {
 	var zero T
-	commandDecoders[zero.CommandType()] = func(b json.RawMessage) (CommandAttributes, error) {
-		var v T
-		err := json.Unmarshal(b, &v)
-		return v, err
-	}
+	commandTypes[zero.CommandType()] = scratchOf[T]()
 	return struct{}{}
 }
 

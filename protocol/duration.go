@@ -1,9 +1,11 @@
 package protocol
 
 import (
-	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Duration is a time.Duration that reads and writes as "1h30m" in JSON. A JSON number is read as seconds.
@@ -13,21 +15,31 @@ type Duration time.Duration
 func (d Duration) String() string { return time.Duration(d).String() }
 
 // MarshalJSON writes the duration as a string such as "1.5s".
-func (d Duration) MarshalJSON() ([]byte, error) { return json.Marshal(d.String()) }
+func (d Duration) MarshalJSON() ([]byte, error) { return Marshal(d) }
+
+// MarshalJSONTo is MarshalJSON for an encoder.
+func (d Duration) MarshalJSONTo(enc *jsontext.Encoder) error {
+	return enc.WriteToken(jsontext.String(d.String()))
+}
 
 // UnmarshalJSON reads "1.5s", or a number of seconds.
-func (d *Duration) UnmarshalJSON(b []byte) error {
-	var v any
-	if err := json.Unmarshal(b, &v); err != nil {
+func (d *Duration) UnmarshalJSON(b []byte) error { return Unmarshal(b, d) }
+
+// UnmarshalJSONFrom is UnmarshalJSON for a decoder.
+func (d *Duration) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	v, err := dec.ReadToken()
+	switch {
+	case err != nil:
 		return err
-	}
-	switch v := v.(type) {
-	case string:
-		parsed, err := time.ParseDuration(v)
+	case v.Kind() == '"':
+		parsed, err := time.ParseDuration(v.String())
 		*d = Duration(parsed)
 		return err
-	case float64:
-		*d = Duration(v * float64(time.Second))
+	case v.Kind() == '0':
+		seconds, err := strconv.ParseFloat(v.String(), 64)
+		*d = Duration(seconds * float64(time.Second))
+		return err
+	case v.Kind() == 'n':
 		return nil
 	}
 	return fmt.Errorf("a duration is a string such as %q or a number of seconds", "1m30s")

@@ -1,8 +1,10 @@
 package protocol
 
 import (
-	"encoding/json"
 	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Event is one thing that happened to a run. IDs are dense from 1 in each run.
@@ -24,60 +26,61 @@ type EventAttributes interface {
 // Type names the kind of event.
 func (e Event) Type() EventType { return e.Attributes.EventType() }
 
-type eventWire struct {
-	ID         int64           `json:"id"`
-	Time       time.Time       `json:"time"`
-	Type       EventType       `json:"type"`
-	Attributes json.RawMessage `json:"attributes"`
-}
-
 // MarshalJSON writes {"id", "time", "type", "attributes"}.
-func (e Event) MarshalJSON() ([]byte, error) {
-	return Marshal(struct {
-		ID         int64           `json:"id"`
-		Time       time.Time       `json:"time"`
-		Type       EventType       `json:"type"`
-		Attributes EventAttributes `json:"attributes"`
-	}{e.ID, e.Time, e.Type(), e.Attributes})
+func (e Event) MarshalJSON() ([]byte, error) { return Marshal(e) }
+
+// MarshalJSONTo is MarshalJSON for an encoder.
+func (e Event) MarshalJSONTo(enc *jsontext.Encoder) error {
+	o := writeObject(enc)
+	o.member("id", jsontext.Int(e.ID))
+	o.time("time", e.Time)
+	eventTypes.write(&o, e.Type(), e.Attributes)
+	return o.end()
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote. An event type that this version does not know is an error of code
 // unsupported: an event that is not understood must never be skipped.
-func (e *Event) UnmarshalJSON(b []byte) error {
-	var w eventWire
-	if err := json.Unmarshal(b, &w); err != nil {
-		return err
-	}
-	decode, ok := eventDecoders[w.Type]
-	if !ok {
-		return Errorf(CodeUnsupported, "unknown event type %q", w.Type).
-			WithHint("the history was written by a newer version: upgrade this node or worker")
-	}
-	attrs, err := decode(w.Attributes)
+func (e *Event) UnmarshalJSON(b []byte) error { return Unmarshal(b, e) }
+
+var eventMembers = []string{"id", "time", "type", "attributes"}
+
+// UnmarshalJSONFrom is UnmarshalJSON for a decoder.
+func (e *Event) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	*e = Event{}
+	u := eventTypes.union()
+	err := readObject(dec, eventMembers, func(name string) error {
+		switch name {
+		case "id":
+			return json.UnmarshalDecode(dec, &e.ID)
+		case "time":
+			return json.UnmarshalDecode(dec, &e.Time)
+		}
+		return u.member(name, dec)
+	})
 	if err != nil {
 		return err
 	}
-	*e = Event{ID: w.ID, Time: w.Time, Attributes: attrs}
-	return nil
+	if !u.known() {
+		return Errorf(CodeUnsupported, "unknown event type %q", u.name).
+			WithHint("the history was written by a newer version: upgrade this node or worker")
+	}
+	e.Attributes, err = u.resolve()
+	return err
 }
 
 // EventTypes lists every event type that this version knows, in no particular order.
 func EventTypes() []EventType {
-	types := make([]EventType, 0, len(eventDecoders))
-	for t := range eventDecoders {
+	types := make([]EventType, 0, len(eventTypes))
+	for t := range eventTypes {
 		types = append(types, t)
 	}
 	return types
 }
 
-var eventDecoders = map[EventType]func(json.RawMessage) (EventAttributes, error){}
+var eventTypes = types[EventType, EventAttributes]{}
 
 func registerEvent[T EventAttributes]() struct{} {
 	var zero T
-	eventDecoders[zero.EventType()] = func(b json.RawMessage) (EventAttributes, error) {
-		var v T
-		err := json.Unmarshal(b, &v)
-		return v, err
-	}
+	eventTypes[zero.EventType()] = scratchOf[T]()
 	return struct{}{}
 }

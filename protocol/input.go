@@ -1,7 +1,6 @@
 package protocol
 
 import (
-	"encoding/json"
 	"time"
 )
 
@@ -229,7 +228,7 @@ func decodeBody[T InputBody](data []byte) (InputBody, error) {
 	if len(data) == 0 {
 		return v, nil
 	}
-	if err := json.Unmarshal(data, &v); err != nil {
+	if err := Unmarshal(data, &v); err != nil {
 		return nil, Errorf(CodeBadRequest, "the body of a %s is not what it should be: %v", v.InputKind(), err).
 			WithHint("PROTOCOL.md shows every body")
 	}

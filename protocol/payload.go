@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
+	stdjson "encoding/json"
 	"fmt"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Encodings of a payload's data, as named in its metadata under [MetadataEncoding].
@@ -58,7 +61,7 @@ func Encode(v any) (Payload, error) {
 			return p, err
 		}
 	}
-	data, err := Marshal(v)
+	data, err := marshalValue(v)
 	if err != nil {
 		return Payload{}, Errorf(CodeBadPayload, "a value of type %T cannot be encoded as JSON: %v", v, err).
 			WithHint("use exported fields of plain types, or implement json.Marshaler")
@@ -122,7 +125,7 @@ func (p Payload) decodeJSON(ptr any) error {
 	if len(p.Data) == 0 {
 		return nil
 	}
-	if err := json.Unmarshal(p.Data, ptr); err != nil {
+	if err := stdjson.Unmarshal(p.Data, ptr); err != nil {
 		return Errorf(CodeBadPayload, "the payload does not fit %T: %v", ptr, err).
 			WithHint("compare the types on both sides; the payload begins %.80s", p.Data)
 	}
@@ -168,43 +171,59 @@ func (p Payload) String() string {
 	return fmt.Sprintf("%s (%d bytes)", p.Encoding(), len(p.Data))
 }
 
-type payloadWire struct {
-	Metadata map[string]string `json:"metadata,omitempty"`
-	Data     json.RawMessage   `json:"data,omitempty"`
-	Blob     *Blob             `json:"blob,omitempty"`
-}
-
 // MarshalJSON embeds a JSON value as JSON and everything else as base64.
-func (p Payload) MarshalJSON() ([]byte, error) {
-	w := payloadWire{Metadata: p.Metadata, Blob: p.Blob}
+func (p Payload) MarshalJSON() ([]byte, error) { return Marshal(p) }
+
+// MarshalJSONTo is MarshalJSON for an encoder.
+func (p Payload) MarshalJSONTo(enc *jsontext.Encoder) error {
+	o := writeObject(enc)
+	if len(p.Metadata) > 0 {
+		o.value("metadata", p.Metadata)
+	}
 	switch {
 	case len(p.Data) == 0:
 	case p.Encoding() == EncodingJSON:
-		w.Data = p.Data
+		o.raw("data", p.Data)
 	default:
-		b64, err := json.Marshal(p.Data)
-		if err != nil {
-			return nil, err
-		}
-		w.Data = b64
+		o.value("data", p.Data)
 	}
-	return Marshal(w)
+	if p.Blob != nil {
+		o.value("blob", p.Blob)
+	}
+	return o.end()
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote. JSON data is compacted, so that its digest does not depend on white space.
-func (p *Payload) UnmarshalJSON(b []byte) error {
-	var w payloadWire
-	if err := json.Unmarshal(b, &w); err != nil {
+func (p *Payload) UnmarshalJSON(b []byte) error { return Unmarshal(b, p) }
+
+var payloadMembers = []string{"data", "metadata", "blob"}
+
+// UnmarshalJSONFrom is UnmarshalJSON for a decoder.
+func (p *Payload) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	*p = Payload{}
+	if dec.PeekKind() == 'n' {
+		return dec.SkipValue()
+	}
+	var data jsontext.Value
+	err := readObject(dec, payloadMembers, func(name string) (err error) {
+		switch name {
+		case "metadata":
+			return json.UnmarshalDecode(dec, &p.Metadata)
+		case "blob":
+			return json.UnmarshalDecode(dec, &p.Blob)
+		}
+		data, err = dec.ReadValue()
+		data = data.Clone()
 		return err
-	}
-	*p = Payload{Metadata: w.Metadata, Blob: w.Blob}
-	if len(w.Data) == 0 {
-		return nil
-	}
-	if p.Encoding() == EncodingJSON {
-		data, err := compact(w.Data)
-		p.Data = data
+	})
+	switch {
+	case err != nil || len(data) == 0:
 		return err
+	case p.Encoding() != EncodingJSON:
+		return Unmarshal(data, &p.Data)
+	case bytes.ContainsAny(data, " \t\r\n"): // between the tokens, or in a string, where it stays
+		err = data.Compact()
 	}
-	return json.Unmarshal(w.Data, &p.Data)
+	p.Data = data
+	return err
 }

@@ -1,7 +1,6 @@
 package protocol_test
 
 import (
-	"encoding/json"
 	"reflect"
 	"testing"
 
@@ -63,7 +62,7 @@ var messages = map[string]*rapid.Generator[any]{
 	"UpdateResultRequest": anyOf[protocol.UpdateResultRequest](),
 }
 
-// TestRoundTrip: what was written is what is read, whatever the value. The subtests run one after the other, because they share
+// TestRoundTrip: what was written is what is read, whatever the value, and what encoding/json would have written. The subtests run one after the other, because they share
 // generators, and rapid's generators are not safe for concurrent use.
 func TestRoundTrip(t *testing.T) {
 	t.Parallel()
@@ -80,7 +79,7 @@ func roundTrip(t *rapid.T, v any) {
 		t.Fatal(err)
 	}
 	back := reflect.New(reflect.TypeOf(v))
-	if err := json.Unmarshal(data, back.Interface()); err != nil {
+	if err := protocol.Unmarshal(data, back.Interface()); err != nil {
 		t.Fatalf("%v in %s", err, data)
 	}
 	// An empty list and no list are the same on the wire, and the size of a record is not on it.
@@ -88,4 +87,5 @@ func roundTrip(t *rapid.T, v any) {
 	if d := cmp.Diff(v, back.Elem().Interface(), cmpopts.EquateEmpty(), unsaid); d != "" {
 		t.Fatalf("-written +read:\n%s\n%s", d, data)
 	}
+	likeEncodingJSON(t, v, data)
 }

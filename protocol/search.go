@@ -22,7 +22,7 @@ func (k SearchKey[T]) Name() string { return k.name }
 
 // Is gives the attribute a value.
 func (k SearchKey[T]) Is(v T) SearchAttribute {
-	data, err := Marshal(v)
+	data, err := marshalValue(v)
 	if err != nil {
 		data = nil // a NaN: there is no such number in JSON
 	}

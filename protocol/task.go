@@ -215,7 +215,7 @@ func ParseActivityToken(s string) (ActivityToken, error) {
 	var t ActivityToken
 	data, err := base64.RawURLEncoding.DecodeString(s)
 	if err == nil {
-		err = json.Unmarshal(data, &t)
+		err = Unmarshal(data, &t)
 	}
 	if err != nil || t.Workflow == "" || t.Run == "" {
 		return t, Errorf(CodeBadRequest, "%.40q is no activity token", s).WithHint("pass what activity.Token returned, unchanged")

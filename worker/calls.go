@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 
 	"github.com/millrace-dev/millrace/protocol"
@@ -13,7 +12,7 @@ import (
 // inbox, the call is done.
 func (w *Worker) answerCall(ctx context.Context, t Task) {
 	var call protocol.QueuedWorkflowTask
-	if err := json.Unmarshal(t.Body(), &call); err != nil {
+	if err := protocol.Unmarshal(t.Body(), &call); err != nil {
 		w.bury(ctx, t, err)
 		return
 	}

@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"iter"
@@ -74,7 +73,7 @@ func readHistory(path string) (h protocol.History, err error) {
 	if err != nil {
 		return h, err
 	}
-	if err := json.Unmarshal(data, &h); err != nil || len(h.Events) == 0 {
+	if err := protocol.Unmarshal(data, &h); err != nil || len(h.Events) == 0 {
 		return h, protocol.Errorf(protocol.CodeBadRequest, "%s holds no history: %v", path, err).
 			WithHint("`millrace export` writes histories")
 	}

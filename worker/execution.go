@@ -73,11 +73,11 @@ func (w *Worker) execute(ctx context.Context, task *protocol.ActivityTask, numbe
 	defer stop()
 
 	done := make(chan outcome, 1)
-	go func() {
+	w.store.Go(func() {
 		o := outcome{err: errors.New("the activity's code called runtime.Goexit")}
 		defer func() { done <- o }()
 		o.result, o.err = e.call(ctx, f, deadline)
-	}()
+	})
 	// An activity that was canceled may clean up and says itself how it ended, but its deadlines hold all the same.
 	select {
 	case o := <-done:

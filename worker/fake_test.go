@@ -164,6 +164,8 @@ func (p *fakePuller) Give() {
 	p.working[p.kind].Done()
 }
 
+func (f *fake) Go(run func()) { go run() }
+
 func (f *fake) OnHandOver(
 	_, _ string, give func([]protocol.ActivityTask), ask func(string, []protocol.ActivityAttempt) []protocol.ActivityAttempt,
 ) (func(), error) {

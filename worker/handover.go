@@ -117,7 +117,9 @@ func (w *Worker) takeOver(ctx context.Context, tasks []protocol.ActivityTask) {
 	for i := range tasks {
 		t := &tasks[i]
 		if w.hands.hold(t) {
-			w.attempts.Go(func() {
+			w.attempts.Add(1)
+			w.store.Go(func() {
+				defer w.attempts.Done()
 				defer w.hands.release(t)
 				w.conclude(ctx, t, 0)
 			})

@@ -34,7 +34,11 @@ func (s *services) plain(stop func(), err error) error {
 // pull takes tasks of a queue.
 func (s *services) pull(kind protocol.TaskKind, q TaskQueue, handle func(context.Context, Task)) error {
 	p, err := s.store.Pull(s.ctx, kind, q, func(t Task) {
-		s.attempts.Go(func() { handle(s.work, t) })
+		s.attempts.Add(1)
+		s.store.Go(func() {
+			defer s.attempts.Done()
+			handle(s.work, t)
+		})
 	})
 	if err != nil {
 		return err

@@ -39,6 +39,8 @@ type Store interface {
 	GetBlob(ctx context.Context, b protocol.Blob) (io.ReadCloser, error)
 	// DeadLetter stores a message that cannot be understood.
 	DeadLetter(ctx context.Context, d protocol.Delivery, reason error) error
+	// Go runs f on a goroutine that may have been used before.
+	Go(f func())
 	// AckWait is how long the broker waits for a sign of life from whoever runs a task.
 	AckWait() time.Duration
 }

@@ -30,7 +30,7 @@ func (w *Worker) takeWorkflowTask(ctx context.Context, task *protocol.WorkflowTa
 		return
 	}
 	w.running.Add(1)
-	go w.takeStep(ctx, task, respond)
+	w.store.Go(func() { w.takeStep(ctx, task, respond) })
 }
 
 func (w *Worker) respond(task *protocol.WorkflowTask, respond Responder, a *protocol.WorkflowTaskAnswer) {

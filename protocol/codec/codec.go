@@ -2,7 +2,6 @@ package codec
 
 import (
 	"bytes"
-	"encoding/json"
 	"slices"
 
 	"github.com/millrace-dev/millrace/protocol"
@@ -74,7 +73,7 @@ func Pack(p protocol.Payload) ([]byte, error) {
 func Unpack(b []byte) (protocol.Payload, error) {
 	meta, data, ok := bytes.Cut(b, []byte("\n"))
 	var p protocol.Payload
-	if !ok || json.Unmarshal(meta, &p.Metadata) != nil {
+	if !ok || protocol.Unmarshal(meta, &p.Metadata) != nil {
 		return protocol.Payload{}, protocol.Errorf(protocol.CodeBadPayload, "what a codec decoded is not a payload")
 	}
 	if len(p.Metadata) == 0 {

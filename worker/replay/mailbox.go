@@ -2,7 +2,6 @@ package replay
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -93,7 +92,7 @@ func (r *Run) takeCarried(p protocol.Payload) {
 	if p.IsZero() {
 		return
 	}
-	if err := json.Unmarshal(p.Data, &signals); err != nil {
+	if err := protocol.Unmarshal(p.Data, &signals); err != nil {
 		r.failf("%s", fmt.Sprintf("the signals of the run before this one cannot be read: %v", err))
 		return
 	}

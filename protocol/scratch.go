@@ -1,0 +1,29 @@
+package protocol
+
+import (
+	"reflect"
+	"sync"
+)
+
+// scratch lends out values of one type, to write JSON from and to read it into. The engine wants values that it can address, which lie
+// on the heap, and a message has several of them that only pass through.
+type scratch struct {
+	typ  reflect.Type
+	pool sync.Pool
+}
+
+func scratchOf[T any]() *scratch { return &scratch{typ: reflect.TypeFor[T]()} }
+
+// borrow returns a pointer to a zero value.
+func (s *scratch) borrow() any {
+	if p := s.pool.Get(); p != nil {
+		return p
+	}
+	return reflect.New(s.typ).Interface()
+}
+
+// giveBack takes the value back. Whoever copied it keeps what it points to.
+func (s *scratch) giveBack(p any) {
+	reflect.ValueOf(p).Elem().SetZero()
+	s.pool.Put(p)
+}

@@ -1,0 +1,75 @@
+package protocol
+
+import (
+	"bytes"
+	"reflect"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// types are those that a member "attributes" may have. A member "type" beside it names the one that it has. A is the interface that they
+// have in common, K the type of their names.
+type types[K ~string, A any] map[K]*scratch
+
+// write writes both members.
+func (t types[K, A]) write(o *objectWriter, name K, attributes A) {
+	values := t[name]
+	p := values.borrow()
+	defer values.giveBack(p)
+	reflect.ValueOf(p).Elem().Set(reflect.ValueOf(attributes))
+	o.member("type", jsontext.String(string(name)))
+	o.value("attributes", p)
+}
+
+// union reads both members, in either order.
+type union[K ~string, A any] struct {
+	types      types[K, A]
+	name       K
+	attributes A
+	read       K              // the type as which they were read
+	raw        jsontext.Value // they, when they came before their type
+}
+
+func (t types[K, A]) union() union[K, A] { return union[K, A]{types: t} }
+
+// member reads one of them. Attributes that come after their type, as they should, are read in place.
+func (u *union[K, A]) member(name string, dec *jsontext.Decoder) (err error) {
+	switch {
+	case name == "type":
+		var t jsontext.Token
+		t, err = dec.ReadToken()
+		u.name = K(t.String())
+	case u.known():
+		err = u.decode(dec)
+	default:
+		u.raw, err = dec.ReadValue()
+		u.raw = u.raw.Clone()
+	}
+	return err
+}
+
+// known reports whether the type is one of those that there are.
+func (u *union[K, A]) known() bool { return u.types[u.name] != nil }
+
+// resolve returns the attributes once both members have been read.
+func (u *union[K, A]) resolve() (A, error) {
+	switch {
+	case u.read == u.name:
+		return u.attributes, nil
+	case u.raw == nil:
+		return u.attributes, Errorf(CodeBadRequest, "there are no attributes of type %q", u.name)
+	}
+	err := u.decode(jsontext.NewDecoder(bytes.NewReader(u.raw), wire))
+	return u.attributes, err
+}
+
+func (u *union[K, A]) decode(dec *jsontext.Decoder) error {
+	values := u.types[u.name]
+	p := values.borrow()
+	defer values.giveBack(p)
+	err := json.UnmarshalDecode(dec, p)
+	u.attributes = reflect.ValueOf(p).Elem().Interface().(A) //nolint:forcetypeassert // the types implement A
+	u.read = u.name
+	return err
+}
