@@ -3,6 +3,7 @@ package orchestrator
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/millrace-dev/millrace/orchestrator/machine"
@@ -63,44 +64,47 @@ func (a *actor) run() {
 
 // try takes a step, and deals with one that cannot be taken.
 func (a *actor) try(batch []item) {
-	left, err := a.attempt(batch)
+	panicked, err := a.attempt(batch)
 	if err == nil {
 		return
 	}
-	if left == nil {
+	if !panicked {
 		a.fail(batch, err)
 		return
 	}
-	// It panicked. Its inputs are taken once more, each in a step of its own: the one at fault fails alone, and what was recorded
-	// before the panic is found.
-	for _, it := range left {
-		if _, err := a.attempt([]item{it}); err != nil {
-			a.fail([]item{it}, err)
+	// Its inputs are taken once more, each in a step of its own: the one at fault fails alone, and what was recorded before the panic
+	// is found. If none is left, it was the next run that was to begin.
+	again := [][]item{nil}
+	if len(a.todo) > 0 {
+		again = slices.Collect(slices.Chunk(a.todo, 1))
+	}
+	for _, one := range again {
+		if _, err := a.attempt(one); err != nil {
+			a.fail(one, err)
 		}
 	}
 }
 
-// attempt takes a step. After a panic it returns the inputs that are left as well.
-func (a *actor) attempt(batch []item) (left []item, err error) {
+// attempt takes a step. After a panic, todo is what is left of its inputs.
+func (a *actor) attempt(batch []item) (panicked bool, err error) {
 	s := a.shard
-	a.todo = batch
-	panicked := true
+	a.todo, panicked = batch, true
 	err = guarded(s.log, "a step", func() error {
 		err := a.step(s.ctx, batch)
 		panicked = false
 		return err
 	})
-	left, a.todo = a.todo, nil
-	if err == nil || s.ctx.Err() != nil {
-		return nil, nil //nolint:nilerr // the shard is given up
-	}
 	if !panicked {
-		return nil, err
+		a.todo = nil
 	}
-	// How far the step came is known from history only.
-	a.onInterrupt(nil)
-	a.w, a.last, a.known, a.foreign = nil, nil, true, true
-	return left, err
+	if err == nil || s.ctx.Err() != nil {
+		return false, nil //nolint:nilerr // the shard is given up
+	}
+	if panicked { // how far the step came is known from history only
+		a.onInterrupt(nil)
+		a.w, a.last, a.known, a.foreign = nil, nil, true, true
+	}
+	return panicked, err
 }
 
 // take removes the next inputs from the queue, as many as one step can take. A start that is not the first of them waits for

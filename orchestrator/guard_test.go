@@ -85,6 +85,23 @@ func TestPanicAfterARecord(t *testing.T) {
 	})
 }
 
+// A node that panics before the run that continues another one begins it afterwards.
+func TestPanicBetweenTwoRuns(t *testing.T) {
+	t.Parallel()
+	eachWay(t, func(t *testing.T, via way) {
+		var once sync.Once
+		r := newRelayOf(t, &mortal{dies: never, fears: func(r *protocol.Record) {
+			s, ok := r.Events[0].Attributes.(protocol.WorkflowExecutionStarted)
+			if ok && s.PreviousRunID != "" {
+				once.Do(func() { panic("once") })
+			}
+		}}, via, chains()...)
+		if got, err := r.start("twice").Wait(t.Context()); err != nil || got != "the second run" {
+			t.Errorf("the run ended with %q, %v", got, err)
+		}
+	})
+}
+
 // A request that makes the control API panic gets an error, and the API goes on.
 func TestRequestThatMakesTheAPIPanic(t *testing.T) {
 	t.Parallel()
