@@ -3,6 +3,7 @@ package orchestrator
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/millrace-dev/millrace/orchestrator/machine"
@@ -42,6 +43,7 @@ type actor struct {
 	last    *protocol.Record  // the last record, until its effects were looked after
 	foreign bool              // its effects may be unfinished: another node wrote it
 	held    []item            // inputs of a run that ended and is to be followed by another, until that has begun
+	todo    []item            // what is left of the step's inputs, should it panic
 }
 
 // run takes steps until nothing waits.
@@ -56,10 +58,53 @@ func (a *actor) run() {
 			}
 			continue
 		}
-		if err := a.step(s.ctx, batch); err != nil && s.ctx.Err() == nil {
-			a.fail(batch, err)
+		a.try(batch)
+	}
+}
+
+// try takes a step, and deals with one that cannot be taken.
+func (a *actor) try(batch []item) {
+	panicked, err := a.attempt(batch)
+	if err == nil {
+		return
+	}
+	if !panicked {
+		a.fail(batch, err)
+		return
+	}
+	// Its inputs are taken once more, each in a step of its own: the one at fault fails alone, and what was recorded before the panic
+	// is found. If none is left, it was the next run that was to begin.
+	again := [][]item{nil}
+	if len(a.todo) > 0 {
+		again = slices.Collect(slices.Chunk(a.todo, 1))
+	}
+	for _, one := range again {
+		if _, err := a.attempt(one); err != nil {
+			a.fail(one, err)
 		}
 	}
+}
+
+// attempt takes a step. After a panic, todo is what is left of its inputs.
+func (a *actor) attempt(batch []item) (panicked bool, err error) {
+	s := a.shard
+	a.todo, panicked = batch, true
+	err = guarded(s.log, "a step", func() error {
+		err := a.step(s.ctx, batch)
+		panicked = false
+		return err
+	})
+	if !panicked {
+		a.todo = nil
+	}
+	if err == nil || s.ctx.Err() != nil {
+		return false, nil //nolint:nilerr // the shard is given up
+	}
+	if panicked { // how far the step came is known from history only
+		a.onInterrupt(nil)
+		a.w, a.last, a.known, a.foreign = nil, nil, true, true
+	}
+	return panicked, err
 }
 
 // take removes the next inputs from the queue, as many as one step can take. A start that is not the first of them waits for

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"iter"
+	"log/slog"
 	"slices"
 	"strings"
 
@@ -35,13 +36,14 @@ type API interface {
 type control struct {
 	store API
 	views *views
+	log   *slog.Logger
 }
 
 // endpoint handles one request.
 type endpoint = func(ctx context.Context, data []byte) (any, error)
 
 func (c control) endpoints() map[string]endpoint {
-	return map[string]endpoint{
+	endpoints := map[string]endpoint{
 		protocol.EndpointStart:        handle(c.start),
 		protocol.EndpointSignal:       handle(c.signal),
 		protocol.EndpointCancel:       handle(c.cancel),
@@ -59,6 +61,16 @@ func (c control) endpoints() map[string]endpoint {
 		protocol.EndpointUpdate:       handle(c.update),
 		protocol.EndpointUpdateResult: handle(c.updateResult),
 	}
+	for name, answer := range endpoints {
+		endpoints[name] = func(ctx context.Context, data []byte) (out any, err error) {
+			err = guarded(c.log, "the endpoint "+name, func() error {
+				out, err = answer(ctx, data)
+				return err
+			})
+			return out, err
+		}
+	}
+	return endpoints
 }
 
 // handle decodes a request and encodes nothing: the answer of f is sent as JSON.
@@ -205,8 +217,12 @@ func (c control) list(ctx context.Context, r protocol.ListRequest) (protocol.Lis
 		return protocol.ListPage{}, protocol.Errorf(protocol.CodeBadRequest, "%q is no status", r.Status).
 			WithHint("Running, Completed, Failed, Canceled, Terminated, TimedOut or ContinuedAsNew")
 	}
+	if r.Limit < 0 {
+		return protocol.ListPage{}, protocol.Errorf(protocol.CodeBadRequest, "the limit of a list is negative").
+			WithHint("leave it out for 100 runs a page; 1000 are the most")
+	}
 	limit := min(cmp.Or(r.Limit, 100), 1000)
-	var found []protocol.Row
+	found := []protocol.Row{} // an empty list is a list in JSON, too
 	for row, err := range c.store.Rows(ctx) {
 		if err != nil {
 			return protocol.ListPage{}, err
@@ -231,5 +247,5 @@ func listKey(r protocol.Row) string {
 
 func (c control) workers(ctx context.Context, r protocol.WorkersRequest) (protocol.WorkersAnswer, error) {
 	w, err := c.store.LiveWorkers(ctx, r.Queue)
-	return protocol.WorkersAnswer{Workers: w}, err
+	return protocol.WorkersAnswer{Workers: append([]protocol.Worker{}, w...)}, err
 }

@@ -25,6 +25,7 @@ func (c control) history(ctx context.Context, r protocol.HistoryRequest) (histor
 		return historyPage{}, notFound(r.ID, r.Run)
 	}
 	p := &pager{run: r.Run, after: r.After, room: min(pageBytes, c.store.MaxMessage()/2)}
+	p.page.Events = []json.RawMessage{}
 	from := r.Cursor
 	if from == 0 {
 		latest, err := decodeRecord(r.ID, last)

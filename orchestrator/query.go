@@ -145,7 +145,8 @@ func (c control) answered(
 		answer.Result, answer.Failure = a.Query.Result, a.Query.Failure
 	}
 	if f := answer.Failure; f != nil && f.Application != nil && f.Application.Type == string(protocol.CodeUnknownQuery) {
-		return answer, protocol.Errorf(protocol.CodeUnknownQuery, "%s", f.Message).WithHint("ask one of those")
+		return answer, protocol.Errorf(protocol.CodeUnknownQuery, "%s", f.Message).
+			WithHint("ask what it answers; workflow.HandleQuery in its code says what that is")
 	}
 	return answer, nil
 }

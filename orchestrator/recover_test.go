@@ -57,11 +57,15 @@ func (w ways) Directs(shard int, handle func(d protocol.Delivery, after uint64) 
 type mortal struct {
 	ways
 
-	dies func(*protocol.Record) bool
-	died chan struct{}
+	fears func(*protocol.Record) // called before a record is written; may be nil
+	dies  func(*protocol.Record) bool
+	died  chan struct{}
 }
 
 func (m *mortal) Append(ctx context.Context, shard int, r *protocol.Record, data []byte, expect uint64) (uint64, error) {
+	if m.fears != nil {
+		m.fears(r)
+	}
 	seq, err := m.Store.Append(ctx, shard, r, data, expect)
 	if err == nil && m.dies(r) {
 		close(m.died)
@@ -83,6 +87,12 @@ type relay struct {
 
 func newRelay(t *testing.T, via way, dies func(*protocol.Record) bool, opts ...worker.Option) *relay {
 	t.Helper()
+	return newRelayOf(t, &mortal{dies: dies}, via, opts...)
+}
+
+// newRelayOf is a relay whose first node is given.
+func newRelayOf(t *testing.T, first *mortal, via way, opts ...worker.Option) *relay {
+	t.Helper()
 	srv, err := embedded.Start(embedded.Options{Dir: t.TempDir(), Sync: "1m"})
 	if err != nil {
 		t.Fatal(err)
@@ -97,7 +107,7 @@ func newRelay(t *testing.T, via way, dies func(*protocol.Record) bool, opts ...w
 	if err != nil {
 		t.Fatal(err)
 	}
-	stopAPI, err := store.ServeAPI(Version, control{store: store, views: newViews()}.endpoints())
+	stopAPI, err := store.ServeAPI(Version, control{store: store, views: newViews(), log: slog.New(slog.DiscardHandler)}.endpoints())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,11 +120,8 @@ func newRelay(t *testing.T, via way, dies func(*protocol.Record) bool, opts ...w
 	if err != nil {
 		t.Fatal(err)
 	}
-	allowed := ways{store, via}
-	r := &relay{
-		t: t, store: allowed, client: c, js: js, ready: make(chan struct{}),
-		first: &mortal{ways: allowed, dies: dies, died: make(chan struct{})},
-	}
+	first.ways, first.died = ways{store, via}, make(chan struct{})
+	r := &relay{t: t, store: first.ways, client: c, js: js, ready: make(chan struct{}), first: first}
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	w := worker.New(nc, "q", append(opts, worker.OnReady(func() { close(ready) }), worker.Logger(slog.New(slog.DiscardHandler)))...)

@@ -99,7 +99,7 @@ func attach(ctx context.Context, conn *nats.Conn, o Options) (*Server, error) {
 	if s.client, err = client.New(conn, client.Namespace(string(o.Namespace))); err != nil {
 		return nil, err
 	}
-	if s.stopAPI, err = store.ServeAPI(Version, control{store: store, views: newViews()}.endpoints()); err != nil {
+	if s.stopAPI, err = store.ServeAPI(Version, control{store: store, views: newViews(), log: o.Logger}.endpoints()); err != nil {
 		return nil, err
 	}
 	run, stop := context.WithCancel(ctx)

@@ -13,6 +13,7 @@ import (
 // what follows from it. An error says that the workflow cannot go on; everything else is tried until it works.
 func (a *actor) step(ctx context.Context, batch []item) error {
 	for ctx.Err() == nil {
+		a.todo = batch
 		if err := a.load(batch); err != nil {
 			return err
 		}

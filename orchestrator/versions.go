@@ -10,7 +10,7 @@ import (
 
 // versions lists the versions of a queue's code, after it made one of them current if asked to.
 func (c control) versions(ctx context.Context, r protocol.VersionsRequest) (protocol.VersionsAnswer, error) {
-	answer := protocol.VersionsAnswer{Queue: r.Queue}
+	answer := protocol.VersionsAnswer{Queue: r.Queue, Versions: []protocol.Version{}}
 	if err := protocol.ValidateQueue(r.Queue); err != nil {
 		return answer, err
 	}

@@ -13,6 +13,7 @@ type StartChildWorkflowExecution struct {
 	Reuse             ReusePolicy        `json:"reuse_policy,omitempty"`
 	ParentClosePolicy ParentClosePolicy  `json:"parent_close_policy,omitempty"` // Terminate when empty
 	Memo              map[string]Payload `json:"memo,omitempty"`
+	SearchAttributes  map[string]Payload `json:"search_attributes,omitempty"`
 	Headers           map[string]string  `json:"headers,omitempty"`
 }
 

@@ -38,6 +38,7 @@ type StartChildWorkflowExecutionInitiated struct {
 	Reuse             ReusePolicy        `json:"reuse_policy,omitempty"`
 	ParentClosePolicy ParentClosePolicy  `json:"parent_close_policy"`
 	Memo              map[string]Payload `json:"memo,omitempty"`
+	SearchAttributes  map[string]Payload `json:"search_attributes,omitempty"`
 	Headers           map[string]string  `json:"headers,omitempty"`
 	TaskCompletedID   int64              `json:"workflow_task_completed_event_id"`
 }

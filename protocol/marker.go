@@ -40,12 +40,12 @@ type WorkflowPropertiesModified struct {
 	TaskCompletedID int64              `json:"workflow_task_completed_event_id"`
 }
 
-// UpsertWorkflowSearchAttributes sets search attributes; it becomes the event of the same name. A null value removes one.
+// UpsertWorkflowSearchAttributes sets search attributes; it becomes the event of that type. A null value removes one.
 type UpsertWorkflowSearchAttributes struct {
 	SearchAttributes map[string]Payload `json:"search_attributes"`
 }
 
-// WorkflowSearchAttributesUpserted sets search attributes. A null value removes one.
+// WorkflowSearchAttributesUpserted sets search attributes; its type has the name of the command, as in Temporal. A null value removes one.
 type WorkflowSearchAttributesUpserted struct {
 	SearchAttributes map[string]Payload `json:"search_attributes"`
 	TaskCompletedID  int64              `json:"workflow_task_completed_event_id"`
@@ -70,7 +70,7 @@ func (WorkflowPropertiesModified) EventType() EventType { return "WorkflowProper
 
 // EventType implements [EventAttributes].
 func (WorkflowSearchAttributesUpserted) EventType() EventType {
-	return "WorkflowSearchAttributesUpserted"
+	return "UpsertWorkflowSearchAttributes"
 }
 
 var _ = []struct{}{

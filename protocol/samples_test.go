@@ -112,7 +112,7 @@ var events = []sample{
 	of(protocol.StartChildWorkflowExecutionInitiated{
 		WorkflowID: "mail-42", RunID: runID, WorkflowType: "shop.Mail", Queue: "mail", Input: ada, ExecutionTimeout: 7200 * second,
 		RunTimeout: 3600 * second, TaskTimeout: 10 * second, RetryPolicy: &policy, Reuse: protocol.ReuseReject,
-		ParentClosePolicy: protocol.ParentCloseTerminate, Memo: memo, Headers: headers, TaskCompletedID: 4,
+		ParentClosePolicy: protocol.ParentCloseTerminate, Memo: memo, SearchAttributes: memo, Headers: headers, TaskCompletedID: 4,
 	}),
 	of(protocol.StartChildWorkflowExecutionFailed{WorkflowID: "mail-42", WorkflowType: "shop.Mail", InitiatedID: 5, Cause: refused}),
 	of(protocol.ChildWorkflowExecutionStarted{WorkflowID: "mail-42", RunID: runID, WorkflowType: "shop.Mail", InitiatedID: 5}),
@@ -157,7 +157,7 @@ var commands = []sample{
 	of(protocol.StartChildWorkflowExecution{
 		WorkflowID: "mail-42", WorkflowType: "shop.Mail", Queue: "mail", Input: ada, ExecutionTimeout: 7200 * second,
 		RunTimeout: 3600 * second, TaskTimeout: 10 * second, RetryPolicy: &policy, Reuse: protocol.ReuseReject,
-		ParentClosePolicy: protocol.ParentCloseAbandon, Memo: memo, Headers: headers,
+		ParentClosePolicy: protocol.ParentCloseAbandon, Memo: memo, SearchAttributes: memo, Headers: headers,
 	}),
 	of(protocol.SignalExternalWorkflowExecution{
 		WorkflowID: "stock", RunID: runID, FirstRunID: "first", SignalName: "sold", Headers: headers, Input: ada,

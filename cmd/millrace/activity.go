@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/millrace-dev/millrace/orchestrator/client"
@@ -43,7 +44,7 @@ func (p *pendingActivity) steer(ctx context.Context, a *app, did string, call fu
 		return err
 	}
 	if a.JSON {
-		return printJSON(a.out, map[string]string{"id": p.ID, "activity": p.Activity, "done": did})
+		return printJSON(a.out, map[string]string{"id": p.ID, "activity": p.Activity, "done": strings.TrimSuffix(did, ":")})
 	}
 	_, err := fmt.Fprintf(a.out, "%s %s of %s\n", did, p.Activity, p.ID)
 	return err

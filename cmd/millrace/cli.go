@@ -65,6 +65,9 @@ const (
 	exitUsage = 2
 )
 
+// codeWorkflowFailed says that a workflow did not complete, which is no error of Millrace.
+const codeWorkflowFailed protocol.Code = "workflow_failed"
+
 // execute parses the arguments and runs the verb. Errors are printed here and nowhere else.
 func execute(ctx context.Context, args []string, s std) int {
 	var c cli
@@ -90,7 +93,7 @@ func execute(ctx context.Context, args []string, s std) int {
 		return exitUsage
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	if err := parsed.Run(&app{cli: &c, std: s, parser: parser}); err != nil && !errors.Is(err, context.Canceled) {
+	if err := parsed.Run(&app{cli: &c, std: s, parser: parser}); err != nil {
 		fail(&c, s, err)
 		return exitError
 	}
@@ -127,7 +130,10 @@ func describeError(err error) *protocol.Error {
 		return &protocol.Error{Code: "update_rejected", Message: f.Error()}
 	}
 	if f, ok := errors.AsType[*protocol.Failure](err); ok {
-		return &protocol.Error{Code: "workflow_failed", Message: f.Error()}
+		return &protocol.Error{Code: codeWorkflowFailed, Message: f.Error()}
+	}
+	if errors.Is(err, context.Canceled) {
+		return protocol.Errorf(protocol.CodeTimeout, "interrupted before it was done").WithHint("the same command again")
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return protocol.Errorf(protocol.CodeTimeout, "there was no answer in time").WithHint("a longer --timeout")

@@ -15,7 +15,11 @@ type completionCmd struct {
 
 // Run prints the script for the verbs and flags of this version.
 func (c completionCmd) Run(a *app) error {
-	_, err := fmt.Fprint(a.out, scripts[c.Shell](places(a.parser.Model.Node, nil, flagNames(a.parser.Model.Flags))))
+	script := scripts[c.Shell](places(a.parser.Model.Node, nil, flagNames(a.parser.Model.Flags)))
+	if a.JSON {
+		return printJSON(a.out, map[string]string{"shell": c.Shell, "script": script})
+	}
+	_, err := fmt.Fprint(a.out, script)
 	return err
 }
 

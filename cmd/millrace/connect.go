@@ -20,6 +20,10 @@ import (
 func (a *app) connect(opts ...nats.Option) (*nats.Conn, error) {
 	opts = append([]nats.Option{nats.Name("millrace " + Version()), nats.Timeout(a.Timeout)}, opts...)
 	if a.Creds != "" {
+		if _, err := os.Stat(a.Creds); err != nil {
+			return nil, protocol.Errorf(protocol.CodeBadRequest, "cannot read the credentials: %v", err).
+				WithHint("--creds, or NATS_CREDS, names the file of a user")
+		}
 		opts = append(opts, nats.UserCredentials(a.Creds))
 	}
 	// A flag is closer to the user than the environment: --context counts although NATS_URL is set.

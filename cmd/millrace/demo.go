@@ -15,7 +15,7 @@ import (
 
 // demoCmd runs the transcode pipeline and kills its processes on the way.
 type demoCmd struct {
-	Dir  string         `arg:"" optional:"" help:"Directory with PNG, JPEG and GIF files. Some come with this program." type:"existingdir"`
+	Dir  string         `arg:"" optional:"" help:"Directory with PNG, JPEG and GIF files. Some come with this program." type:"path"`
 	Out  string         `help:"Directory for the small pictures and manifest.json." default:"millrace-demo" type:"path"`
 	Pace *time.Duration `help:"The least time that a picture takes. Chosen so that there is something to watch."`
 	Keep bool           `help:"Keep the node's data and the processes' logs."`
@@ -23,6 +23,10 @@ type demoCmd struct {
 
 // Run fails unless every picture is right and every result was recorded exactly once.
 func (c *demoCmd) Run(ctx context.Context, a *app) error {
+	if info, err := os.Stat(c.Dir); c.Dir != "" && (err != nil || !info.IsDir()) {
+		return protocol.Errorf(protocol.CodeBadRequest, "%s is no directory", c.Dir).
+			WithHint("name one, or none for the pictures that come with this program")
+	}
 	data, err := os.MkdirTemp("", "millrace-demo-")
 	if err != nil {
 		return err

@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,6 +41,13 @@ func (d *describeCmd) Run(ctx context.Context, a *app) error {
 	}, a.describe)
 }
 
+// showValues shows what a run's start and code said of it.
+func showValues(w io.Writer, what string, values map[string]protocol.Payload) {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		fmt.Fprintf(w, "%-8s  %s %s\n", what, name, payloadText(values[name]))
+	}
+}
+
 func (a *app) describe(d protocol.Description) error {
 	w := a.out
 	fmt.Fprintf(w, "workflow  %s\nrun       %s\ntype      %s\nqueue     %s\nstatus    %s\nstarted   %s ago\nevents    %d\n",
@@ -50,6 +60,11 @@ func (a *app) describe(d protocol.Description) error {
 	}
 	if d.CancelRequested {
 		fmt.Fprintln(w, "asked to stop")
+	}
+	showValues(w, "memo", d.Memo)
+	showValues(w, "search", d.SearchAttributes)
+	if !d.Closed.IsZero() {
+		fmt.Fprintf(w, "took      %s\n", d.Closed.Sub(d.Started).Round(time.Millisecond))
 	}
 	if o := d.Outcome; o != nil && o.Failure != nil {
 		fmt.Fprintf(w, "failure   %v\n", o.Failure)

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -13,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/millrace-dev/millrace/cmd/examples/hello/greetings"
+	"github.com/millrace-dev/millrace/jetstream/embedded"
 	"github.com/millrace-dev/millrace/orchestrator"
 	"github.com/millrace-dev/millrace/test/leaks"
 	"github.com/millrace-dev/millrace/worker"
@@ -59,6 +62,49 @@ func TestScripts(t *testing.T) {
 		e.Setenv("NATS_URL", url)
 		return err
 	}})
+}
+
+// A demo that is interrupted has shown nothing, and says so.
+func TestInterruptedDemo(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out, err strings.Builder
+	if status := execute(ctx, []string{"demo", "--out", t.TempDir()}, std{out: &out, err: &err}); status != exitError {
+		t.Errorf("the status is %d", status)
+	}
+	if !strings.Contains(err.String(), "interrupted") {
+		t.Errorf("it says %q", err.String())
+	}
+}
+
+// A node beside a NATS says when it is ready, works, and ends well when it is interrupted.
+func TestServe(t *testing.T) {
+	t.Parallel()
+	srv, err := embedded.Start(embedded.Options{Dir: t.TempDir(), Listen: "127.0.0.1:0", Sync: "1m"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer srv.Close()
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	ready, out := io.Pipe()
+	ended := make(chan int, 1)
+	go func() {
+		ended <- execute(ctx, []string{"serve", "--server", srv.URL(), "--json"}, std{out: out, err: io.Discard})
+	}()
+	var says map[string]string
+	if err := json.NewDecoder(ready).Decode(&says); err != nil || says["url"] != srv.URL() || says["namespace"] != "default" {
+		t.Errorf("it says %v, %v", says, err)
+	}
+	var list strings.Builder
+	if status := execute(t.Context(), []string{"list", "--server", srv.URL(), "--json"}, std{out: &list, err: io.Discard}); status != exitOK {
+		t.Errorf("a list ends with %d", status)
+	}
+	interrupt()
+	if status := <-ended; status != exitOK {
+		t.Errorf("it ends with %d", status)
+	}
 }
 
 // wait is a workflow that needs a signal to go on.

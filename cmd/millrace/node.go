@@ -74,7 +74,10 @@ func (s *serveCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	a.logger().Info("node ready", "nats", nc.ConnectedUrlRedacted(), "namespace", a.Namespace)
-	return untilDone(ctx, srv)
+	if a.JSON {
+		err = printJSON(a.out, map[string]string{"url": nc.ConnectedUrlRedacted(), "namespace": a.Namespace})
+	}
+	return errors.Join(err, untilDone(ctx, srv))
 }
 
 // untilDone waits for an interrupt and hands the node's shards over.

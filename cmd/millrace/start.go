@@ -68,6 +68,9 @@ func (a *app) begun(ctx context.Context, run *client.Run[json.RawMessage], wait 
 		return protocol.Errorf(protocol.CodeTimeout, "stopped waiting; %s goes on", run.ID()).
 			WithHint("millrace show %s", run.ID())
 	}
+	if f, ok := errors.AsType[*protocol.Failure](err); ok {
+		return protocol.Errorf(codeWorkflowFailed, "%s", f.Error()).WithHint("`millrace show %s` tells how it came to that", run.ID())
+	}
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/millrace-dev/millrace/orchestrator/client"
 )
@@ -21,7 +22,7 @@ func (a *app) steer(ctx context.Context, id, did string, call func(context.Conte
 		return err
 	}
 	if a.JSON {
-		return printJSON(a.out, map[string]string{"id": id, "done": did})
+		return printJSON(a.out, map[string]string{"id": id, "done": strings.TrimSuffix(did, ":")})
 	}
 	_, err := fmt.Fprintf(a.out, "%s %s\n", did, id)
 	return err

@@ -47,14 +47,17 @@ func draw(b bar, start, end time.Time) string {
 func barsOf(events []protocol.Event) []bar {
 	var bars []bar
 	index := map[int64]int{}
-	last := events[len(events)-1].Time
+	last, open := events[len(events)-1].Time, "pending"
+	if protocol.StatusAfter(events[len(events)-1].Attributes).Closed() {
+		open = "unfinished" // its run has ended, and waits for nothing any more
+	}
 	begin := func(e protocol.Event, name string) {
 		index[e.ID] = len(bars)
-		bars = append(bars, bar{name: name, from: e.Time, to: last, note: "pending"})
+		bars = append(bars, bar{name: name, from: e.Time, to: last, note: open})
 	}
 	end := func(id int64, at time.Time, note string) {
 		if i, ok := index[id]; ok {
-			bars[i].to, bars[i].note = at, strings.TrimSpace(bars[i].note+" "+note)
+			bars[i].to, bars[i].note = at, strings.TrimSpace(strings.TrimPrefix(bars[i].note, open)+" "+note)
 		}
 	}
 	note := func(id int64, note string) {

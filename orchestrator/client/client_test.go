@@ -109,6 +109,11 @@ func TestMistakes(t *testing.T) {
 			_, err := client.StartNamed[string](t.Context(), c, "Double", func() {}, client.Queue("q"))
 			return err
 		},
+		"a memo that is no JSON": func() error {
+			memo := client.Memo(map[string]any{"good": 1, "bad": func() {}})
+			_, err := client.Start(t.Context(), c, Double, "", client.Queue("q"), memo)
+			return err
+		},
 		"a negative timeout": func() error {
 			_, err := client.Start(t.Context(), c, Double, "", client.Queue("q"), client.RunTimeout(-time.Second))
 			return err
@@ -159,6 +164,59 @@ func TestWait(t *testing.T) {
 	}
 	if _, err := client.Get[string](c, "nobody", "").Wait(t.Context()); !errors.Is(err, protocol.ErrNotFound) {
 		t.Errorf("waited for nobody: %v", err)
+	}
+}
+
+// Several may wait on one handle, each for as long as its own context allows, and meanwhile it can be asked for its IDs.
+func TestWaitTogether(t *testing.T) {
+	t.Parallel()
+	_, c := begin(t)
+	run, err := client.Start(t.Context(), c, Order, "lamp", client.ID("order-1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make(chan string, 2)
+	for range cap(got) {
+		go func() {
+			out, err := run.Wait(context.WithoutCancel(t.Context()))
+			got <- fmt.Sprint(out, err)
+		}()
+	}
+	impatient, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := run.Wait(impatient); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("waited longer than the context allows: %v", err)
+	}
+	if run.ID() != "order-1" || run.RunID() == "" {
+		t.Errorf("the handle is on run %q of %q", run.RunID(), run.ID())
+	}
+	if err := client.Signal(t.Context(), c, "order-1", approve, true); err != nil {
+		t.Fatal(err)
+	}
+	for range cap(got) {
+		if g := <-got; g != "sent lamp<nil>" {
+			t.Errorf("one who waits got %s", g)
+		}
+	}
+}
+
+// A list is a list in JSON, also when there is nothing to list.
+func TestEmptyLists(t *testing.T) {
+	t.Parallel()
+	e := rig.Start(t)
+	for request, want := range map[string]string{
+		`list {}`:                       `{"runs":[]}`,
+		`workers {}`:                    `{"workers":[]}`,
+		`versions {"queue": "nowhere"}`: `{"queue":"nowhere","versions":[]}`,
+	} {
+		endpoint, body, _ := strings.Cut(request, " ")
+		m, err := e.Conn().RequestWithContext(t.Context(), protocol.DefaultNamespace.API(endpoint), []byte(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(m.Data); got != want {
+			t.Errorf("%s is answered with %s", request, got)
+		}
 	}
 }
 

@@ -27,7 +27,7 @@ func serve() (c *client.Client, stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended, ready := make(chan error, 1), make(chan struct{})
 	w := worker.New(srv.Conn(), "orders", worker.Workflow(Order), worker.Workflow(Double), worker.Workflow(Tally),
-		worker.Workflow(Parcel), worker.Activity(Carry), worker.Activity(Ask), worker.Activity(Flaky), worker.Logger(quiet),
+		worker.Workflow(Parcel), worker.Workflow(Stubborn), worker.Activity(Carry), worker.Activity(Ask), worker.Activity(Flaky), worker.Logger(quiet),
 		worker.OnReady(func() { close(ready) }))
 	go func() { ended <- w.Run(ctx) }()
 	<-ready

@@ -51,7 +51,7 @@ func Propagator(p ...propagation.Propagator) Option {
 // Headers are short texts that the workflow's code can read (workflow.Header), and that travel on to its activities and children. They are
 // not encrypted. They are added to those of earlier options and take the place of what a [Propagator] says.
 func Headers(headers map[string]string) StartOption {
-	return func(s *protocol.StartInput) {
+	return func(s *starting) {
 		merged := maps.Clone(s.Headers)
 		if merged == nil {
 			merged = make(map[string]string, len(headers))

@@ -22,10 +22,12 @@ const (
 
 // Run is a handle on a run whose workflow returns an O. It is safe for concurrent use.
 type Run[O any] struct {
-	c       *Client
-	id, run string
+	c     *Client
+	id    string
+	baton baton // the rest is for its holder
 
 	mu      sync.Mutex
+	run     string // guarded by mu as well, when it is written
 	last    string // the run of the chain that is waited for
 	closed  <-chan protocol.Outcome
 	unwatch func()
@@ -33,7 +35,9 @@ type Run[O any] struct {
 }
 
 // Get returns a handle on a run that exists: the workflow's latest when run is empty. It asks nothing yet.
-func Get[O any](c *Client, id, run string) *Run[O] { return &Run[O]{c: c, id: id, run: run, last: run} }
+func Get[O any](c *Client, id, run string) *Run[O] {
+	return &Run[O]{c: c, id: id, baton: newBaton(), run: run, last: run}
+}
 
 // ID is the workflow ID.
 func (r *Run[O]) ID() string { return r.id }
@@ -73,8 +77,6 @@ func (r *Run[O]) stop() {
 // A workflow that did not complete gives a *[protocol.Failure]: errors.Is(err, [protocol.ErrCanceled]) tells a canceled one, and
 // errors.As finds the failure of the activity that was the cause.
 func (r *Run[O]) Wait(ctx context.Context) (O, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	o, err := r.await(ctx)
 	if err != nil {
 		var zero O
@@ -83,8 +85,12 @@ func (r *Run[O]) Wait(ctx context.Context) (O, error) {
 	return result[O](ctx, r.c, o.Result, o.Failure)
 }
 
-// await waits for the outcome of the chain's last run. The lock is held.
+// await waits for the outcome of the chain's last run.
 func (r *Run[O]) await(ctx context.Context) (*protocol.Outcome, error) {
+	if err := r.baton.take(ctx); err != nil {
+		return nil, err
+	}
+	defer r.baton.pass()
 	if r.outcome != nil {
 		return r.outcome, nil
 	}
@@ -142,7 +148,9 @@ func (r *Run[O]) ask(ctx context.Context) (*protocol.Outcome, error) {
 		return nil, nil //nolint:nilerr // no outcome yet: whoever is away will be back, and ctx bounds the waiting
 	}
 	if r.last = o.Run; r.run == "" {
+		r.mu.Lock()
 		r.run = o.Run
+		r.mu.Unlock()
 	}
 	if o.Status.Closed() {
 		return &o, nil

@@ -62,10 +62,11 @@ func SignalWithStartNamed[O any](
 // newStart is the input of a start, with its payloads as they are sent.
 func (c *Client) newStart(ctx context.Context, typ string, in any, opts []StartOption) (protocol.StartInput, error) {
 	payload, err := protocol.Encode(in)
-	s := protocol.StartInput{Type: typ, Input: payload, Queue: c.queue, Identity: c.identity}
+	with := starting{StartInput: protocol.StartInput{Type: typ, Input: payload, Queue: c.queue, Identity: c.identity}, err: err}
 	for _, o := range opts {
-		o(&s)
+		o(&with)
 	}
+	s, err := with.StartInput, with.err
 	s.ID, s.RequestID = cmp.Or(s.ID, newID()), cmp.Or(s.RequestID, newID())
 	s.Run = uuid.Must(uuid.NewV7()).String()
 	if s.Queue == "" && err == nil {
@@ -87,7 +88,7 @@ func start[O any](ctx context.Context, c *Client, s protocol.StartInput) (*Run[O
 
 // startWith is start, and returns the verdict as well.
 func startWith[O any](ctx context.Context, c *Client, s protocol.StartInput) (*Run[O], protocol.Verdict, error) {
-	r := &Run[O]{c: c, id: s.ID, run: s.Run, last: s.Run}
+	r := Get[O](c, s.ID, s.Run)
 	// Listening begins before the start is sent: the end of a short run is announced before the start's verdict is read.
 	if err := r.listen(ctx); err != nil {
 		return nil, protocol.Verdict{}, err

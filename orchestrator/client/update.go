@@ -65,10 +65,11 @@ func UpdateID(id string) ToOption { return func(t *to) { t.requestID = id } }
 type UpdateHandle[O any] struct {
 	c                *Client
 	workflow, update string
+	baton            baton // the rest is for its holder
 
 	mu      sync.Mutex
+	run     string                // guarded by mu as well, when it is written
 	asked   *protocol.UpdateInput // nil for an update that was not asked for here
-	run     string
 	outcome protocol.UpdateOutcome
 	news    <-chan protocol.Verdict
 	unwatch func()
@@ -77,7 +78,7 @@ type UpdateHandle[O any] struct {
 // GetUpdate returns a handle on an update that was accepted before, by its workflow ID, run ID and update ID; an empty run ID means
 // the workflow's latest run. It asks nothing yet.
 func GetUpdate[O any](c *Client, id, run, update string) *UpdateHandle[O] {
-	return &UpdateHandle[O]{c: c, workflow: id, run: run, update: update}
+	return &UpdateHandle[O]{c: c, workflow: id, baton: newBaton(), run: run, update: update}
 }
 
 // ID is the update's ID.
@@ -110,11 +111,12 @@ func ask[O any](ctx context.Context, c *Client, id, name string, in any, opts []
 	if err != nil {
 		return nil, err
 	}
-	h := &UpdateHandle[O]{c: c, workflow: id, run: to.run, update: to.requestID, asked: &protocol.UpdateInput{
+	h := GetUpdate[O](c, id, to.run, to.requestID)
+	h.asked = &protocol.UpdateInput{
 		Run: to.run, UpdateCall: protocol.UpdateCall{
 			UpdateID: to.requestID, RequestID: newID(), Name: name, Input: payload, Identity: c.identity,
 		},
-	}}
+	}
 	// Listening begins before the update is sent: what follows its verdict may be announced before the verdict is read.
 	if err := h.listen(ctx); err != nil {
 		return nil, err
@@ -169,7 +171,7 @@ func (h *UpdateHandle[O]) next(ctx context.Context, err error) error {
 	if !h.goesOn(err) {
 		return err
 	}
-	h.run = ""
+	h.setRun("")
 	return h.send(ctx)
 }
 
@@ -178,15 +180,24 @@ func (h *UpdateHandle[O]) note(v protocol.Verdict) {
 	if v.Update == nil || h.run != "" && h.run != v.Run {
 		return // of an update of another run that has the same ID
 	}
-	if h.run, h.outcome = v.Run, *v.Update; h.outcome.Stage.Final() && h.unwatch != nil {
+	h.setRun(v.Run)
+	if h.outcome = *v.Update; h.outcome.Stage.Final() && h.unwatch != nil {
 		h.unwatch()
 	}
 }
 
-// reach waits until the update has come to a stage, or to its end.
-func (h *UpdateHandle[O]) reach(ctx context.Context, stage protocol.UpdateStage) (protocol.UpdateOutcome, error) {
+func (h *UpdateHandle[O]) setRun(run string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.run = run
+}
+
+// reach waits until the update has come to a stage, or to its end.
+func (h *UpdateHandle[O]) reach(ctx context.Context, stage protocol.UpdateStage) (protocol.UpdateOutcome, error) {
+	if err := h.baton.take(ctx); err != nil {
+		return protocol.UpdateOutcome{}, err
+	}
+	defer h.baton.pass()
 	there := func() bool { return h.outcome.Stage.Final() || h.outcome.Stage == stage }
 	if there() {
 		return h.outcome, nil

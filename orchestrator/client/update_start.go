@@ -38,7 +38,8 @@ func UpdateWithStartNamed[O, UO any](
 	s.Update = &protocol.UpdateInput{UpdateCall: protocol.UpdateCall{
 		UpdateID: s.RequestID, RequestID: newID(), Name: update, Input: payload, Identity: c.identity,
 	}}
-	h := &UpdateHandle[UO]{c: c, workflow: s.ID, update: s.RequestID, asked: s.Update}
+	h := GetUpdate[UO](c, s.ID, "", s.RequestID)
+	h.asked = s.Update
 	if err := h.listen(ctx); err != nil {
 		return nil, nil, err
 	}

@@ -44,15 +44,14 @@ func validOptions(id string, o protocol.ActivityOptions) error {
 }
 
 // normalize fills in the retry policy's defaults and fits the timeouts into each other, as Temporal does: none is longer than the one
-// around it. The run timeout is around all of them.
+// around it. The run timeout is around all of them; an activity without a limit of its own just ends with the run.
 func (t *Turn) normalize(o protocol.ActivityOptions) protocol.ActivityOptions {
 	o.RetryPolicy = o.RetryPolicy.Normalize()
-	if o.ScheduleToClose > 0 { // an activity without a limit of its own ends with the run
-		o.ScheduleToClose = orShorter(o.ScheduleToClose, t.run.Start.RunTimeout)
-	}
 	o.StartToClose = orShorter(o.StartToClose, o.ScheduleToClose)
-	if o.ScheduleToStart > 0 {
-		o.ScheduleToStart = orShorter(o.ScheduleToStart, o.ScheduleToClose)
+	for _, d := range []*protocol.Duration{&o.ScheduleToClose, &o.ScheduleToStart, &o.StartToClose, &o.Heartbeat} {
+		if *d > 0 {
+			*d = orShorter(orShorter(*d, o.ScheduleToClose), t.run.Start.RunTimeout)
+		}
 	}
 	if o.Heartbeat > 0 {
 		o.Heartbeat = orShorter(o.Heartbeat, o.StartToClose)

@@ -38,7 +38,7 @@ func (t *Turn) startChild(c protocol.StartChildWorkflowExecution, task int64) er
 		WorkflowType: c.WorkflowType, Queue: c.Queue, Input: c.Input,
 		ExecutionTimeout: c.ExecutionTimeout, RunTimeout: c.RunTimeout, TaskTimeout: c.TaskTimeout, RetryPolicy: c.RetryPolicy,
 		Reuse: c.Reuse, ParentClosePolicy: cmp.Or(c.ParentClosePolicy, protocol.ParentCloseTerminate),
-		Memo: c.Memo, Headers: c.Headers, TaskCompletedID: task,
+		Memo: c.Memo, SearchAttributes: c.SearchAttributes, Headers: c.Headers, TaskCompletedID: task,
 	})
 	return nil
 }

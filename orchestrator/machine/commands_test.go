@@ -82,3 +82,22 @@ func TestAnActivityIsStoredNormalised(t *testing.T) {
 		t.Errorf("got retry %s, want the second attempt with why the first one failed", text(retry))
 	}
 }
+
+// No timeout of an activity is longer than the run's. One that has none of its own gets none: it ends with the run.
+func TestARunTimeoutIsAroundThoseOfItsActivities(t *testing.T) {
+	t.Parallel()
+	long, bare := charge("1"), charge("2")
+	day := protocol.Duration(24 * time.Hour)
+	long.StartToClose, long.ScheduleToStart, long.Heartbeat = day, day, day
+	w := newWorld()
+	w.start("request-1", time.Hour)
+	answer(t, w, long, bare)
+	a, _ := w.w.Run.activities.get(w.last.Activities[0].ScheduledID)
+	if hour := protocol.Duration(time.Hour); a.StartToClose != hour || a.ScheduleToStart != hour || a.Heartbeat != hour || a.ScheduleToClose != 0 {
+		t.Errorf("got %s, want each timeout cut to an hour", text(a))
+	}
+	b, _ := w.w.Run.activities.get(w.last.Activities[1].ScheduledID)
+	if b.StartToClose != 0 || b.ScheduleToStart != 0 || b.Heartbeat != 0 || b.ScheduleToClose != 0 {
+		t.Errorf("got %s, want no timeouts", text(b))
+	}
+}

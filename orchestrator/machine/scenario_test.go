@@ -454,6 +454,7 @@ func (s *story) show() {
 		s.say("update %s: %s by event %d", u.ID, u.Stage, u.Event)
 	}
 	s.showOthers(d)
+	s.showMarked(d)
 	if d.Task != nil {
 		s.say("step: attempt %d, %s", d.Task.Attempt, d.Task.Cause)
 	}
@@ -530,7 +531,7 @@ func commands(words []string) []protocol.Command {
 		if i+1 < len(words) {
 			id = words[i+1]
 		}
-		if a := otherCommand(words[i], id); a != nil {
+		if a := cmp.Or(otherCommand(words[i], id), marked(words[i], id)); a != nil {
 			add(a)
 			i++
 			continue

@@ -118,7 +118,8 @@ func (r *Run) tellStart(c Child) Tell {
 		Body: protocol.StartInput{
 			Type: c.WorkflowType, ID: c.WorkflowID, Queue: c.Queue, Input: c.Input, Run: c.RunID, RequestID: c.RunID, Reuse: c.Reuse,
 			ExecutionTimeout: c.ExecutionTimeout, RunTimeout: c.RunTimeout, TaskTimeout: c.TaskTimeout,
-			RetryPolicy: c.RetryPolicy, PinnedVersion: pinned, Memo: c.Memo, Headers: c.Headers, Identity: r.identity(),
+			RetryPolicy: c.RetryPolicy, PinnedVersion: pinned, Memo: c.Memo, SearchAttributes: c.SearchAttributes,
+			Headers: c.Headers, Identity: r.identity(),
 			From: origin, Parent: origin, Root: root,
 		},
 	}

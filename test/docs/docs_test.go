@@ -17,7 +17,7 @@ const root = "../.."
 func pages(t *testing.T) map[string]string {
 	t.Helper()
 	found := map[string]string{}
-	for _, pattern := range []string{"*.md", "docs/*.md", "cmd/examples/*/*.md"} {
+	for _, pattern := range []string{"*.md", "docs/*.md", "cmd/examples/*.md", "cmd/examples/*/*.md"} {
 		names, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil {
 			t.Fatal(err)
@@ -118,6 +118,33 @@ func TestLinksLeadSomewhere(t *testing.T) {
 			if _, err := os.Stat(filepath.Join(root, filepath.Dir(path), m[1])); err != nil {
 				t.Errorf("%s: %v", path, err)
 			}
+		}
+	}
+}
+
+// Every example is in the list of examples, and has a test.
+func TestExamplesAreListed(t *testing.T) {
+	t.Parallel()
+	list := pages(t)["cmd/examples/README.md"]
+	programs, err := filepath.Glob(filepath.Join(root, "cmd", "examples", "*", "main.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(programs) < 20 {
+		t.Errorf("there are %d examples", len(programs))
+	}
+	for _, program := range programs {
+		name := filepath.Base(filepath.Dir(program))
+		if !strings.Contains(list, "| ["+name+"]("+name+") |") {
+			t.Errorf("cmd/examples/README.md does not list %s", name)
+		}
+		tested := false
+		for _, pattern := range []string{"*_test.go", filepath.Join("*", "*_test.go")} {
+			tests, err := filepath.Glob(filepath.Join(filepath.Dir(program), pattern))
+			tested = tested || err == nil && len(tests) > 0
+		}
+		if !tested {
+			t.Errorf("no test runs %s", name)
 		}
 	}
 }

@@ -74,7 +74,7 @@ func sayf(ctx workflow.Context, format string, args ...any) {
 //	return JSON           and fail TYPE MESSAGE, panic MESSAGE
 //	cancel NAME           cancel a scope
 //
-// Those that concern other workflows are in others.
+// Those that concern other workflows are in others, those that write something down in marked.
 func (in *interpreter) run(ctx workflow.Context, s statement) error {
 	first, rest := word(s.args)
 	switch s.verb {
@@ -113,6 +113,9 @@ func (in *interpreter) run(ctx workflow.Context, s statement) error {
 		return in.channel(ctx, s.verb, first, rest)
 	default:
 		if known, err := in.others(ctx, s, first, rest); known {
+			return err
+		}
+		if known, err := in.marked(ctx, s, first, rest); known {
 			return err
 		}
 		return in.nested(ctx, s, first)

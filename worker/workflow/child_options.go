@@ -84,6 +84,11 @@ func ChildMemo(values map[string]any) ChildOption {
 	}
 }
 
+// ChildSearchAttributes are what the child can be found by; [SearchKey] makes them.
+func ChildSearchAttributes(attributes ...SearchAttribute) ChildOption {
+	return func(c *childCall) { c.command.SearchAttributes = protocol.SearchAttributes(attributes...) }
+}
+
 // WaitForChild makes the parent wait for a child that it has cancelled until it has really ended, and learn how. By default it does not
 // wait: a cancelled child is asked to stop, and its future settles at once.
 func WaitForChild() ChildOption { return func(c *childCall) { c.wait = true } }

@@ -9,7 +9,14 @@ import (
 )
 
 // ContinueOption changes what the next run is given. See [ContinueAsNew].
-type ContinueOption func(*protocol.ContinueAsNewWorkflowExecution)
+type ContinueOption func(*continueCall)
+
+// continueCall is what the options of a continuation say.
+type continueCall struct {
+	protocol.ContinueAsNewWorkflowExecution
+
+	err error // of an option whose value cannot be used
+}
 
 // ContinueAsNew returns the error with which a workflow ends its run for a new one under the same workflow ID: the way to keep the
 // history of a workflow short that goes on for ever. next is the workflow to go on with, most often the same one, and in its input.
@@ -35,41 +42,46 @@ func ContinueAsNewNamed(_ Context, typ string, in any, opts ...ContinueOption) e
 	if err != nil {
 		return payloadError("the input of workflow "+typ+" cannot be encoded", err)
 	}
-	c := protocol.ContinueAsNewWorkflowExecution{WorkflowType: typ, Input: input}
+	c := continueCall{ContinueAsNewWorkflowExecution: protocol.ContinueAsNewWorkflowExecution{WorkflowType: typ, Input: input}}
 	for _, o := range opts {
 		o(&c)
 	}
-	return &replay.ContinueAsNew{Command: c}
+	if c.err != nil {
+		return c.err
+	}
+	return &replay.ContinueAsNew{Command: c.ContinueAsNewWorkflowExecution}
 }
 
 // NextQueue moves the workflow to another task queue.
 func NextQueue(name string) ContinueOption {
-	return func(c *protocol.ContinueAsNewWorkflowExecution) { c.Queue = name }
+	return func(c *continueCall) { c.Queue = name }
 }
 
 // NextRunTimeout is how long the next run may take.
 func NextRunTimeout(d time.Duration) ContinueOption {
-	return func(c *protocol.ContinueAsNewWorkflowExecution) { c.RunTimeout = protocol.Duration(d) }
+	return func(c *continueCall) { c.RunTimeout = protocol.Duration(d) }
 }
 
 // NextTaskTimeout is how long a worker may take over one step of the next run.
 func NextTaskTimeout(d time.Duration) ContinueOption {
-	return func(c *protocol.ContinueAsNewWorkflowExecution) { c.TaskTimeout = protocol.Duration(d) }
+	return func(c *continueCall) { c.TaskTimeout = protocol.Duration(d) }
 }
 
 // NextRetry is the retry policy of the next run.
 func NextRetry(p RetryPolicy) ContinueOption {
-	return func(c *protocol.ContinueAsNewWorkflowExecution) { c.RetryPolicy = &p }
+	return func(c *continueCall) { c.RetryPolicy = &p }
 }
 
-// NextMemo replaces the memo. Values that cannot be encoded as JSON are left out.
+// NextMemo replaces the memo. The values must be encodable as JSON.
 func NextMemo(values map[string]any) ContinueOption {
-	return func(c *protocol.ContinueAsNewWorkflowExecution) {
+	return func(c *continueCall) {
 		c.Memo = make(map[string]protocol.Payload, len(values))
 		for k, v := range values {
-			if p, err := protocol.Encode(v); err == nil {
-				c.Memo[k] = p
+			p, err := protocol.Encode(v)
+			if err != nil {
+				c.err = payloadError("the memo "+k+" cannot be encoded", err)
 			}
+			c.Memo[k] = p
 		}
 	}
 }

@@ -83,6 +83,9 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	d := &demo{Options: o, id: "demo-" + time.Now().UTC().Format("20060102-150405"), count: len(names)}
 	defer d.stop()
 	r, err := d.run(ctx)
+	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
+		return nil, ctx.Err() // an interrupt reaches the node and the worker as well, and they end first
+	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return nil, protocol.Errorf(protocol.CodeTimeout, "the run did not end in time").WithHint("the logs are in %s", o.Data)
 	}
