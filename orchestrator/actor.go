@@ -178,6 +178,9 @@ func (a *actor) fail(batch []item, err error) {
 // taken for the start of a new ID: the append with expectation 0 will tell. An error says that the history is damaged.
 func (a *actor) load(batch []item) error {
 	for _, it := range batch {
+		// A workflow that has a record to look after is not new, even if a start of it comes first. Were it taken for new, the record would
+		// count as looked after, and what follows from it would never happen.
+		a.known = a.known || it.record != 0
 		if a.w != nil && it.record > a.w.Seq {
 			a.forget()
 		}

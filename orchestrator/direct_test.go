@@ -80,6 +80,52 @@ func TestRecordOfAReplacedNode(t *testing.T) {
 	r.ends(client.Get[string](r.client, "stale", in.Run), "B")
 }
 
+// The owner comes across the record of a start when the same start comes again: it must not take the workflow for a new one, and the
+// record for looked after.
+func TestRecordOfAStartThatComesAgain(t *testing.T) {
+	t.Parallel()
+	c := newCrew()
+	r := newRelay(t, direct, func(*protocol.Record) bool { return false }, c.options()...)
+	<-r.ready
+	stale := &mortal{ways: r.store, dies: func(*protocol.Record) bool { return true }, died: make(chan struct{})}
+	shardOf := func(ctx context.Context, store Store) *shard {
+		s := newShard(ctx, 0, protocol.DefaultNamespace, store, r.rows(store), slog.New(slog.DiscardHandler), uuid.NewString)
+		if err := s.takeStock(); err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	dead, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	old := shardOf(dead, stale)
+	in, d := startOf(t, c.One, "wf")
+	if !old.receiveDirect(d, 0) {
+		t.Fatal("the old node did not take the start")
+	}
+	<-stale.died
+	cancel()
+	old.stop(dead)
+
+	heir := shardOf(t.Context(), r.store)
+	a := &actor{shard: heir, id: "wf"}
+	input, err := heir.input(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seq := heir.ledger.last
+	err = a.step(t.Context(), []item{
+		{input: input, delivery: d, done: func() {}},
+		{input: protocol.Input{Workflow: "wf"}, record: seq, done: func() { heir.ledger.finished(seq) }},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := client.Get[string](r.client, "wf", in.Run).Wait(t.Context()); err != nil || got != "B" {
+		t.Errorf("the run ended with %q, %v", got, err)
+	}
+	heir.stop(t.Context())
+}
+
 // What is known to lie in the inbox is not overtaken, and nothing is before the inbox that the node took over has been read.
 func TestDirectDoesNotOvertake(t *testing.T) {
 	t.Parallel()
@@ -113,10 +159,8 @@ func TestDirectDoesNotOvertake(t *testing.T) {
 func TestHelloIsTwoMessages(t *testing.T) {
 	t.Parallel()
 	c := newCrew()
-	r := newRelay(t, direct, func(r *protocol.Record) bool { return r.Workflow == "first" }, c.options()...)
-	if _, err := client.Start(t.Context(), r.client, c.One, struct{}{}, client.ID("first")); err != nil {
-		t.Fatal(err)
-	}
+	r := newRelay(t, direct, func(*protocol.Record) bool { return false }, c.options()...)
+	<-r.ready
 	ns := protocol.DefaultNamespace
 	stored := func(stream string) uint64 {
 		t.Helper()
@@ -126,15 +170,12 @@ func TestHelloIsTwoMessages(t *testing.T) {
 		}
 		return s.CachedInfo().State.LastSeq
 	}
-	r.settled("first")
-	inbox, history, tasks := stored(ns.InboxStream(0)), stored(ns.HistoryStream(0)), stored(ns.TasksStream())
-	run, err := client.Start(t.Context(), r.client, c.One, struct{}{}, client.ID("second"))
-	if err != nil {
+	tasks := stored(ns.TasksStream())
+	if _, err := client.Start(t.Context(), r.client, c.One, struct{}{}, client.ID("hello")); err != nil {
 		t.Fatal(err)
 	}
-	r.ends(run, "B")
-	r.settled("second")
-	if i, h, k := stored(ns.InboxStream(0))-inbox, stored(ns.HistoryStream(0))-history, stored(ns.TasksStream())-tasks; i != 0 || h != 2 || k != 0 {
+	r.settled("hello")
+	if i, h, k := stored(ns.InboxStream(0)), stored(ns.HistoryStream(0)), stored(ns.TasksStream())-tasks; i != 0 || h != 2 || k != 0 {
 		t.Errorf("%d messages were stored in the inbox, %d in the history, %d tasks, want 0, 2 and 0", i, h, k)
 	}
 }
