@@ -12,6 +12,8 @@
 //	workload.go    what is measured, and against which floor
 //	workflows.go   the workflows that are run
 //	throughput.go  many at once
+//	cold.go        a worker that catches up with a run
+//	limit.go       figures that are held to a limit of their own
 //	report.go      tables and histograms
 //	baseline.go    is it worse than it was?
 package bench

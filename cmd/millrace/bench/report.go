@@ -32,6 +32,7 @@ func (r *Report) Print(w io.Writer) {
 			l.PerSec, floor, l.Ratio, l.bound(), p99)
 	}
 	_ = t.Flush()
+	r.printLimits(w)
 	for _, l := range r.Workloads {
 		fmt.Fprintf(w, "\n%s\n", l.Name)
 		histogram(w, l.stats.series)

@@ -64,8 +64,8 @@ type Report struct {
 	Sync      string     `json:"sync"`
 	Floor     FloorMS    `json:"floor"`
 	Workloads []Workload `json:"workloads"`
-
-	floor Floor
+	// Limits are figures that are held to a limit and not to the floor.
+	Limits []Limit `json:"limits,omitempty"`
 }
 
 // FloorMS is the floor in milliseconds and per second.
@@ -80,44 +80,63 @@ type FloorMS struct {
 
 func (r *Report) add(w Workload) { r.Workloads = append(r.Workloads, w) }
 
+// session is a run of the bench that is under way: what to measure, where, and what has been measured.
+type session struct {
+	Options
+	*Report
+
+	site   *site
+	broker *broker
+	client *client.Client
+	floor  Floor
+}
+
+// group measures some workloads and adds them to the report. It leaves out those that the session does not want.
+type group func(context.Context, *session) error
+
+// groups are measured in this order. The floor comes with the first two.
+var groups = []group{
+	latency,
+	rates,
+	fanOuts,
+	load,
+	cold,
+}
+
 // Run measures the floor and the engine on one server with a file store.
 func Run(ctx context.Context, o Options) (r *Report, err error) {
 	o = o.withDefaults()
-	s, err := setUp(ctx, o)
-	defer func() { err = errors.Join(err, s.close()) }()
+	s := &session{Options: o, Report: &Report{Layout: o.Layout, Sync: o.Sync}}
+	s.site, err = setUp(ctx, o)
+	defer func() { err = errors.Join(err, s.site.close()) }()
 	if err != nil {
 		return nil, err
 	}
-	b, err := newBroker(ctx, s.conn, o.Shards)
-	if err != nil {
+	if s.broker, err = newBroker(ctx, s.site.conn, o.Shards); err != nil {
 		return nil, fmt.Errorf("prepare the floor: %w", err)
 	}
-	c, err := client.New(s.conn)
-	if err != nil {
+	if s.client, err = client.New(s.site.conn); err != nil {
 		return nil, err
 	}
-	r = &Report{Layout: o.Layout, Sync: o.Sync}
-	if err := r.latency(ctx, o, b, c); err != nil {
-		return nil, err
+	for _, measure := range groups {
+		if err := measure(ctx, s); err != nil {
+			return nil, err
+		}
 	}
-	o.Progress("the broker's rate", 0, 1)
+	return s.Report, nil
+}
+
+// rates measures what the broker does when many messages are under way, and takes its streams away.
+func rates(ctx context.Context, s *session) error {
+	s.Progress("the broker's rate", 0, 1)
 	for range 3 { // the best of three: a rate is what the broker can do
-		hops, publishes, err := b.rates(ctx, o.Load)
+		hops, publishes, err := s.broker.rates(ctx, s.Load)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		r.floor.Hops, r.floor.Publishes = max(r.floor.Hops, hops), max(r.floor.Publishes, publishes)
+		s.floor.Hops, s.floor.Publishes = max(s.floor.Hops, hops), max(s.floor.Publishes, publishes)
 	}
-	if err := b.close(); err != nil {
-		return nil, err
-	}
-	f := r.floor
-	r.Floor = FloorMS{ms(f.Request.P50), ms(f.CAS.P50), ms(f.Hop.P50), ms(f.Hello()), f.Hops, f.Publishes}
-	for _, width := range []int{100, 1000} {
-		if err := r.fanOut(ctx, o, c, width, max(o.N*10/width, 2)); err != nil {
-			return nil, err
-		}
-	}
-	err = r.load(ctx, o, c)
-	return r, err
+	f := s.floor
+	s.Floor = FloorMS{ms(f.Request.P50), ms(f.CAS.P50), ms(f.Hop.P50), ms(f.Hello()), f.Hops, f.Publishes}
+	return s.broker.close()
 }

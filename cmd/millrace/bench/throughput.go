@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-
-	"github.com/millrace-dev/millrace/orchestrator/client"
 )
 
 // throughput measures n workflows with many in flight.
@@ -42,10 +40,10 @@ func throughput(ctx context.Context, n, inFlight int, once func(context.Context)
 
 // load measures many hellos, and many workflows with a local activity. A hello is held to five messages of the broker's rate, one with a
 // local activity to two and a half. Where every publish is flushed the rate of publishes decides, since the server flushes each alone.
-func (r *Report) load(ctx context.Context, o Options, c *client.Client) error {
-	rate, required := r.floor.Hops, 0.5
-	if o.Sync == "always" {
-		rate, required = r.floor.Publishes, 0.7
+func load(ctx context.Context, s *session) error {
+	rate, required, c := s.floor.Hops, 0.5, s.client
+	if s.Options.Sync == "always" {
+		rate, required = s.floor.Publishes, 0.7
 	}
 	for _, x := range []struct {
 		name     string
@@ -53,19 +51,19 @@ func (r *Report) load(ctx context.Context, o Options, c *client.Client) error {
 		required float64
 		once     func(context.Context) error
 	}{
-		{"hello, many", 5, required, func(ctx context.Context) error { return ends(ctx, c, Hello, "Ada", "Hello Ada") }},
-		{"local activity, many", 2.5, 0.5, func(ctx context.Context) error { return ends(ctx, c, Local, "Ada", "Hello Ada") }},
+		{"hello throughput", 5, required, func(ctx context.Context) error { return ends(ctx, c, Hello, "Ada", "Hello Ada") }},
+		{"local activity throughput", 2.5, 0.5, func(ctx context.Context) error { return ends(ctx, c, Local, "Ada", "Hello Ada") }},
 	} {
-		if !o.wants(x.name) {
+		if !s.wants(x.name) {
 			continue
 		}
-		w, err := throughput(ctx, o.Load, o.InFlight, x.once, func(done, of int) { o.Progress(x.name, done, of) })
+		w, err := throughput(ctx, s.Load, s.InFlight, x.once, func(done, of int) { s.Progress(x.name, done, of) })
 		if err != nil {
 			return fmt.Errorf("%s: %w", x.name, err)
 		}
 		w.Name, w.Floor, w.Required = x.name, rate/x.messages, x.required
 		w.Ratio = w.PerSec / w.Floor
-		r.add(w)
+		s.add(w)
 	}
 	return nil
 }

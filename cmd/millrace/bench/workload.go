@@ -86,32 +86,33 @@ func ends[C, I any, O comparable](ctx context.Context, c *client.Client, wf func
 }
 
 // latency measures the floor and the workloads that one client waits for, in turns.
-func (r *Report) latency(ctx context.Context, o Options, b *broker, c *client.Client) error {
-	run, err := client.Start(ctx, c, Listen, struct{}{}, client.Queue(queue))
+func latency(ctx context.Context, s *session) error {
+	run, err := client.Start(ctx, s.client, Listen, struct{}{}, client.Queue(queue))
 	if err != nil {
 		return err
 	}
+	b := s.broker
 	request, publish := &probe{name: "core request", once: b.request}, &probe{name: "compare-and-set publish", once: b.publish}
 	probes := []*probe{request, publish, {name: "durable hop", once: b.hop}}
-	all := singles(c, run.ID())
-	for _, s := range all {
-		if o.wants(s.name) {
-			probes = append(probes, &probe{name: s.name, once: s.once})
+	all := singles(s.client, run.ID())
+	for _, x := range all {
+		if s.wants(x.name) {
+			probes = append(probes, &probe{name: x.name, once: x.once})
 		}
 	}
-	progress := func(done, of int) { o.Progress("one at a time", done, of) }
-	if err := measure(ctx, o.N, progress, probes...); err != nil {
+	progress := func(done, of int) { s.Progress("one at a time", done, of) }
+	if err := measure(ctx, s.N, progress, probes...); err != nil {
 		return err
 	}
-	r.floor.Request, r.floor.CAS, r.floor.Hop = statsOf(request.series), statsOf(publish.series), statsOf(probes[2].series)
-	for _, s := range all {
+	s.floor.Request, s.floor.CAS, s.floor.Hop = statsOf(request.series), statsOf(publish.series), statsOf(probes[2].series)
+	for _, x := range all {
 		for _, p := range probes {
-			if p.name == s.name {
-				r.add(latencyOf(s.name, p.series, s.floor(r.floor), s.required))
+			if p.name == x.name {
+				s.add(latencyOf(x.name, p.series, x.floor(s.floor), x.required))
 			}
 		}
 	}
-	return client.Signal(ctx, c, run.ID(), poke, -1)
+	return client.Signal(ctx, s.client, run.ID(), poke, -1)
 }
 
 func latencyOf(name string, series []time.Duration, floor time.Duration, required float64) Workload {
@@ -125,19 +126,22 @@ func latencyOf(name string, series []time.Duration, floor time.Duration, require
 	return w
 }
 
-// fanOut measures one workflow with many activities at once.
-func (r *Report) fanOut(ctx context.Context, o Options, c *client.Client, width, n int) error {
-	name := fmt.Sprintf("fan-out %d", width)
-	if !o.wants(name) {
-		return nil
+// fanOuts measure one workflow with many activities at once.
+func fanOuts(ctx context.Context, s *session) error {
+	for _, width := range []int{100, 1000} {
+		name := fmt.Sprintf("fan-out %d", width)
+		if !s.wants(name) {
+			continue
+		}
+		fan := &probe{name: name, once: func(ctx context.Context) (time.Duration, error) {
+			return timed(func() error { return ends(ctx, s.client, Fan, width, width) })
+		}}
+		progress := func(done, of int) { s.Progress(name, done, of) }
+		if err := measure(ctx, max(s.N*10/width, 2), progress, fan); err != nil {
+			return err
+		}
+		floor := time.Duration(float64(2*width) / s.floor.Hops * float64(time.Second)) // tasks and results
+		s.add(latencyOf(name, fan.series, floor, 2.5))
 	}
-	fan := &probe{name: name, once: func(ctx context.Context) (time.Duration, error) {
-		return timed(func() error { return ends(ctx, c, Fan, width, width) })
-	}}
-	if err := measure(ctx, n, func(done, of int) { o.Progress(name, done, of) }, fan); err != nil {
-		return err
-	}
-	floor := time.Duration(float64(2*width) / r.floor.Hops * float64(time.Second)) // tasks and results
-	r.add(latencyOf(name, fan.series, floor, 2.5))
 	return nil
 }
