@@ -10,7 +10,7 @@ import (
 
 // benchCmd measures the engine.
 type benchCmd struct {
-	Layout   string   `help:"Where the parts live: in one process, or in four." enum:"one,four" default:"one"`
+	Layout   string   `help:"Where the parts live: in one process, in four, or beside three servers with three copies of everything." enum:"one,four,r3" default:"one"`
 	Sync     string   `help:"When to flush to disk: always, or an interval such as 100ms." default:"always"`
 	N        int      `help:"How many of each to run one after the other." default:"500"`
 	Load     int      `help:"Workflows to run for throughput." default:"4000"`

@@ -50,7 +50,7 @@ type broker struct {
 }
 
 // newBroker prepares the streams and has the far end consume them.
-func newBroker(ctx context.Context, near *nats.Conn, streams int) (*broker, error) {
+func newBroker(ctx context.Context, near *nats.Conn, streams, replicas int) (*broker, error) {
 	js, err := natsjs.New(near, natsjs.WithPublishAsyncMaxPending(2*window))
 	if err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func newBroker(ctx context.Context, near *nats.Conn, streams int) (*broker, erro
 	b := &broker{near: near, js: js, streams: streams, tell: near.NewInbox(), arrived: make(chan *nats.Msg, 1<<16)}
 	for i := range streams + 1 {
 		// The last one is for the compare-and-set, which nobody consumes.
-		cfg := natsjs.StreamConfig{Name: b.stream(i), Subjects: []string{b.subject(i)}, Storage: natsjs.FileStorage}
+		cfg := natsjs.StreamConfig{Name: b.stream(i), Subjects: []string{b.subject(i)}, Storage: natsjs.FileStorage, Replicas: replicas}
 		if _, err := js.CreateStream(ctx, cfg); err != nil {
 			return nil, err
 		}

@@ -41,6 +41,7 @@ func (r *Report) Print(w io.Writer) {
 
 var layoutText = map[string]string{
 	OneProcess: "one process, connections without sockets", FourProcesses: "four processes, TCP loopback",
+	ThreeServers: "three servers, three copies of each stream, TCP loopback",
 }
 
 // bound is the required ratio, with a sign that says whether it is met.

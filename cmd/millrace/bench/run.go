@@ -112,7 +112,7 @@ func Run(ctx context.Context, o Options) (r *Report, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.broker, err = newBroker(ctx, s.site.conn, o.Shards); err != nil {
+	if s.broker, err = newBroker(ctx, s.site.conn, o.Shards, o.replicas()); err != nil {
 		return nil, fmt.Errorf("prepare the floor: %w", err)
 	}
 	if s.client, err = client.New(s.site.conn); err != nil {
