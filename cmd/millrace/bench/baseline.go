@@ -75,8 +75,8 @@ func Check(ctx context.Context, o Options, file string) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := slices.IndexFunc(all, func(b Baseline) bool { return b.Layout == o.Layout && b.Sync == o.Sync })
-	if i < 0 {
+	at := slices.IndexFunc(all, func(b Baseline) bool { return b.Layout == o.Layout && b.Sync == o.Sync })
+	if at < 0 {
 		return nil, protocol.Errorf(protocol.CodeNotFound, "%s has no ratios of layout %s with sync %s", file, o.Layout, o.Sync).
 			WithHint("millrace bench --layout %s --sync %s --save %s", o.Layout, o.Sync, file)
 	}
@@ -84,14 +84,14 @@ func Check(ctx context.Context, o Options, file string) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.Changes = all[i].compare(r)
-	for i := 0; i < again && verdict(r.Changes) != nil; i++ {
+	r.Changes = all[at].compare(r)
+	for n := 0; n < again && verdict(r.Changes) != nil; n++ {
 		second, err := Run(ctx, o)
 		if err != nil {
 			return nil, err
 		}
 		r.keepBest(second)
-		r.Changes = all[i].compare(r)
+		r.Changes = all[at].compare(r)
 	}
 	return r, verdict(r.Changes)
 }

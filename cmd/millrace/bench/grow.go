@@ -155,7 +155,7 @@ func (s *session) point(ctx context.Context, by string, at int) (Point, error) {
 	}
 	s.floor.read(probes)
 	_, rate, err := s.best(ctx, name, s.Load, s.InFlight, s.hello)
-	p := Point{By: by, At: at, P50: ms(statsOf(hello.series).P50), Floor: ms(s.floor.Hello()), InFlight: s.InFlight, PerSec: rate}
+	p := Point{By: by, At: at, P50: ms(statsOf(hello.series).P50), Floor: ms(s.floor.of(bareHello)), InFlight: s.InFlight, PerSec: rate}
 	p.Ratio = p.P50 / p.Floor
 	return p, err
 }

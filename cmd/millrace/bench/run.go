@@ -103,7 +103,7 @@ func Run(ctx context.Context, o Options) (r *Report, err error) {
 		}
 	}
 	f := s.floor
-	s.report.Floor = FloorMS{ms(f.Request.P50), ms(f.CAS.P50), ms(f.Hop.P50), ms(f.Hello()), f.Hops, f.Publishes}
+	s.report.Floor = FloorMS{ms(f.Request.P50), ms(f.CAS.P50), ms(f.Hop.P50), ms(f.of(bareHello)), f.Hops, f.Publishes}
 	return s.report, nil
 }
 

@@ -87,7 +87,7 @@ func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond)
 // single is a workload that is measured one at a time.
 type single struct {
 	name     string
-	floor    func(Floor) time.Duration
+	bare     bare
 	required float64
 	p99      float64 // the p99 that is required
 	once     func(context.Context) error
@@ -99,18 +99,18 @@ const chainLength = 10
 func (s *session) singles(run string) []single {
 	c := s.client
 	return []single{
-		{"hello", Floor.Hello, 1.8, 4, s.hello},
-		{"chain of 10", func(f Floor) time.Duration { return chainLength * f.Activity() }, 1.8, 0, func(ctx context.Context) error {
+		{"hello", bareHello, 1.8, 4, s.hello},
+		{"chain of 10", bareActivity.times(chainLength), 1.8, 0, func(ctx context.Context) error {
 			return ends(ctx, c, Chain, chainLength, chainLength)
 		}},
-		{"local activity", Floor.Step, 1.8, 0, func(ctx context.Context) error { return ends(ctx, c, Local, "Ada", "Hello Ada") }},
+		{"local activity", bareStep, 1.8, 0, func(ctx context.Context) error { return ends(ctx, c, Local, "Ada", "Hello Ada") }},
 		// A signal is answered when the run's code has reacted to it and the step is recorded.
-		{"signal to reaction", Floor.Step, 2, 0, func(ctx context.Context) error { return client.Signal(ctx, c, run, poke, 1) }},
-		{"update", Floor.Step, 2, 0, func(ctx context.Context) error {
+		{"signal to reaction", bareStep, 2, 0, func(ctx context.Context) error { return client.Signal(ctx, c, run, poke, 1) }},
+		{"update", bareStep, 2, 0, func(ctx context.Context) error {
 			_, err := client.Update(ctx, c, run, raise, 1)
 			return err
 		}},
-		{"query", func(f Floor) time.Duration { return f.Request.P50 }, 2, 0, func(ctx context.Context) error {
+		{"query", bareQuery, 2, 0, func(ctx context.Context) error {
 			_, err := client.Query(ctx, c, run, count, struct{}{})
 			return err
 		}},
@@ -160,7 +160,7 @@ func latency(ctx context.Context, s *session) error {
 	for _, x := range all {
 		for _, p := range probes {
 			if p.name == x.name {
-				s.add(latencyOf(x.name, p.series, x.floor(s.floor), x.required, x.p99))
+				s.add(latencyOf(x.name, p.series, s.floor.of(x.bare), x.required, x.p99))
 			}
 		}
 	}
