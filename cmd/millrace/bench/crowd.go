@@ -26,7 +26,7 @@ func crowd(ctx context.Context, s *session) error {
 		}
 		for _, f := range fans {
 			progress := func(done, of int) { s.Progress(f.probe.name, i*of+done, rounds*of) }
-			if err := measure(ctx, max(s.N*10/f.width/rounds, 2), progress, f.probe); err != nil {
+			if err := measure(ctx, max(s.N*10/f.width/rounds, 4), progress, f.probe); err != nil {
 				return err
 			}
 		}
