@@ -14,7 +14,7 @@ func crowd(ctx context.Context, s *session) error {
 	var hops, publishes []float64
 	for i := range rounds {
 		s.Progress("the broker's rate", i, rounds)
-		h, p, err := s.broker.rates(ctx, min(messagesOfHello*s.Load, backlog)) // as many messages as the hellos are held to
+		h, p, err := s.broker.rates(ctx, s.Load)
 		if err != nil {
 			return err
 		}
@@ -26,7 +26,7 @@ func crowd(ctx context.Context, s *session) error {
 		}
 		for _, f := range fans {
 			progress := func(done, of int) { s.Progress(f.probe.name, i*of+done, rounds*of) }
-			if err := measure(ctx, max(s.N*10/f.width/rounds, 4), progress, f.probe); err != nil {
+			if err := measure(ctx, max(s.N*10/f.width/rounds, min(4, s.N)), progress, f.probe); err != nil {
 				return err
 			}
 		}

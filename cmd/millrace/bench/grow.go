@@ -172,7 +172,7 @@ func (p *Point) rate(ctx context.Context, s *session, n, inFlight int) (Stats, e
 	p.InFlight = inFlight
 	many := &crowded{name: p.name(), once: s.hello}
 	for i := range rounds {
-		hops, publishes, err := s.broker.rates(ctx, min(messagesOfHello*s.Load, backlog))
+		hops, publishes, err := s.broker.rates(ctx, s.Load)
 		if err != nil {
 			return Stats{}, err
 		}
