@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strconv"
 	"time"
 
@@ -42,22 +41,19 @@ var (
 
 func (b bare) times(n int) bare { return bare{b.hops * n, b.publishes * n, b.requests * n} }
 
-// draws is how many sums the floor is the median of.
-const draws = 2001
-
-// of is the median of what these messages take together, drawn from those that were measured. It is not the sum of their medians: the more
-// there are, the more certain it is that slow ones are among them, and the workload has its share of those too.
+// of is the median of what these messages take together, summed over as many as the workload has that were measured one after the other:
+// from the first on, from the second on, and so on. It is not the sum of their medians: the more there are, the more certain it is that
+// slow ones are among them, and the workload has its share of those too.
 func (f Floor) of(b bare) time.Duration {
-	dice := rand.New(rand.NewPCG(1, 1)) //nolint:gosec // the same draws for every workload
-	sum := func(n int, s Stats) (total time.Duration) {
-		for range n {
-			total += s.series[dice.IntN(len(s.series))]
+	sum := func(s Stats, from, n int) (total time.Duration) {
+		for i := range n {
+			total += s.inOrder[(from+i)%len(s.inOrder)]
 		}
 		return total
 	}
-	sums := make([]time.Duration, draws)
+	sums := make([]time.Duration, f.Request.N)
 	for i := range sums {
-		sums[i] = sum(b.hops, f.Hop) + sum(b.publishes, f.CAS) + sum(b.requests, f.Request)
+		sums[i] = sum(f.Hop, i, b.hops) + sum(f.CAS, i, b.publishes) + sum(f.Request, i, b.requests)
 	}
 	return statsOf(sums).P50
 }

@@ -154,11 +154,15 @@ func TestFloorIsTheMedianOfTheSum(t *testing.T) {
 	}
 	s := statsOf(series)
 	f := Floor{Request: s, CAS: s, Hop: s}
-	if got := f.of(bareQuery); got != time.Millisecond {
-		t.Errorf("one message takes %v, want the median", got)
-	}
-	if got := f.of(bare{hops: 50, publishes: 25, requests: 25}).Round(10 * time.Millisecond); got != 200*time.Millisecond {
-		t.Errorf("a hundred messages take %v, want about 100 times the mean", got)
+	for want, b := range map[time.Duration]bare{
+		time.Millisecond:       bareQuery,                               // the median
+		5 * time.Millisecond:   {hops: 1, publishes: 2, requests: 2},    // most sums meet no slow one
+		200 * time.Millisecond: {hops: 50, publishes: 30, requests: 20}, // a hundred times the mean
+		400 * time.Millisecond: {hops: 150, publishes: 50, requests: 0}, // more than were measured
+	} {
+		if got := f.of(b); got != want {
+			t.Errorf("%+v take %v, want %v", b, got, want)
+		}
 	}
 	if got, want := bareActivity.times(10), (bare{20, 10, 10}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)
