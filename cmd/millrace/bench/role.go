@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -107,7 +108,7 @@ func startWorker(ctx context.Context, nc *nats.Conn) (stop func() error, err err
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	w := worker.New(nc, queue, append(registered(), worker.Logger(slog.New(slog.DiscardHandler)), worker.Slots(1000),
-		worker.WorkflowSlots(1000), worker.CacheSize(10_000), worker.OnReady(func() { close(ready) }))...)
+		worker.WorkflowSlots(1000), worker.CacheSize(10_000), worker.Grace(time.Second), worker.OnReady(func() { close(ready) }))...)
 	go func() { ended <- w.Run(ctx) }()
 	select {
 	case <-ready:

@@ -19,6 +19,9 @@ func throughput(ctx context.Context, n, inFlight int, once func(context.Context)
 	group.SetLimit(inFlight)
 	start := time.Now()
 	for i := range n {
+		if ctx.Err() != nil {
+			break
+		}
 		group.Go(func() (err error) {
 			series[i], err = timed(func() error { return once(ctx) })
 			if d := done.Add(1); d%100 == 0 {
