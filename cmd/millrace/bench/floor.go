@@ -27,33 +27,30 @@ type Floor struct {
 	Hops, Publishes, UsualHops float64
 }
 
-// bare is what a workload is made of: messages that it cannot do without, one after the other.
-type bare struct{ hops, publishes, requests int }
+// bare is what a workload is made of: messages that it cannot do without, one after the other, and that so many times.
+type bare struct{ hops, publishes, requests, times int }
 
 var (
-	bareHello = bare{hops: 3, publishes: 2, requests: 2}
-	// bareActivity is an activity in a chain.
-	bareActivity = bare{hops: 2, publishes: 1, requests: 1}
+	bareHello = bare{hops: 3, publishes: 2, requests: 2, times: 1}
+	// bareChain is a chain of activities.
+	bareChain = bare{hops: 2, publishes: 1, requests: 1, times: chainLength}
 	// bareStep is a step that somebody waits for: a signal, an update, a workflow with a local activity.
-	bareStep  = bare{hops: 1, publishes: 1, requests: 1}
-	bareQuery = bare{requests: 1}
+	bareStep  = bare{hops: 1, publishes: 1, requests: 1, times: 1}
+	bareQuery = bare{requests: 1, times: 1}
 )
 
-func (b bare) times(n int) bare { return bare{b.hops * n, b.publishes * n, b.requests * n} }
-
-// of is the median of what these messages take together, summed over as many as the workload has that were measured one after the other:
-// from the first on, from the second on, and so on. It is not the sum of their medians: the more there are, the more certain it is that
-// slow ones are among them, and the workload has its share of those too.
+// of is the median of what these messages take together. It is not the sum of their medians: a chain of ten activities is so long that it
+// meets slow moments of the machine, and so must its floor. The messages of one time are taken to be as fast as those of one turn, in
+// which they were measured within the same moment, those of the next time as those of the next turn: summed from the first turn on,
+// from the second on, and so on.
 func (f Floor) of(b bare) time.Duration {
-	sum := func(s Stats, from, n int) (total time.Duration) {
-		for i := range n {
-			total += s.inOrder[(from+i)%len(s.inOrder)]
-		}
-		return total
-	}
 	sums := make([]time.Duration, f.Request.N)
-	for i := range sums {
-		sums[i] = sum(f.Hop, i, b.hops) + sum(f.CAS, i, b.publishes) + sum(f.Request, i, b.requests)
+	for from := range sums {
+		for turn := from; turn < from+b.times; turn++ {
+			i := turn % len(sums)
+			sums[from] += time.Duration(b.hops)*f.Hop.inOrder[i] + time.Duration(b.publishes)*f.CAS.inOrder[i] +
+				time.Duration(b.requests)*f.Request.inOrder[i]
+		}
 	}
 	return statsOf(sums).P50
 }

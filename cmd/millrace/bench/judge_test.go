@@ -155,16 +155,13 @@ func TestFloorIsTheMedianOfTheSum(t *testing.T) {
 	s := statsOf(series)
 	f := Floor{Request: s, CAS: s, Hop: s}
 	for want, b := range map[time.Duration]bare{
-		time.Millisecond:       bareQuery,                               // the median
-		5 * time.Millisecond:   {hops: 1, publishes: 2, requests: 2},    // most sums meet no slow one
-		200 * time.Millisecond: {hops: 50, publishes: 30, requests: 20}, // a hundred times the mean
-		400 * time.Millisecond: {hops: 150, publishes: 50, requests: 0}, // more than were measured
+		time.Millisecond:       bareQuery, // the median
+		7 * time.Millisecond:   bareHello, // all of it at a good moment
+		80 * time.Millisecond:  bareChain, // ten times the mean of four
+		400 * time.Millisecond: {hops: 1, times: 200},
 	} {
 		if got := f.of(b); got != want {
 			t.Errorf("%+v take %v, want %v", b, got, want)
 		}
-	}
-	if got, want := bareActivity.times(10), (bare{20, 10, 10}); got != want {
-		t.Errorf("got %+v, want %+v", got, want)
 	}
 }

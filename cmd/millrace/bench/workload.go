@@ -100,7 +100,7 @@ func (s *session) singles(run string) []single {
 	c := s.client
 	return []single{
 		{"hello", bareHello, 1.8, 4, s.hello},
-		{"chain of 10", bareActivity.times(chainLength), 1.8, 0, func(ctx context.Context) error {
+		{"chain of 10", bareChain, 1.8, 0, func(ctx context.Context) error {
 			return ends(ctx, c, Chain, chainLength, chainLength)
 		}},
 		{"local activity", bareStep, 1.8, 0, func(ctx context.Context) error { return ends(ctx, c, Local, "Ada", "Hello Ada") }},
