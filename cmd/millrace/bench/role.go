@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
@@ -26,7 +27,7 @@ const (
 	roleWorker = "worker"
 )
 
-// Role runs one part of a bench in this process: server DIR SYNC, node URL SHARDS or worker URL.
+// Role runs one part of a bench in this process: server DIR SYNC [ROUTE...], node URL SHARDS REPLICAS or worker URL.
 func Role(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -36,8 +37,8 @@ func Role(ctx context.Context, args []string, in io.Reader, out io.Writer) error
 	}()
 	ready := func(text string) { fmt.Fprintln(out, text) }
 	switch {
-	case len(args) == 3 && args[0] == roleServer:
-		srv, err := embedded.Start(embedded.Options{Dir: args[1], Listen: "127.0.0.1:0", Sync: args[2]})
+	case len(args) >= 3 && args[0] == roleServer:
+		srv, err := embedded.Start(embedded.Options{Dir: args[1], Listen: "127.0.0.1:0", Sync: args[2], Cluster: args[3:]})
 		if err != nil {
 			return err
 		}
@@ -45,13 +46,17 @@ func Role(ctx context.Context, args []string, in io.Reader, out io.Writer) error
 		ready(srv.URL())
 		<-ctx.Done()
 		return nil
-	case len(args) == 3 && args[0] == roleNode:
+	case len(args) == 4 && args[0] == roleNode:
 		shards, err := strconv.Atoi(args[2])
 		if err != nil {
 			return err
 		}
+		replicas, err := strconv.Atoi(args[3])
+		if err != nil {
+			return err
+		}
 		return withConn(args[1], func(nc *nats.Conn) error {
-			stop, err := startNode(ctx, nc, shards)
+			stop, err := startNode(ctx, nc, shards, replicas)
 			if err != nil {
 				return err
 			}
@@ -83,9 +88,11 @@ func withConn(url string, f func(*nats.Conn) error) error {
 }
 
 // startNode runs a node until stop is called.
-func startNode(ctx context.Context, nc *nats.Conn, shards int) (stop func() error, err error) {
+func startNode(ctx context.Context, nc *nats.Conn, shards, replicas int) (stop func() error, err error) {
 	quiet := slog.New(slog.DiscardHandler)
-	node, err := orchestrator.Attach(context.WithoutCancel(ctx), nc, orchestrator.Options{Logger: quiet, Shards: shards})
+	node, err := orchestrator.Attach(context.WithoutCancel(ctx), nc, orchestrator.Options{
+		Logger: quiet, Shards: shards, Replicas: replicas,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +108,7 @@ func startWorker(ctx context.Context, nc *nats.Conn) (stop func() error, err err
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	w := worker.New(nc, queue, append(registered(), worker.Logger(slog.New(slog.DiscardHandler)), worker.Slots(1000),
-		worker.WorkflowSlots(1000), worker.CacheSize(10_000), worker.OnReady(func() { close(ready) }))...)
+		worker.WorkflowSlots(1000), worker.CacheSize(10_000), worker.Grace(time.Second), worker.OnReady(func() { close(ready) }))...)
 	go func() { ended <- w.Run(ctx) }()
 	select {
 	case <-ready:

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/millrace-dev/millrace/orchestrator/client"
+	"github.com/millrace-dev/millrace/protocol"
 )
 
 // Options say what to measure. Zero means the default.
@@ -17,12 +19,14 @@ type Options struct {
 	Sync string
 	// N is how many of each workload are measured one after the other. Defaults to 500.
 	N int
-	// Load is how many are run for throughput, and InFlight how many of them at once. Default to 4,000 and 200.
+	// Load is how many are run for throughput, and InFlight how many of them at once. Default to 2,000 and 200.
 	Load, InFlight int
 	// Workers and Shards are how many of them there are. Default to 1 and 8.
 	Workers, Shards int
-	// Only names the workloads to run; empty means all of the table.
+	// Only names the workloads to run; empty means all of the table, unless Grow is set.
 	Only []string
+	// Grow measures how the cost of a hello grows, with up to so many closed runs in the history. Zero leaves it out.
+	Grow int
 	// Command runs this program with arguments, as a part of the layout with four processes. Defaults to the executable.
 	Command Command
 	// Progress is told what is being measured, and how far it is.
@@ -41,7 +45,7 @@ func (o Options) withDefaults() Options {
 		}
 	}
 	number(&o.N, 500)
-	number(&o.Load, 4000)
+	number(&o.Load, 2000)
 	number(&o.InFlight, 200)
 	number(&o.Workers, 1)
 	number(&o.Shards, 8)
@@ -56,68 +60,85 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-func (o Options) wants(name string) bool { return len(o.Only) == 0 || slices.Contains(o.Only, name) }
+// session is a run of the bench that is under way: what to measure, where, and what has been measured.
+type session struct {
+	Options
 
-// Report is what was measured. Its JSON form is stable.
-type Report struct {
-	Layout    string     `json:"layout"`
-	Sync      string     `json:"sync"`
-	Floor     FloorMS    `json:"floor"`
-	Workloads []Workload `json:"workloads"`
-
-	floor Floor
+	report *Report
+	site   *site
+	broker *broker
+	client *client.Client
+	floor  Floor
+	known  []string // the names of the workloads that there are
 }
 
-// FloorMS is the floor in milliseconds and per second.
-type FloorMS struct {
-	Request   float64 `json:"core_request_ms"`
-	CAS       float64 `json:"cas_publish_ms"`
-	Hop       float64 `json:"durable_hop_ms"`
-	Hello     float64 `json:"hello_ms"`
-	Hops      float64 `json:"hops_per_s"`
-	Publishes float64 `json:"publishes_per_s"`
+// wants reports whether a workload is to be measured.
+func (s *session) wants(name string) bool {
+	s.known = append(s.known, name)
+	if len(s.Only) == 0 {
+		return s.Grow == 0
+	}
+	return slices.Contains(s.Only, name)
 }
 
-func (r *Report) add(w Workload) { r.Workloads = append(r.Workloads, w) }
+// unknown is an error if a workload is wanted that does not exist.
+func (s *session) unknown() error {
+	for _, name := range s.Only {
+		if !slices.Contains(s.known, name) {
+			return protocol.Errorf(protocol.CodeBadRequest, "there is no workload %q", name).WithHint("%s", strings.Join(s.known, ", "))
+		}
+	}
+	return nil
+}
 
-// Run measures the floor and the engine on one server with a file store.
+func (s *session) add(w Workload) { s.report.Workloads = append(s.report.Workloads, w) }
+func (s *session) limit(l Limit)  { s.report.Limits = append(s.report.Limits, l) }
+
+// group measures some workloads and adds them to the report. It leaves out those that the session does not want.
+type group func(context.Context, *session) error
+
+// groups are measured in this order. The floor comes with the first two.
+var groups = []group{
+	latency,
+	crowd,
+	cold,
+	grow,
+}
+
+// Run measures the floor and the engine on a layout of their own, with a file store.
 func Run(ctx context.Context, o Options) (r *Report, err error) {
-	o = o.withDefaults()
-	s, err := setUp(ctx, o)
+	s, err := open(ctx, o.withDefaults())
 	defer func() { err = errors.Join(err, s.close()) }()
 	if err != nil {
 		return nil, err
 	}
-	b, err := newBroker(ctx, s.conn, o.Shards)
-	if err != nil {
-		return nil, fmt.Errorf("prepare the floor: %w", err)
-	}
-	c, err := client.New(s.conn)
-	if err != nil {
-		return nil, err
-	}
-	r = &Report{Layout: o.Layout, Sync: o.Sync}
-	if err := r.latency(ctx, o, b, c); err != nil {
-		return nil, err
-	}
-	o.Progress("the broker's rate", 0, 1)
-	for range 3 { // the best of three: a rate is what the broker can do
-		hops, publishes, err := b.rates(ctx, o.Load)
-		if err != nil {
-			return nil, err
-		}
-		r.floor.Hops, r.floor.Publishes = max(r.floor.Hops, hops), max(r.floor.Publishes, publishes)
-	}
-	if err := b.close(); err != nil {
-		return nil, err
-	}
-	f := r.floor
-	r.Floor = FloorMS{ms(f.Request.P50), ms(f.CAS.P50), ms(f.Hop.P50), ms(f.Hello()), f.Hops, f.Publishes}
-	for _, width := range []int{100, 1000} {
-		if err := r.fanOut(ctx, o, c, width, max(o.N*10/width, 2)); err != nil {
+	for _, measure := range groups {
+		if err := measure(ctx, s); err != nil {
 			return nil, err
 		}
 	}
-	err = r.load(ctx, o, c)
-	return r, err
+	if err := s.unknown(); err != nil {
+		return nil, err
+	}
+	f := s.floor
+	s.report.Floor = FloorMS{ms(f.Request.P50), ms(f.CAS.P50), ms(f.Hop.P50), ms(f.of(bareHello)), f.Hops, f.Publishes}
+	return s.report, nil
+}
+
+func (s *session) close() error { return s.site.close() }
+
+// open starts the layout. It must be closed, also after an error.
+func open(ctx context.Context, o Options) (s *session, err error) {
+	s = &session{Options: o, report: newReport(o)}
+	if s.site, err = setUp(ctx, o); err != nil {
+		return s, err
+	}
+	if s.client, err = client.New(s.site.conn); err != nil {
+		return s, err
+	}
+	s.broker, err = newBroker(ctx, s.site.conn, o.Shards, o.replicas())
+	if err != nil {
+		err = fmt.Errorf("prepare the floor: %w", err)
+	}
+	return s, err
 }
