@@ -79,7 +79,7 @@ func BenchmarkInbox(b *testing.B) {
 // BenchmarkTask puts an activity on a queue, until a worker has taken and acknowledged it.
 func BenchmarkTask(b *testing.B) {
 	s, done := store(b), make(chan error, 1)
-	p, err := s.PullTasks(b.Context(), protocol.TaskActivity, queue, 1, false, func(t *jetstream.Task) { done <- t.Ack() })
+	p, err := s.PullTasks(b.Context(), protocol.TaskActivity, queue, jetstream.PullOptions{Slots: 1}, func(t *jetstream.Task) { done <- t.Ack() })
 	if err != nil {
 		b.Fatal(err)
 	}

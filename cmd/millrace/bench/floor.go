@@ -39,20 +39,10 @@ var (
 	bareQuery = bare{requests: 1, times: 1}
 )
 
-// of is the median of what these messages take together. It is not the sum of their medians: a chain of ten activities is so long that it
-// meets slow moments of the machine, and so must its floor. The messages of one time are taken to be as fast as those of one turn, in
-// which they were measured within the same moment, those of the next time as those of the next turn: summed from the first turn on,
-// from the second on, and so on.
+// of is the sum of the medians of these messages.
 func (f Floor) of(b bare) time.Duration {
-	sums := make([]time.Duration, f.Request.N)
-	for from := range sums {
-		for turn := from; turn < from+b.times; turn++ {
-			i := turn % len(sums)
-			sums[from] += time.Duration(b.hops)*f.Hop.inOrder[i] + time.Duration(b.publishes)*f.CAS.inOrder[i] +
-				time.Duration(b.requests)*f.Request.inOrder[i]
-		}
-	}
-	return statsOf(sums).P50
+	once := time.Duration(b.hops)*f.Hop.P50 + time.Duration(b.publishes)*f.CAS.P50 + time.Duration(b.requests)*f.Request.P50
+	return time.Duration(b.times) * once
 }
 
 // payload is about as large as the messages of a hello workflow.

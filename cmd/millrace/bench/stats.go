@@ -12,19 +12,17 @@ import (
 type Stats struct {
 	N             int
 	P50, P95, P99 time.Duration
-	inOrder       []time.Duration // as it was measured
 	series        []time.Duration // sorted
 }
 
-// statsOf reads a series.
-func statsOf(inOrder []time.Duration) Stats {
-	if len(inOrder) == 0 {
+// statsOf sorts the series and reads it.
+func statsOf(series []time.Duration) Stats {
+	if len(series) == 0 {
 		return Stats{}
 	}
-	series := slices.Clone(inOrder)
 	slices.Sort(series)
 	at := func(q float64) time.Duration { return series[min(int(q*float64(len(series))), len(series)-1)] }
-	return Stats{N: len(series), P50: at(0.50), P95: at(0.95), P99: at(0.99), inOrder: inOrder, series: series}
+	return Stats{N: len(series), P50: at(0.50), P95: at(0.95), P99: at(0.99), series: series}
 }
 
 // probe is something that is timed again and again.
