@@ -15,6 +15,7 @@ type benchCmd struct {
 	N        int      `help:"How many of each to run one after the other." default:"500"`
 	Load     int      `help:"Workflows to run for throughput." default:"4000"`
 	InFlight int      `help:"How many of them at once." default:"200"`
+	Sleepers int      `help:"Runs that sleep; 100000 takes five minutes." default:"10000"`
 	Workers  int      `help:"Workers." default:"1"`
 	Shards   int      `help:"Shards." default:"8"`
 	Only     []string `help:"Workloads to run, by name." placeholder:"NAME,..."`
@@ -34,7 +35,7 @@ func (b *benchCmd) Run(ctx context.Context, a *app) error {
 	}
 	r, err := bench.Run(ctx, bench.Options{
 		Layout: b.Layout, Sync: b.Sync, N: b.N, Load: b.Load, InFlight: b.InFlight, Workers: b.Workers, Shards: b.Shards, Only: b.Only,
-		Progress: progress,
+		Sleepers: b.Sleepers, Progress: progress,
 	})
 	if err != nil {
 		return err

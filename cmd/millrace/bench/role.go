@@ -52,6 +52,9 @@ func Role(ctx context.Context, args []string, in io.Reader, out io.Writer) error
 		}
 		return withConn(args[1], func(nc *nats.Conn) error {
 			stop, err := startNode(ctx, nc, shards)
+			if err == nil {
+				err = serveHeap(nc)
+			}
 			if err != nil {
 				return err
 			}
@@ -122,6 +125,8 @@ type child struct {
 	cmd   *exec.Cmd
 	stdin io.Closer
 	said  string // the line that it said when it was ready
+
+	killed bool
 }
 
 // spawn starts a part and waits until it is ready.
@@ -149,7 +154,20 @@ func spawn(ctx context.Context, command Command, args ...string) (*child, error)
 	return c, nil
 }
 
+// stop ends the part in good order. One that was killed has ended already.
 func (c *child) stop() error {
 	_ = c.stdin.Close()
+	if c.killed {
+		return nil
+	}
 	return c.cmd.Wait()
+}
+
+// kill ends the part without a warning.
+func (c *child) kill() {
+	if !c.killed {
+		c.killed = true
+		_ = c.cmd.Process.Kill()
+		_ = c.cmd.Wait() // says only that it was killed
+	}
 }

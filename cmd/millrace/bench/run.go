@@ -19,6 +19,8 @@ type Options struct {
 	N int
 	// Load is how many are run for throughput, and InFlight how many of them at once. Default to 4,000 and 200.
 	Load, InFlight int
+	// Sleepers is how many runs sleep while one of them costs, and timers end. Defaults to 10,000.
+	Sleepers int
 	// Workers and Shards are how many of them there are. Default to 1 and 8.
 	Workers, Shards int
 	// Only names the workloads to run; empty means all of the table.
@@ -43,6 +45,7 @@ func (o Options) withDefaults() Options {
 	number(&o.N, 500)
 	number(&o.Load, 4000)
 	number(&o.InFlight, 200)
+	number(&o.Sleepers, 10_000)
 	number(&o.Workers, 1)
 	number(&o.Shards, 8)
 	text(&o.Layout, OneProcess)
@@ -101,6 +104,7 @@ var groups = []group{
 	fanOuts,
 	load,
 	cold,
+	sleepers,
 }
 
 // Run measures the floor and the engine on one server with a file store.
