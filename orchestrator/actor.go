@@ -154,7 +154,7 @@ func (a *actor) load(batch []item) error {
 		if err != nil {
 			return err
 		}
-		a.w, a.last, a.strange = w, last, true
+		a.w, a.last, a.strange = w, last, !woken(batch)
 		a.foreign = a.foreign || !a.shard.ledger.has(w.Seq)
 		return nil
 	})

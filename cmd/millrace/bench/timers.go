@@ -44,7 +44,7 @@ func (t *timers) start(ctx context.Context, half int) error {
 // measure waits for the timers and asks each run how late it was woken.
 func (t *timers) measure(ctx context.Context, s *session) error {
 	s.Progress("timers", 0, 1)
-	if err := pause(ctx, time.Until(t.until(0, t.n))+settling); err != nil {
+	if err := pause(ctx, time.Until(t.until(0, t.n))+time.Second); err != nil {
 		return err
 	}
 	for half, name := range []string{"started before the node", "started by the node"} {
