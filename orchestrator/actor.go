@@ -21,6 +21,7 @@ type item struct {
 	input    protocol.Input
 	delivery protocol.Delivery
 	record   uint64 // not an input: the workflow looks after this record, which somebody else wrote
+	soon     bool   // not an input: the workflow is read, because its wake-up is due soon
 	done     func()
 }
 

@@ -51,14 +51,22 @@ func (a *actor) rearm() error {
 	return err
 }
 
-// hold passes a wake-up on when it is due. One that is due much later was fired by a clock that is wrong: the workflow arms it again.
+// hold passes a wake-up on when it is due. The workflow is read meanwhile, so that nothing is left to do then but the step.
 func (s *shard) hold(it item) {
-	wake, ok := it.input.Body.(protocol.TimerInput)
-	if wait := time.Until(wake.Due); !ok || wait <= 0 || wait > near {
+	due, early := early(it.input, time.Now())
+	if !early {
 		s.route(it)
 		return
 	}
-	s.clock.set(alarm{at: wake.Due, key: heldKey(it), held: &it})
+	s.clock.set(alarm{at: due, key: heldKey(it), held: &it})
+	s.route(item{input: protocol.Input{Workflow: it.input.Workflow}, soon: true, done: func() {}})
+}
+
+// early reports whether a wake-up came before its time, and when that is. One that is due much later was fired by a clock that is wrong:
+// the workflow arms it again.
+func early(in protocol.Input, now time.Time) (due time.Time, early bool) {
+	wake, ok := in.Body.(protocol.TimerInput)
+	return wake.Due, ok && wake.Due.After(now) && wake.Due.Sub(now) <= near
 }
 
 // heldKey tells the wake-ups that are held from each other and from the clock's own.
@@ -66,10 +74,10 @@ func heldKey(it item) string {
 	return it.input.Workflow + "\x00" + strconv.FormatUint(it.delivery.Seq, 36)
 }
 
-// woken reports whether the workflow's own wake-up is among the inputs. Then there is none in the stream, or one that finds nothing to do.
+// woken reports whether the workflow's own wake-up has fired, as the inputs tell. Then there is none in the stream, or one that finds nothing to do.
 func woken(batch []item) bool {
 	return slices.ContainsFunc(batch, func(it item) bool {
 		wake, ok := it.input.Body.(protocol.TimerInput)
-		return ok && wake.Task == nil && it.delivery.Subject != ""
+		return it.soon || ok && wake.Task == nil && it.delivery.Subject != ""
 	})
 }

@@ -24,9 +24,10 @@ const (
 	roleServer = "server"
 	roleNode   = "node"
 	roleWorker = "worker"
+	roleDev    = "dev" // server and node in one process
 )
 
-// Role runs one part of a bench in this process: server DIR SYNC, node URL SHARDS or worker URL.
+// Role runs one part of a bench in this process: server DIR SYNC, node URL SHARDS, worker URL or dev DIR SYNC SHARDS.
 func Role(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -62,6 +63,20 @@ func Role(ctx context.Context, args []string, in io.Reader, out io.Writer) error
 			<-ctx.Done()
 			return stop()
 		})
+	case len(args) == 4 && args[0] == roleDev:
+		shards, err := strconv.Atoi(args[3])
+		if err != nil {
+			return err
+		}
+		srv, err := orchestrator.Start(context.WithoutCancel(ctx), orchestrator.Options{
+			Dir: args[1], Listen: "127.0.0.1:0", Sync: args[2], Shards: shards, Logger: slog.New(slog.DiscardHandler),
+		})
+		if err != nil {
+			return err
+		}
+		ready(srv.URL())
+		<-ctx.Done()
+		return srv.Stop(context.WithoutCancel(ctx))
 	case len(args) == 2 && args[0] == roleWorker:
 		return withConn(args[1], func(nc *nats.Conn) error {
 			stop, err := startWorker(ctx, nc)

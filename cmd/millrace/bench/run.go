@@ -105,6 +105,7 @@ var groups = []group{
 	load,
 	cold,
 	sleepers,
+	memory,
 }
 
 // Run measures the floor and the engine on one server with a file store.

@@ -44,9 +44,11 @@ func (t *timers) start(ctx context.Context, half int) error {
 // measure waits for the timers and asks each run how late it was woken.
 func (t *timers) measure(ctx context.Context, s *session) error {
 	s.Progress("timers", 0, 1)
-	if err := pause(ctx, time.Until(t.until(0, t.n))+time.Second); err != nil {
+	bare, err := bareTimers(ctx, t.until(0, t.n).Add(time.Second))
+	if err != nil {
 		return err
 	}
+	s.limit(Limit{Name: "lateness of a timer of Go meanwhile, p99", N: bare.N, Value: ms(bare.P99), Unit: "ms"})
 	for half, name := range []string{"started before the node", "started by the node"} {
 		series, err := t.lateness(ctx, half)
 		if err != nil {
@@ -58,6 +60,20 @@ func (t *timers) measure(ctx context.Context, s *session) error {
 		s.limit(Limit{Name: "lateness of timers " + name + ", most", N: t.n, Value: ms(stats.series[t.n-1]), Unit: "ms"})
 	}
 	return nil
+}
+
+// bareTimers measures, until some moment, how late the machine itself is.
+func bareTimers(ctx context.Context, end time.Time) (Stats, error) {
+	const every = 50 * time.Millisecond
+	var series []time.Duration
+	for time.Now().Before(end) {
+		due := time.Now().Add(every)
+		if err := pause(ctx, every); err != nil {
+			return Stats{}, err
+		}
+		series = append(series, time.Since(due))
+	}
+	return statsOf(series), nil
 }
 
 // lateness is how much later each of a half went on than its timer says. The timer is counted from the moment at which the step with it

@@ -1,0 +1,100 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/millrace-dev/millrace/orchestrator/client"
+)
+
+const (
+	workMemory = "memory"
+	// memoryRuns is how many hellos a process has to digest.
+	memoryRuns = 10_000
+	// resting is how long a process is left alone before its memory is looked at.
+	resting = 5 * time.Second
+	digest  = 30 * time.Second
+)
+
+// memory measures what `millrace dev` takes of the machine's memory, when it has just been started and after many workflows.
+func memory(ctx context.Context, s *session) (err error) {
+	if !s.wants(workMemory) {
+		return nil
+	}
+	dir, err := os.MkdirTemp("", "millrace-bench-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	dev, err := spawn(ctx, s.Command, roleDev, dir, s.Options.Sync, strconv.Itoa(s.Shards))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, dev.stop()) }()
+	s.Progress("memory", 0, 1)
+	if err := pause(ctx, resting); err != nil {
+		return err
+	}
+	idle, err := resident(ctx, dev.cmd.Process.Pid)
+	if err != nil {
+		return err
+	}
+	s.limit(Limit{Name: "memory of millrace dev, idle", N: 1, Value: idle, Unit: "MB", Required: 60})
+	if err := digestHellos(ctx, s, dev.said); err != nil {
+		return err
+	}
+	loaded, err := resident(ctx, dev.cmd.Process.Pid)
+	if err != nil {
+		return err
+	}
+	if err := pause(ctx, digest); err != nil {
+		return err
+	}
+	settled, err := resident(ctx, dev.cmd.Process.Pid)
+	if err != nil {
+		return err
+	}
+	s.limit(Limit{Name: "more of it right after 10,000 workflows", N: memoryRuns, Value: loaded - idle, Unit: "MB"})
+	s.limit(Limit{Name: "more of it after 10,000 workflows, settled", N: memoryRuns, Value: settled - idle, Unit: "MB", Required: 50})
+	return nil
+}
+
+// digestHellos runs the workflows, with a worker in a process of its own.
+func digestHellos(ctx context.Context, s *session, url string) (err error) {
+	w, err := spawn(ctx, s.Command, roleWorker, url)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.stop()) }()
+	nc, err := nats.Connect(url)
+	if err != nil {
+		return err
+	}
+	defer nc.Close()
+	c, err := client.New(nc)
+	if err != nil {
+		return err
+	}
+	_, err = throughput(ctx, memoryRuns, s.InFlight, func(ctx context.Context) error {
+		return ends(ctx, c, Hello, "Ada", "Hello Ada")
+	}, func(done, of int) { s.Progress(workMemory, done, of) })
+	return err
+}
+
+// resident is how much of a process lies in the machine's memory, in megabytes.
+func resident(ctx context.Context, pid int) (float64, error) {
+	out, err := exec.CommandContext(ctx, "ps", "-o", "rss=", "-p", strconv.Itoa(pid)).Output()
+	if err != nil {
+		return 0, fmt.Errorf("ask ps for the memory of a process: %w", err)
+	}
+	kb, err := strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
+	return kb / 1024, err
+}
