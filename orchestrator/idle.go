@@ -37,6 +37,7 @@ func (s *shard) sleep(a *actor) bool {
 	a.awake = false
 	if a.w == nil || !a.w.Run.Open() {
 		delete(s.actors, a.id)
+		a.w, a.last = nil, nil // its earlier naps still name it
 		return true
 	}
 	a.naps++

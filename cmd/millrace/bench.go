@@ -57,5 +57,8 @@ type benchRoleCmd struct {
 
 // Run runs the part until its standard input ends.
 func (b *benchRoleCmd) Run(ctx context.Context, a *app) error {
+	working, stopped := context.WithCancel(ctx)
+	defer stopped()
+	go rest(working) // as the process does that the part stands for
 	return bench.Role(ctx, b.Args, os.Stdin, a.out)
 }

@@ -21,7 +21,7 @@ const (
 	memoryRuns = 10_000
 	// resting is how long a process is left alone before its memory is looked at.
 	resting = 5 * time.Second
-	digest  = 30 * time.Second
+	digest  = 35 * time.Second
 )
 
 // memory measures what `millrace dev` takes of the machine's memory, when it has just been started and after many workflows.
