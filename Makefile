@@ -8,7 +8,7 @@ TEST ?= $(TOOL) gotestsum --format pkgname-and-test-fails --
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: check
 check: vet lint arch unit ## Everything to run before a commit: vet, format and lint, architecture, unit tests
@@ -53,6 +53,20 @@ chaos: ## Kill processes at random moments, again and again
 bench: ## Run the benchmarks, and the engine against the floor of its broker
 	go test -run '^$$' -bench . -benchmem ./...
 	go run ./cmd/millrace bench
+
+# What bench-check measures and bench-baseline stores: one process, with both settings of the store.
+BENCH = go run ./cmd/millrace bench --n 300
+BASELINE := cmd/millrace/bench/baseline.json
+
+.PHONY: bench-check
+bench-check: ## Fail if a ratio of the engine to its broker is worse by a quarter than the committed one
+	$(BENCH) --sync always --check $(BASELINE)
+	$(BENCH) --sync 100ms --check $(BASELINE)
+
+.PHONY: bench-baseline
+bench-baseline: ## Store the ratios of this machine as those to compare with; review the difference like code
+	$(BENCH) --sync always --save $(BASELINE)
+	$(BENCH) --sync 100ms --save $(BASELINE)
 
 .PHONY: cover
 cover: ## Measure how much of the code the tests run, into coverage.html

@@ -2,55 +2,115 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"runtime/pprof"
 
 	"github.com/millrace-dev/millrace/cmd/millrace/bench"
+	"github.com/millrace-dev/millrace/protocol"
 )
 
 // benchCmd measures the engine.
 type benchCmd struct {
-	Layout   string   `help:"Where the parts live: in one process, or in four." enum:"one,four" default:"one"`
+	Layout   string   `help:"Where the parts live: one process, four, or beside three servers." enum:"one,four,r3" default:"one"`
 	Sync     string   `help:"When to flush to disk: always, or an interval such as 100ms." default:"always"`
 	N        int      `help:"How many of each to run one after the other." default:"500"`
-	Load     int      `help:"Workflows to run for throughput." default:"4000"`
+	Load     int      `help:"Workflows to run for throughput, three times." default:"2000"`
 	InFlight int      `help:"How many of them at once." default:"200"`
-	Sleepers int      `help:"Runs that sleep; 100000 takes five minutes." default:"10000"`
+	Sleepers int      `help:"Runs that sleep; 100000 takes four minutes." default:"10000"`
+	Digest   int      `help:"Workflows before memory is measured." default:"10000"`
 	Workers  int      `help:"Workers." default:"1"`
 	Shards   int      `help:"Shards." default:"8"`
 	Only     []string `help:"Workloads to run, by name." placeholder:"NAME,..."`
+
+	Grow   bool `help:"Measure how the cost grows: with more in flight, workers, shards and closed runs."`
+	Closed int  `help:"How many closed runs to grow to." default:"100000"`
+
+	Check      string `help:"Compare the ratios with a file's; fail if one is worse by a quarter." placeholder:"FILE" xor:"baseline"`
+	Save       string `help:"Write the ratios to a file, for --check." placeholder:"FILE" xor:"baseline"`
+	Markdown   bool   `help:"Write the tables in Markdown."`
+	CPUProfile string `help:"Write a CPU profile to a file. For the layout in one process." name:"cpuprofile" placeholder:"FILE"`
 }
 
 // Run prints the floor, the engine and their ratio.
-func (b *benchCmd) Run(ctx context.Context, a *app) error {
-	progress := func(string, int, int) {}
+func (b *benchCmd) Run(ctx context.Context, a *app) (err error) {
+	stop, err := b.profile()
+	if err != nil {
+		return err
+	}
+	r, err := b.measure(ctx, b.options(a))
+	err = errors.Join(err, stop())
 	if isTerminal(a.err) && !a.JSON {
-		progress = func(what string, done, of int) {
+		fmt.Fprint(a.err, "\r\033[K")
+	}
+	switch {
+	case r == nil:
+	case a.JSON:
+		err = errors.Join(printJSON(a.out, r), err)
+	case b.Markdown:
+		r.Markdown(a.out)
+	default:
+		r.Print(a.out)
+	}
+	return err
+}
+
+// measure runs the bench the way that the flags ask for. A report is there also when the check fails.
+func (b *benchCmd) measure(ctx context.Context, o bench.Options) (*bench.Report, error) {
+	switch {
+	case b.Check != "":
+		return bench.Check(ctx, o, b.Check)
+	case b.Save != "":
+		return bench.Save(ctx, o, b.Save)
+	}
+	return bench.Run(ctx, o)
+}
+
+func (b *benchCmd) options(a *app) bench.Options {
+	o := bench.Options{
+		Layout: b.Layout, Sync: b.Sync, N: b.N, Load: b.Load, InFlight: b.InFlight, Workers: b.Workers, Shards: b.Shards, Only: b.Only,
+	}
+	if b.Check == "" && b.Save == "" { // what is held to limits of its own has no ratio to compare
+		o.Sleepers, o.Digest = b.Sleepers, b.Digest
+	}
+	if b.Grow {
+		o.Grow = b.Closed
+	}
+	if isTerminal(a.err) && !a.JSON {
+		o.Progress = func(what string, done, of int) {
 			fmt.Fprintf(a.err, "\r\033[Kmeasuring %s", what)
 			if of > 1 {
 				fmt.Fprintf(a.err, " %d of %d", done, of)
 			}
 		}
-		defer fmt.Fprint(a.err, "\r\033[K")
 	}
-	r, err := bench.Run(ctx, bench.Options{
-		Layout: b.Layout, Sync: b.Sync, N: b.N, Load: b.Load, InFlight: b.InFlight, Workers: b.Workers, Shards: b.Shards, Only: b.Only,
-		Sleepers: b.Sleepers, Progress: progress,
-	})
-	if err != nil {
-		return err
-	}
-	if a.JSON {
-		return printJSON(a.out, r)
-	}
-	if isTerminal(a.err) {
-		fmt.Fprint(a.err, "\r\033[K")
-	}
-	r.Print(a.out)
-	return nil
+	return o
 }
 
-// benchRoleCmd is one part of a bench with four processes.
+// profile begins to profile this process, if it is asked for.
+func (b *benchCmd) profile() (stop func() error, err error) {
+	if b.CPUProfile == "" {
+		return func() error { return nil }, nil
+	}
+	if b.Layout != bench.OneProcess {
+		return nil, protocol.Errorf(protocol.CodeBadRequest, "a profile shows one process, and the layout %s has several", b.Layout).
+			WithHint("--layout one")
+	}
+	f, err := os.Create(b.CPUProfile)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() error {
+		pprof.StopCPUProfile()
+		return f.Close()
+	}, nil
+}
+
+// benchRoleCmd is one part of a bench with several processes.
 type benchRoleCmd struct {
 	Args []string `arg:""`
 }

@@ -33,6 +33,9 @@ type Options struct {
 	Sync string
 	// MaxPayload is the most bytes of a message. Defaults to 8 MiB.
 	MaxPayload int32
+	// Cluster makes the server one of several that keep copies of each other's streams: the addresses on which they talk to each other,
+	// this server's own first. JetStream answers when more than half of them run. Needs Listen. Empty means that the server is alone.
+	Cluster []string
 }
 
 // Server is a running server. It is safe for concurrent use.
@@ -65,10 +68,10 @@ func Start(o Options) (*Server, error) {
 		return nil, unavailable("", "cannot start NATS: %v", err)
 	}
 	s := &Server{srv: srv, lock: lock}
-	if o.Listen != "" && !portFree(opts.Host, opts.Port) {
+	if taken := taken(opts); taken != "" {
 		lock.Close()
 		return nil, unavailable("another server runs there: choose another port, or connect to that server instead",
-			"%s is in use", o.Listen)
+			"%s is in use", taken)
 	}
 	srv.Start()
 	if !srv.ReadyForConnections(startTimeout) || !srv.JetStreamEnabled() {
@@ -77,6 +80,17 @@ func Start(o Options) (*Server, error) {
 			"NATS did not start within %s in %s", startTimeout, o.Dir)
 	}
 	return s, nil
+}
+
+// taken is an address that the server is to listen on and cannot.
+func taken(o *server.Options) string {
+	switch {
+	case !o.DontListen && !portFree(o.Host, o.Port):
+		return net.JoinHostPort(o.Host, strconv.Itoa(o.Port))
+	case o.Cluster.Port != 0 && !portFree(o.Cluster.Host, o.Cluster.Port):
+		return net.JoinHostPort(o.Cluster.Host, strconv.Itoa(o.Cluster.Port))
+	}
+	return ""
 }
 
 // portFree tries the address, because the server itself ends the process when it cannot listen.
@@ -110,21 +124,28 @@ func (o Options) server() (*server.Options, error) {
 		}
 		opts.SyncInterval = d
 	}
-	if o.Listen == "" {
-		return opts, nil
+	if o.Listen != "" {
+		var err error
+		if opts.Host, opts.Port, err = address(o.Listen); err != nil {
+			return nil, err
+		}
 	}
-	host, port, err := net.SplitHostPort(o.Listen)
-	if err == nil {
-		opts.Port, err = strconv.Atoi(port)
-	}
-	if err != nil {
-		return nil, misuse(`write "127.0.0.1:4222"`, "%q is not an address to listen on", o.Listen)
-	}
-	opts.Host = host
 	if opts.Port == 0 {
 		opts.Port = server.RANDOM_PORT
 	}
-	return opts, nil
+	return opts, o.join(opts)
+}
+
+// address reads an address to listen on.
+func address(s string) (host string, port int, err error) {
+	host, number, err := net.SplitHostPort(s)
+	if err == nil {
+		port, err = strconv.Atoi(number)
+	}
+	if err != nil {
+		return "", 0, misuse(`write "127.0.0.1:4222"`, "%q is not an address to listen on", s)
+	}
+	return host, port, nil
 }
 
 // Conn connects from within the process, without a socket. The connection tries for ever to come back when it is lost, which

@@ -2,6 +2,7 @@ package replay
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/millrace-dev/millrace/protocol"
@@ -162,17 +163,17 @@ func (e *Env) Version(change string, lastly int) (int, error) {
 // withoutOldVersions leaves out the version markers that the code no longer asks for: a call may be removed from the code when every
 // run is past the change.
 func (r *Run) withoutOldVersions(recorded []protocol.Event) []protocol.Event {
-	kept := recorded[:0:0]
-	for _, e := range recorded {
-		a, ok := e.Attributes.(protocol.MarkerRecorded)
-		if ok && a.Name == protocol.MarkerVersion {
-			if _, unused := r.turn.marks.take(a.Name, a.ID); unused {
-				continue
-			}
-		}
-		kept = append(kept, e)
+	if len(r.turn.marks.recorded) == 0 {
+		return recorded
 	}
-	return kept
+	return slices.DeleteFunc(slices.Clone(recorded), func(e protocol.Event) bool {
+		a, ok := e.Attributes.(protocol.MarkerRecorded)
+		if !ok || a.Name != protocol.MarkerVersion {
+			return false
+		}
+		_, unused := r.turn.marks.take(a.Name, a.ID)
+		return unused
+	})
 }
 
 // UpsertMemo sets entries of the run's memo.

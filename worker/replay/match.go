@@ -37,7 +37,8 @@ func (r *Run) compare(completed protocol.Event, rest []protocol.Event) []protoco
 		}
 		r.bind(e, commands[i])
 	}
-	r.turn.commands = nil
+	clear(commands) // for the collector
+	r.turn.commands, r.spare = nil, commands[:0]
 	return rest[n:]
 }
 

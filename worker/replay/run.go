@@ -38,7 +38,8 @@ type Run struct {
 	scheduled int64            // ID of the last WorkflowTaskScheduled
 	inputs    []protocol.Event // seen by the run, not yet by the code
 	turn      turn
-	broken    *Answer // the step that failed
+	spare     []*command // empty, for the next turn's
+	broken    *Answer    // the step that failed
 
 	sched           scheduler
 	activities      map[int64]*Operation // by the ID of their scheduling event, until they end
@@ -206,15 +207,15 @@ func (r *Run) take(started protocol.Event, recorded []protocol.Event, updates []
 	r.turn = turn{
 		started: started.ID, now: started.Time, size: a.HistorySize, suggest: a.SuggestContinueAsNew,
 		replaying: recorded != nil, open: true, before: r.scheduled - 1,
-		marks: recordedMarks(recorded), inputs: len(r.inputs), updates: len(updates),
+		marks: recordedMarks(recorded), inputs: len(r.inputs), updates: len(updates), commands: r.spare,
 	}
-	inputs := r.inputs
-	r.inputs = nil
-	for _, e := range inputs {
+	for _, e := range r.inputs {
 		if r.apply(e); r.broken != nil {
 			return
 		}
 	}
+	clear(r.inputs) // for the collector
+	r.inputs = r.inputs[:0]
 	r.applied()
 	r.drain()
 	for _, d := range updates {

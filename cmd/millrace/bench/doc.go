@@ -7,13 +7,16 @@
 //
 //	run.go         one run: set up, measure, report
 //	layout.go      where the server, the node, the workers and the client live: in one process or in four
+//	cluster.go     three servers instead of one
 //	role.go        the other three processes
 //	floor.go       the broker's own messages, and far.go the other end of them
 //	workload.go    what is measured, and against which floor
 //	workflows.go   the workflows that are run
-//	throughput.go  many at once
+//	crowd.go       many at once
+//	throughput.go  how they are counted
 //	cold.go        a worker that catches up with a run
 //	limit.go       figures that are held to a limit of their own
-//	report.go      tables and histograms
+//	report.go      tables, sheet.go their form, spread.go histograms
+//	grow.go        what a hello costs with more of everything
 //	baseline.go    is it worse than it was?
 package bench

@@ -68,7 +68,7 @@ func (h *house) open(ctx context.Context) (err error) {
 }
 
 func (h *house) openNode(ctx context.Context) (err error) {
-	h.node, err = spawn(ctx, h.Command, roleNode, h.server.said, strconv.Itoa(h.Shards))
+	h.node, err = spawn(ctx, h.Command, roleNode, h.server.said, strconv.Itoa(h.Shards), "1")
 	return err
 }
 

@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"slices"
@@ -19,12 +20,24 @@ const (
 	OneProcess = "one"
 	// FourProcesses has a process each for the server, the node, every worker and the client, over TCP loopback.
 	FourProcesses = "four"
+	// ThreeServers has three servers and three copies of every stream, else as FourProcesses. Node, worker and client are connected
+	// to a server each.
+	ThreeServers = "r3"
 )
+
+// replicas is how many copies of a stream the layout keeps.
+func (o Options) replicas() int {
+	if o.Layout == ThreeServers {
+		return 3
+	}
+	return 1
+}
 
 // site is a running layout, seen from the client.
 type site struct {
-	conn *nats.Conn // the client's
-	pid  int        // of the process with the node in it
+	conn *nats.Conn   // the client's
+	pid  int          // of the process with the node in it
+	work func() error // adds a worker
 	stop []func() error
 }
 
@@ -46,10 +59,19 @@ func setUp(ctx context.Context, o Options) (*site, error) {
 		return s, err
 	}
 	s.onClose(func() error { return os.RemoveAll(dir) })
-	if o.Layout == FourProcesses {
-		err = s.four(ctx, o, dir)
-	} else {
+	switch o.Layout {
+	case OneProcess:
 		err = s.one(ctx, o, dir)
+	case FourProcesses, ThreeServers:
+		err = s.apart(ctx, o, dir)
+	default:
+		err = fmt.Errorf("there is no layout %q", o.Layout)
+	}
+	for range o.Workers {
+		if err != nil {
+			break
+		}
+		err = s.work()
 	}
 	return s, err
 }
@@ -71,50 +93,61 @@ func (s *site) one(ctx context.Context, o Options, dir string) error {
 	if err != nil {
 		return err
 	}
-	stop, err := startNode(ctx, nc, o.Shards)
+	stop, err := startNode(ctx, nc, o.Shards, o.replicas())
 	if err != nil {
 		return err
 	}
 	s.onClose(stop)
-	for range o.Workers {
-		if nc, err = connect(); err != nil {
+	s.work = func() error {
+		nc, err := connect()
+		if err != nil {
 			return err
 		}
-		if stop, err = startWorker(ctx, nc); err != nil {
-			return err
+		stop, err := startWorker(ctx, nc)
+		if err == nil {
+			s.onClose(stop)
 		}
-		s.onClose(stop)
+		return err
 	}
 	s.conn, err = connect()
 	return err
 }
 
-func (s *site) four(ctx context.Context, o Options, dir string) error {
-	part := func(args ...string) (*child, error) {
-		c, err := spawn(ctx, o.Command, args...)
-		if err == nil {
-			s.onClose(c.stop)
-		}
-		return c, err
-	}
-	server, err := part(roleServer, dir, o.Sync)
+// apart starts each part in a process of its own.
+func (s *site) apart(ctx context.Context, o Options, dir string) error {
+	urls, err := s.servers(ctx, o, dir)
 	if err != nil {
 		return err
 	}
-	node, err := part(roleNode, server.said, strconv.Itoa(o.Shards))
+	at := func(i int) string { return urls[i%len(urls)] }
+	if s.conn, err = nats.Connect(at(2)); err != nil {
+		return err
+	}
+	s.onClose(func() error { s.conn.Close(); return nil })
+	if len(urls) > 1 {
+		if err := clustered(ctx, s.conn, len(urls)); err != nil {
+			return err
+		}
+	}
+	node, err := s.part(ctx, o.Command, roleNode, at(0), strconv.Itoa(o.Shards), strconv.Itoa(o.replicas()))
 	if err != nil {
 		return err
 	}
 	s.pid = node.cmd.Process.Pid
-	for range o.Workers {
-		if _, err := part(roleWorker, server.said); err != nil {
-			return err
-		}
+	s.work = func() error {
+		_, err := s.part(ctx, o.Command, roleWorker, at(1))
+		return err
 	}
-	if s.conn, err = nats.Connect(server.said); err == nil {
-		s.onClose(func() error { s.conn.Close(); return nil })
+	return nil
+}
+
+// part starts one process.
+func (s *site) part(ctx context.Context, command Command, args ...string) (*child, error) {
+	c, err := spawn(ctx, command, args...)
+	if err == nil {
+		s.onClose(c.stop)
 	}
-	return err
+	return c, err
 }
 
 // Command makes the process of a part of the bench.

@@ -8,25 +8,17 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/nats-io/nats.go"
 
 	"github.com/millrace-dev/millrace/orchestrator/client"
 )
 
-const (
-	workMemory = "memory"
-	// memoryRuns is how many hellos a process has to digest.
-	memoryRuns = 10_000
-	// resting is how long a process is left alone before its memory is looked at.
-	resting = 5 * time.Second
-	digest  = 35 * time.Second
-)
+const workMemory = "memory"
 
 // memory measures what `millrace dev` takes of the machine's memory, when it has just been started and after many workflows.
 func memory(ctx context.Context, s *session) (err error) {
-	if !s.wants(workMemory) {
+	if s.Digest == 0 || !s.wants(workMemory) {
 		return nil
 	}
 	dir, err := os.MkdirTemp("", "millrace-bench-")
@@ -34,13 +26,13 @@ func memory(ctx context.Context, s *session) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	dev, err := spawn(ctx, s.Command, roleDev, dir, s.Options.Sync, strconv.Itoa(s.Shards))
+	dev, err := spawn(ctx, s.Command, roleDev, dir, s.Sync, strconv.Itoa(s.Shards))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, dev.stop()) }()
 	s.Progress("memory", 0, 1)
-	if err := pause(ctx, resting); err != nil {
+	if err := pause(ctx, s.Settling/10); err != nil {
 		return err
 	}
 	idle, err := resident(ctx, dev.cmd.Process.Pid)
@@ -55,15 +47,15 @@ func memory(ctx context.Context, s *session) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := pause(ctx, digest); err != nil {
+	if err := pause(ctx, s.Settling); err != nil {
 		return err
 	}
 	settled, err := resident(ctx, dev.cmd.Process.Pid)
 	if err != nil {
 		return err
 	}
-	s.limit(Limit{Name: "more of it right after 10,000 workflows", N: memoryRuns, Value: loaded - idle, Unit: "MB"})
-	s.limit(Limit{Name: "more of it after 10,000 workflows, settled", N: memoryRuns, Value: settled - idle, Unit: "MB", Required: 50})
+	s.limit(Limit{Name: "more of it right after so many workflows", N: s.Digest, Value: loaded - idle, Unit: "MB"})
+	s.limit(Limit{Name: "more of it after so many workflows, settled", N: s.Digest, Value: settled - idle, Unit: "MB", Required: 50})
 	return nil
 }
 
@@ -83,9 +75,9 @@ func digestHellos(ctx context.Context, s *session, url string) (err error) {
 	if err != nil {
 		return err
 	}
-	_, err = throughput(ctx, memoryRuns, s.InFlight, func(ctx context.Context) error {
+	_, _, err = throughput(ctx, s.Digest, s.InFlight, func(ctx context.Context) error {
 		return ends(ctx, c, Hello, "Ada", "Hello Ada")
-	}, func(done, of int) { s.Progress(workMemory, done, of) })
+	}, func(done int) { s.Progress(workMemory, done, s.Digest) })
 	return err
 }
 

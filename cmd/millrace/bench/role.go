@@ -27,7 +27,7 @@ const (
 	roleDev    = "dev" // server and node in one process
 )
 
-// Role runs one part of a bench in this process: server DIR SYNC, node URL SHARDS, worker URL or dev DIR SYNC SHARDS.
+// Role runs one part of a bench in this process: server DIR SYNC [ROUTE...], node URL SHARDS REPLICAS, worker URL or dev DIR SYNC SHARDS.
 func Role(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -37,8 +37,8 @@ func Role(ctx context.Context, args []string, in io.Reader, out io.Writer) error
 	}()
 	ready := func(text string) { fmt.Fprintln(out, text) }
 	switch {
-	case len(args) == 3 && args[0] == roleServer:
-		srv, err := embedded.Start(embedded.Options{Dir: args[1], Listen: "127.0.0.1:0", Sync: args[2]})
+	case len(args) >= 3 && args[0] == roleServer:
+		srv, err := embedded.Start(embedded.Options{Dir: args[1], Listen: "127.0.0.1:0", Sync: args[2], Cluster: args[3:]})
 		if err != nil {
 			return err
 		}
@@ -46,13 +46,17 @@ func Role(ctx context.Context, args []string, in io.Reader, out io.Writer) error
 		ready(srv.URL())
 		<-ctx.Done()
 		return nil
-	case len(args) == 3 && args[0] == roleNode:
+	case len(args) == 4 && args[0] == roleNode:
 		shards, err := strconv.Atoi(args[2])
 		if err != nil {
 			return err
 		}
+		replicas, err := strconv.Atoi(args[3])
+		if err != nil {
+			return err
+		}
 		return withConn(args[1], func(nc *nats.Conn) error {
-			stop, err := startNode(ctx, nc, shards)
+			stop, err := startNode(ctx, nc, shards, replicas)
 			if err == nil {
 				err = serveHeap(nc)
 			}
@@ -101,9 +105,11 @@ func withConn(url string, f func(*nats.Conn) error) error {
 }
 
 // startNode runs a node until stop is called.
-func startNode(ctx context.Context, nc *nats.Conn, shards int) (stop func() error, err error) {
+func startNode(ctx context.Context, nc *nats.Conn, shards, replicas int) (stop func() error, err error) {
 	quiet := slog.New(slog.DiscardHandler)
-	node, err := orchestrator.Attach(context.WithoutCancel(ctx), nc, orchestrator.Options{Logger: quiet, Shards: shards})
+	node, err := orchestrator.Attach(context.WithoutCancel(ctx), nc, orchestrator.Options{
+		Logger: quiet, Shards: shards, Replicas: replicas,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/millrace-dev/millrace/orchestrator/client"
 )
@@ -17,14 +18,22 @@ type Options struct {
 	Sync string
 	// N is how many of each workload are measured one after the other. Defaults to 500.
 	N int
-	// Load is how many are run for throughput, and InFlight how many of them at once. Default to 4,000 and 200.
+	// Load is how many are run for throughput, and InFlight how many of them at once. Default to 2,000 and 200.
 	Load, InFlight int
-	// Sleepers is how many runs sleep while one of them costs, and timers end. Defaults to 10,000.
+	// Sleepers is how many runs sleep while their memory is measured, their node restarted, and the timers of a tenth of them awaited.
+	// Zero leaves that out.
 	Sleepers int
+	// Digest is how many hellos a process has to digest before its memory is measured. Zero leaves that out.
+	Digest int
+	// Settling is how long processes are left alone before somebody looks at their memory. Defaults to 40 s: a node forgets runs that
+	// sleep after 35 s, and gives memory back to the system after 15 to 30 s.
+	Settling time.Duration
 	// Workers and Shards are how many of them there are. Default to 1 and 8.
 	Workers, Shards int
-	// Only names the workloads to run; empty means all of the table.
+	// Only names the workloads to run; empty means all of the table, unless Grow is set.
 	Only []string
+	// Grow measures how the cost of a hello grows, with up to so many closed runs in the history. Zero leaves it out.
+	Grow int
 	// Command runs this program with arguments, as a part of the layout with four processes. Defaults to the executable.
 	Command Command
 	// Progress is told what is being measured, and how far it is.
@@ -43,13 +52,15 @@ func (o Options) withDefaults() Options {
 		}
 	}
 	number(&o.N, 500)
-	number(&o.Load, 4000)
+	number(&o.Load, 2000)
 	number(&o.InFlight, 200)
-	number(&o.Sleepers, 10_000)
 	number(&o.Workers, 1)
 	number(&o.Shards, 8)
 	text(&o.Layout, OneProcess)
 	text(&o.Sync, "always")
+	if o.Settling == 0 {
+		o.Settling = 40 * time.Second
+	}
 	if o.Command == nil {
 		o.Command = selfCommand
 	}
@@ -59,40 +70,26 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-func (o Options) wants(name string) bool { return len(o.Only) == 0 || slices.Contains(o.Only, name) }
-
-// Report is what was measured. Its JSON form is stable.
-type Report struct {
-	Layout    string     `json:"layout"`
-	Sync      string     `json:"sync"`
-	Floor     FloorMS    `json:"floor"`
-	Workloads []Workload `json:"workloads"`
-	// Limits are figures that are held to a limit and not to the floor.
-	Limits []Limit `json:"limits,omitempty"`
+func (o Options) wants(name string) bool {
+	if len(o.Only) == 0 {
+		return o.Grow == 0
+	}
+	return slices.Contains(o.Only, name)
 }
-
-// FloorMS is the floor in milliseconds and per second.
-type FloorMS struct {
-	Request   float64 `json:"core_request_ms"`
-	CAS       float64 `json:"cas_publish_ms"`
-	Hop       float64 `json:"durable_hop_ms"`
-	Hello     float64 `json:"hello_ms"`
-	Hops      float64 `json:"hops_per_s"`
-	Publishes float64 `json:"publishes_per_s"`
-}
-
-func (r *Report) add(w Workload) { r.Workloads = append(r.Workloads, w) }
 
 // session is a run of the bench that is under way: what to measure, where, and what has been measured.
 type session struct {
 	Options
-	*Report
 
+	report *Report
 	site   *site
 	broker *broker
 	client *client.Client
 	floor  Floor
 }
+
+func (s *session) add(w Workload) { s.report.Workloads = append(s.report.Workloads, w) }
+func (s *session) limit(l Limit)  { s.report.Limits = append(s.report.Limits, l) }
 
 // group measures some workloads and adds them to the report. It leaves out those that the session does not want.
 type group func(context.Context, *session) error
@@ -100,27 +97,18 @@ type group func(context.Context, *session) error
 // groups are measured in this order. The floor comes with the first two.
 var groups = []group{
 	latency,
-	rates,
-	fanOuts,
-	load,
+	crowd,
 	cold,
+	grow,
 	sleepers,
 	memory,
 }
 
-// Run measures the floor and the engine on one server with a file store.
+// Run measures the floor and the engine on a layout of their own, with a file store.
 func Run(ctx context.Context, o Options) (r *Report, err error) {
-	o = o.withDefaults()
-	s := &session{Options: o, Report: &Report{Layout: o.Layout, Sync: o.Sync}}
-	s.site, err = setUp(ctx, o)
-	defer func() { err = errors.Join(err, s.site.close()) }()
+	s, err := open(ctx, o.withDefaults())
+	defer func() { err = errors.Join(err, s.close()) }()
 	if err != nil {
-		return nil, err
-	}
-	if s.broker, err = newBroker(ctx, s.site.conn, o.Shards); err != nil {
-		return nil, fmt.Errorf("prepare the floor: %w", err)
-	}
-	if s.client, err = client.New(s.site.conn); err != nil {
 		return nil, err
 	}
 	for _, measure := range groups {
@@ -128,20 +116,25 @@ func Run(ctx context.Context, o Options) (r *Report, err error) {
 			return nil, err
 		}
 	}
-	return s.Report, nil
+	f := s.floor
+	s.report.Floor = FloorMS{ms(f.Request.P50), ms(f.CAS.P50), ms(f.Hop.P50), ms(f.of(bareHello)), f.Hops, f.Publishes}
+	return s.report, nil
 }
 
-// rates measures what the broker does when many messages are under way, and takes its streams away.
-func rates(ctx context.Context, s *session) error {
-	s.Progress("the broker's rate", 0, 1)
-	for range 3 { // the best of three: a rate is what the broker can do
-		hops, publishes, err := s.broker.rates(ctx, s.Load)
-		if err != nil {
-			return err
-		}
-		s.floor.Hops, s.floor.Publishes = max(s.floor.Hops, hops), max(s.floor.Publishes, publishes)
+func (s *session) close() error { return s.site.close() }
+
+// open starts the layout. It must be closed, also after an error.
+func open(ctx context.Context, o Options) (s *session, err error) {
+	s = &session{Options: o, report: newReport(o)}
+	if s.site, err = setUp(ctx, o); err != nil {
+		return s, err
 	}
-	f := s.floor
-	s.Floor = FloorMS{ms(f.Request.P50), ms(f.CAS.P50), ms(f.Hop.P50), ms(f.Hello()), f.Hops, f.Publishes}
-	return s.broker.close()
+	if s.client, err = client.New(s.site.conn); err != nil {
+		return s, err
+	}
+	s.broker, err = newBroker(ctx, s.site.conn, o.Shards, o.replicas())
+	if err != nil {
+		err = fmt.Errorf("prepare the floor: %w", err)
+	}
+	return s, err
 }

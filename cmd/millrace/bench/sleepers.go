@@ -15,15 +15,13 @@ import (
 const (
 	workSleepers = "sleepers"
 	workTimers   = "timers"
-	// settling is how long a node is left alone before somebody looks at what it remembers of runs that sleep: it forgets them after 35 s.
-	settling = 40 * time.Second
 	// dueRate is how many of the timers are due per second: of a hundred thousand, ten thousand within a minute.
 	dueRate = 10_000.0 / 60
 )
 
 // sleepers measure what a run costs that sleeps, how soon a node works that finds a great number of them, and how late timers are.
 func sleepers(ctx context.Context, s *session) (err error) {
-	if !s.wants(workSleepers) && !s.wants(workTimers) {
+	if s.Sleepers == 0 || !s.wants(workSleepers) && !s.wants(workTimers) {
 		return nil
 	}
 	h, err := build(ctx, s.Options)
@@ -88,7 +86,7 @@ func (h *house) fill(ctx context.Context, s *session, n int) error {
 	if err != nil {
 		return err
 	}
-	if err := pause(ctx, settling); err != nil {
+	if err := pause(ctx, h.Settling); err != nil {
 		return err
 	}
 	after, err := h.heap(ctx)

@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"time"
 )
@@ -31,17 +32,19 @@ type probe struct {
 	series []time.Duration
 }
 
-// measure times each probe n times, in turns of one: whatever else the machine does meanwhile, it does to all of them, and each finds
-// the caches and the threads as another one left them. A core request that is sent again and again in a tight loop takes a third of the
-// time that one takes on its own, because no thread falls asleep; nothing that an engine does is such a loop. A tenth of n before is not
-// counted.
+// measure times each probe n times, in turns of one and each turn in another order: whatever else the machine does meanwhile, it does to
+// all of them, and each finds the caches, the threads and the work in the background as another one left them. A core request that is
+// sent again and again in a tight loop takes a third of the time that one takes on its own, because no thread falls asleep; nothing that
+// an engine does is such a loop. A tenth of n before is not counted.
 func measure(ctx context.Context, n int, progress func(done, of int), probes ...*probe) error {
-	warm := n/10 + 1
+	warm, turn := n/10+1, slices.Clone(probes)
+	dice := rand.New(rand.NewPCG(1, 1)) //nolint:gosec // the same orders in every run of the bench
 	for i := range warm + n {
 		if i%10 == 0 {
 			progress(i, warm+n)
 		}
-		for _, p := range probes {
+		dice.Shuffle(len(turn), func(i, j int) { turn[i], turn[j] = turn[j], turn[i] })
+		for _, p := range turn {
 			took, err := p.once(ctx)
 			if err != nil {
 				return fmt.Errorf("%s: %w", p.name, err)

@@ -23,7 +23,7 @@ type timers struct {
 
 // newTimers plans timers. The first is due when all of them are started, with time to spare for restarts.
 func (h *house) newTimers(n int) *timers {
-	return &timers{house: h, n: n / 2, begin: time.Now().Add(10*time.Second + time.Duration(n)*3*time.Millisecond)}
+	return &timers{house: h, n: n / 2, begin: time.Now().Add(5*time.Second + time.Duration(n)*4*time.Millisecond)}
 }
 
 func (t *timers) until(half, i int) time.Time {
