@@ -33,7 +33,7 @@ func (a *actor) rearm() error {
 	s.clock.set(own)
 	switch {
 	case at.IsZero():
-		soon := !a.strange && a.armed.Before(time.Now().Add(time.Second)) // not armed, or about to fire anyway
+		soon := !a.strange && a.armed.Before(time.Now().Add(lead)) // not armed, or it has fired
 		a.armed, a.strange = time.Time{}, false
 		if soon || a.w.Run.Open() {
 			return nil
