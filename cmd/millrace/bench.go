@@ -79,10 +79,11 @@ func (b *benchCmd) options(a *app) bench.Options {
 	}
 	if isTerminal(a.err) && !a.JSON {
 		o.Progress = func(what string, done, of int) {
-			fmt.Fprintf(a.err, "\r\033[Kmeasuring %s", what)
+			line := "\r\033[Kmeasuring " + what
 			if of > 1 {
-				fmt.Fprintf(a.err, " %d of %d", done, of)
+				line += fmt.Sprintf(" %d of %d", done, of)
 			}
+			fmt.Fprint(a.err, line) // in one write: many workflows tell at once
 		}
 	}
 	return o

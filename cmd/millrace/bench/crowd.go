@@ -14,19 +14,19 @@ func crowd(ctx context.Context, s *session) error {
 	var hops, publishes []float64
 	for i := range rounds {
 		s.Progress("the broker's rate", i, rounds)
-		h, p, err := s.broker.rates(ctx, min(5*s.Load, backlog)) // as many messages as the hellos are held to
+		h, p, err := s.broker.rates(ctx, s.Load)
 		if err != nil {
 			return err
 		}
 		hops, publishes = append(hops, h), append(publishes, p)
 		for _, l := range loads {
-			if err := l.round(ctx, s, i); err != nil {
+			if err := l.round(ctx, s, s.Load, s.InFlight, i); err != nil {
 				return err
 			}
 		}
 		for _, f := range fans {
 			progress := func(done, of int) { s.Progress(f.probe.name, i*of+done, rounds*of) }
-			if err := measure(ctx, max(s.N*10/f.width/rounds, 4), progress, f.probe); err != nil {
+			if err := measure(ctx, max(s.N*10/f.width/rounds, min(4, s.N)), progress, f.probe); err != nil {
 				return err
 			}
 		}
@@ -43,6 +43,9 @@ func crowd(ctx context.Context, s *session) error {
 	return nil
 }
 
+// messagesOfHello is how many messages of the broker's rate a hello is held to.
+const messagesOfHello = 5
+
 // crowded is a workload of many workflows at once.
 type crowded struct {
 	name     string
@@ -55,7 +58,7 @@ type crowded struct {
 
 func (s *session) loads() []*crowded {
 	return s.wanted([]*crowded{
-		{name: "hello throughput", messages: 5, flushed: 0.7, once: s.hello},
+		{name: "hello throughput", messages: messagesOfHello, flushed: 0.7, once: s.hello},
 		{name: "local activity throughput", messages: 2.5, flushed: 0.5, once: func(ctx context.Context) error {
 			return ends(ctx, s.client, Local, "Ada", "Hello Ada")
 		}},
@@ -67,9 +70,9 @@ func (s *session) wanted(all []*crowded) []*crowded {
 }
 
 // round keeps the best of the rounds.
-func (c *crowded) round(ctx context.Context, s *session, i int) error {
-	progress := func(done int) { s.Progress(c.name, i*s.Load+done, rounds*s.Load) }
-	stats, rate, err := throughput(ctx, s.Load, s.InFlight, c.once, progress)
+func (c *crowded) round(ctx context.Context, s *session, n, inFlight, i int) error {
+	progress := func(done int) { s.Progress(c.name, i*n+done, rounds*n) }
+	stats, rate, err := throughput(ctx, n, inFlight, c.once, progress)
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.name, err)
 	}

@@ -15,10 +15,13 @@ type Point struct {
 	P50   float64 `json:"p50_ms"`
 	Floor float64 `json:"floor,omitempty"`
 	Ratio float64 `json:"ratio,omitempty"`
-	// PerSec is how many end per second with InFlight at once.
-	InFlight int     `json:"in_flight"`
-	PerSec   float64 `json:"per_s"`
-	// Change is how much dearer a hello is than at the series' first point: the worse of the growth of Ratio and the loss of PerSec.
+	// PerSec is how many end per second with InFlight at once, in the best of several rounds, FloorPerSec what the broker manages at the
+	// same time, and RatioPerSec one to the other.
+	InFlight    int     `json:"in_flight"`
+	PerSec      float64 `json:"per_s"`
+	FloorPerSec float64 `json:"floor_per_s"`
+	RatioPerSec float64 `json:"ratio_per_s"`
+	// Change is how much dearer a hello is than at the series' first point: the worse of the growth of Ratio and the loss of RatioPerSec.
 	// Required is the most that it may be.
 	Change   float64 `json:"change"`
 	Required float64 `json:"required,omitempty"`
@@ -47,7 +50,7 @@ func grow(ctx context.Context, s *session) error {
 func compared(points []Point) []Point {
 	for i := range points {
 		p, first := &points[i], points[0]
-		p.Change = first.PerSec/p.PerSec - 1
+		p.Change = first.RatioPerSec/p.RatioPerSec - 1
 		if first.Ratio > 0 {
 			p.Change = max(p.Change, p.Ratio/first.Ratio-1)
 		}
@@ -62,11 +65,13 @@ func byInFlight(ctx context.Context, s *session) (points []Point, err error) {
 		if n == 1 {
 			count = s.N
 		}
-		stats, rate, err := s.best(ctx, fmt.Sprintf("hello with %d in flight", n), count, n, s.hello)
+		p := Point{By: "in flight", At: n}
+		stats, err := p.rate(ctx, s, count, n)
 		if err != nil {
 			return nil, err
 		}
-		points = append(points, Point{By: "in flight", At: n, P50: ms(stats.P50), InFlight: n, PerSec: rate})
+		p.P50 = ms(stats.P50)
+		points = append(points, p)
 	}
 	return points, nil
 }
@@ -142,27 +147,53 @@ func elsewhere(ctx context.Context, o Options, f func(*session) error) (err erro
 // runsOfPoint is how many runs a point takes.
 func (s *session) runsOfPoint() int { return s.N + s.N/10 + 1 + rounds*s.Load }
 
+func (p *Point) name() string { return fmt.Sprintf("hello with %s %s", grouped(int64(p.At)), p.By) }
+
 // point measures a hello alone, in turns with the floor, and then many at once.
 func (s *session) point(ctx context.Context, by string, at int) (Point, error) {
-	name := fmt.Sprintf("hello with %s %s", grouped(int64(at)), by)
-	hello := &probe{name: name, once: func(ctx context.Context) (time.Duration, error) {
+	p := Point{By: by, At: at}
+	hello := &probe{name: p.name(), once: func(ctx context.Context) (time.Duration, error) {
 		return timed(func() error { return s.hello(ctx) })
 	}}
 	probes := s.broker.probes()
-	progress := func(done, of int) { s.Progress(name, done, of) }
+	progress := func(done, of int) { s.Progress(p.name(), done, of) }
 	if err := measure(ctx, s.N, progress, append(probes, hello)...); err != nil {
-		return Point{}, err
+		return p, err
 	}
 	s.floor.read(probes)
-	_, rate, err := s.best(ctx, name, s.Load, s.InFlight, s.hello)
-	p := Point{By: by, At: at, P50: ms(statsOf(hello.series).P50), Floor: ms(s.floor.of(bareHello)), InFlight: s.InFlight, PerSec: rate}
+	p.P50, p.Floor = ms(statsOf(hello.series).P50), ms(s.floor.of(bareHello))
 	p.Ratio = p.P50 / p.Floor
+	_, err := p.rate(ctx, s, s.Load, s.InFlight)
 	return p, err
+}
+
+// rate measures many at once, in turns with the broker's rate.
+func (p *Point) rate(ctx context.Context, s *session, n, inFlight int) (Stats, error) {
+	p.InFlight = inFlight
+	many := &crowded{name: p.name(), once: s.hello}
+	for i := range rounds {
+		hops, publishes, err := s.broker.rates(ctx, s.Load)
+		if err != nil {
+			return Stats{}, err
+		}
+		floor := hops / messagesOfHello
+		if s.Sync == "always" {
+			floor = publishes / messagesOfHello
+		}
+		p.FloorPerSec = max(p.FloorPerSec, floor)
+		if err := many.round(ctx, s, n, inFlight, i); err != nil {
+			return Stats{}, err
+		}
+	}
+	p.PerSec = many.rate
+	p.RatioPerSec = p.PerSec / p.FloorPerSec
+	return many.stats, nil
 }
 
 func (r *Report) growSheet() *sheet {
 	s := &sheet{head: []string{
-		"a hello with more", "of them", "p50 ms", "floor", "ratio", "in flight", "per second", "dearer by", "required", "",
+		"a hello with more", "of them", "p50 ms", "floor", "ratio", "in flight", "per second", "floor", "ratio",
+		"dearer by", "required", "",
 	}}
 	for _, p := range r.Grow {
 		floor, ratio, required, verdict := "", "", "", ""
@@ -176,7 +207,7 @@ func (r *Report) growSheet() *sheet {
 			}
 		}
 		s.add(p.By, grouped(int64(p.At)), figure(p.P50), floor, ratio, grouped(int64(p.InFlight)), figure(p.PerSec),
-			fmt.Sprintf("%+.0f %%", 100*p.Change), required, verdict)
+			figure(p.FloorPerSec)+" /s", figure(p.RatioPerSec), fmt.Sprintf("%+.0f %%", 100*p.Change), required, verdict)
 	}
 	return s
 }

@@ -77,10 +77,10 @@ func TestLimitsAreJudged(t *testing.T) {
 func TestGrowthIsComparedWithTheFirstPoint(t *testing.T) {
 	t.Parallel()
 	points := compared([]Point{
-		{Ratio: 2, PerSec: 1000, Required: flat},
-		{Ratio: 2.2, PerSec: 900, Required: flat},
-		{Ratio: 2.5, PerSec: 2000, Required: flat},
-		{PerSec: 500},
+		{Ratio: 2, RatioPerSec: 1, Required: flat},
+		{Ratio: 2.2, RatioPerSec: 0.9, Required: flat},
+		{Ratio: 2.5, RatioPerSec: 2, Required: flat},
+		{RatioPerSec: 0.5},
 	})
 	for i, want := range []struct {
 		percent int

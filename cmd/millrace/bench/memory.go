@@ -18,7 +18,7 @@ const workMemory = "memory"
 
 // memory measures what `millrace dev` takes of the machine's memory, when it has just been started and after many workflows.
 func memory(ctx context.Context, s *session) (err error) {
-	if s.Digest == 0 || !s.wants(workMemory) {
+	if !s.wants(workMemory) || s.Digest == 0 {
 		return nil
 	}
 	dir, err := os.MkdirTemp("", "millrace-bench-")

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/millrace-dev/millrace/orchestrator/client"
+	"github.com/millrace-dev/millrace/protocol"
 )
 
 // Options say what to measure. Zero means the default.
@@ -70,13 +72,6 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-func (o Options) wants(name string) bool {
-	if len(o.Only) == 0 {
-		return o.Grow == 0
-	}
-	return slices.Contains(o.Only, name)
-}
-
 // session is a run of the bench that is under way: what to measure, where, and what has been measured.
 type session struct {
 	Options
@@ -86,6 +81,26 @@ type session struct {
 	broker *broker
 	client *client.Client
 	floor  Floor
+	known  []string // the names of the workloads that there are
+}
+
+// wants reports whether a workload is to be measured.
+func (s *session) wants(name string) bool {
+	s.known = append(s.known, name)
+	if len(s.Only) == 0 {
+		return s.Grow == 0
+	}
+	return slices.Contains(s.Only, name)
+}
+
+// unknown is an error if a workload is wanted that does not exist.
+func (s *session) unknown() error {
+	for _, name := range s.Only {
+		if !slices.Contains(s.known, name) {
+			return protocol.Errorf(protocol.CodeBadRequest, "there is no workload %q", name).WithHint("%s", strings.Join(s.known, ", "))
+		}
+	}
+	return nil
 }
 
 func (s *session) add(w Workload) { s.report.Workloads = append(s.report.Workloads, w) }
@@ -115,6 +130,9 @@ func Run(ctx context.Context, o Options) (r *Report, err error) {
 		if err := measure(ctx, s); err != nil {
 			return nil, err
 		}
+	}
+	if err := s.unknown(); err != nil {
+		return nil, err
 	}
 	f := s.floor
 	s.report.Floor = FloorMS{ms(f.Request.P50), ms(f.CAS.P50), ms(f.Hop.P50), ms(f.of(bareHello)), f.Hops, f.Publishes}

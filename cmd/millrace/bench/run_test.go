@@ -149,15 +149,20 @@ func TestGrowth(t *testing.T) {
 	}
 }
 
-func TestUnknownLayoutAndPartAreRefused(t *testing.T) {
+func TestWhatDoesNotExistIsRefused(t *testing.T) {
 	t.Parallel()
 	if _, err := Run(t.Context(), Options{Layout: "five"}); err == nil || !strings.Contains(err.Error(), "five") {
 		t.Errorf("got %v", err)
 	}
+	o := tiny(OneProcess)
+	o.Only = []string{"hullo"}
+	if _, err := Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), `there is no workload "hullo"`) {
+		t.Errorf("a misspelt workload was not missed: %v", err)
+	}
 	if err := Role(t.Context(), []string{"cook"}, strings.NewReader(""), &bytes.Buffer{}); err == nil {
 		t.Error("a part that does not exist ran")
 	}
-	o := tiny(FourProcesses)
+	o = tiny(FourProcesses)
 	o.Sync = "often"
 	if _, err := Run(t.Context(), o); err == nil || !strings.Contains(err.Error(), `"often" does not say when`) {
 		t.Errorf("the server's complaint is not told: %v", err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -21,7 +22,8 @@ const (
 
 // sleepers measure what a run costs that sleeps, how soon a node works that finds a great number of them, and how late timers are.
 func sleepers(ctx context.Context, s *session) (err error) {
-	if s.Sleepers == 0 || !s.wants(workSleepers) && !s.wants(workTimers) {
+	cost, late := s.wants(workSleepers), s.wants(workTimers)
+	if s.Sleepers == 0 || !cost && !late {
 		return nil
 	}
 	h, err := build(ctx, s.Options)
@@ -30,17 +32,22 @@ func sleepers(ctx context.Context, s *session) (err error) {
 		return err
 	}
 	due := s.Sleepers / 10
-	if err := h.fill(ctx, s, s.Sleepers-due); err != nil {
+	costs, err := h.fill(ctx, s.Sleepers-due, cost)
+	if err != nil {
 		return err
 	}
 	t := h.newTimers(due)
 	if err := t.start(ctx, 0); err != nil { // these are in no node's memory when their time comes
 		return err
 	}
-	if err := h.restart(ctx, s); err != nil {
+	restarts, err := h.restart(ctx)
+	if err != nil {
 		return err
 	}
-	if !s.wants(workTimers) {
+	if cost {
+		s.report.Limits = slices.Concat(s.report.Limits, costs, restarts)
+	}
+	if !late {
 		return nil
 	}
 	if err := t.start(ctx, 1); err != nil {
@@ -68,58 +75,60 @@ func (h *house) sleep(ctx context.Context, prefix string, n int, until func(i in
 	return group.Wait()
 }
 
-// fill puts n runs to sleep for a day, and measures what the node remembers of each.
-func (h *house) fill(ctx context.Context, s *session, n int) error {
+// fill puts n runs to sleep for a day, and measures what the node remembers of each, if anybody wants to know.
+func (h *house) fill(ctx context.Context, n int, look bool) ([]Limit, error) {
 	before, err := h.heap(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	start, day := time.Now(), time.Now().Add(24*time.Hour)
 	if err := h.sleep(ctx, "sleeper-", n, func(int) time.Time { return day }); err != nil {
-		return fmt.Errorf("put runs to sleep: %w", err)
+		return nil, fmt.Errorf("put runs to sleep: %w", err)
 	}
 	rate := float64(n) / time.Since(start).Seconds()
-	if !s.wants(workSleepers) {
-		return nil
+	if !look {
+		return nil, nil
 	}
 	atOnce, err := h.heap(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := pause(ctx, h.Settling); err != nil {
-		return err
+		return nil, err
 	}
 	after, err := h.heap(ctx)
-	if err != nil {
-		return err
-	}
 	perRun := func(heap float64) float64 { return (heap - before) / float64(n) }
-	s.limit(Limit{Name: "runs put to sleep", N: n, Value: rate, Unit: "/s"})
-	s.limit(Limit{Name: "node's heap per run that just fell asleep", N: n, Value: perRun(atOnce), Unit: "bytes"})
-	s.limit(Limit{Name: "node's heap per sleeping run", N: n, Value: perRun(after), Unit: "bytes", Required: 2048})
-	return nil
+	return []Limit{
+		{Name: "runs put to sleep", N: n, Value: rate, Unit: "/s"},
+		{Name: "node's heap per run that just fell asleep", N: n, Value: perRun(atOnce), Unit: "bytes"},
+		{Name: "node's heap per sleeping run", N: n, Value: perRun(after), Unit: "bytes", Required: 2048},
+	}, err
 }
 
 // restart measures how long it takes from the start of a new node, and of everything, to the end of the first step.
-func (h *house) restart(ctx context.Context, s *session) error {
-	first := func(name string, kill func(), open func(context.Context) error) error {
-		kill()
+func (h *house) restart(ctx context.Context) (limits []Limit, err error) {
+	h.Progress("a restart", 0, 1)
+	for _, x := range []struct {
+		name string
+		kill func()
+		open func(context.Context) error
+	}{
+		{"first step of a new node", h.node.kill, h.openNode},
+		{"first step after everything was killed", h.kill, h.open},
+	} {
+		x.kill()
 		took, err := timed(func() error {
-			if err := open(ctx); err != nil {
+			if err := x.open(ctx); err != nil {
 				return err
 			}
 			return client.Signal(ctx, h.client, "sleeper-0", poke, 1) // whoever gets the answer knows that the step is recorded
 		})
-		if err == nil && s.wants(workSleepers) {
-			s.limit(Limit{Name: name, N: s.Sleepers, Value: took.Seconds(), Unit: "s", Required: 2})
+		if err != nil {
+			return nil, err
 		}
-		return err
+		limits = append(limits, Limit{Name: x.name, N: h.Sleepers, Value: took.Seconds(), Unit: "s", Required: 2})
 	}
-	s.Progress("a restart", 0, 1)
-	if err := first("first step of a new node", h.node.kill, h.openNode); err != nil {
-		return err
-	}
-	return first("first step after everything was killed", h.kill, h.open)
+	return limits, nil
 }
 
 // pause waits.

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -30,21 +29,4 @@ func throughput(ctx context.Context, n, inFlight int, once func(context.Context)
 	}
 	err := group.Wait()
 	return statsOf(series), float64(n) / time.Since(start).Seconds(), err
-}
-
-// best is the best of several rounds.
-func (s *session) best(
-	ctx context.Context, name string, n, inFlight int, once func(context.Context) error,
-) (stats Stats, rate float64, err error) {
-	for i := range rounds {
-		progress := func(done int) { s.Progress(name, i*n+done, rounds*n) }
-		st, r, err := throughput(ctx, n, inFlight, once, progress)
-		if err != nil {
-			return st, r, fmt.Errorf("%s: %w", name, err)
-		}
-		if r > rate {
-			stats, rate = st, r
-		}
-	}
-	return stats, rate, nil
 }
