@@ -9,8 +9,8 @@ import (
 const (
 	// maxIdle is the most workflows of a shard that are kept in memory while nothing happens to them.
 	maxIdle = 1000
-	// idleFor is how long each is kept. To read it again costs less than a millisecond, which is nothing to a run that sleeps for longer; but
-	// the attempts of a step that fails are counted in memory.
+	// idleFor is how long each is kept. To read it again costs less than a millisecond, which is nothing to a run that sleeps for longer;
+	// but the attempts of a step that fails are counted in memory.
 	idleFor = machine.MaxTaskBackoff + 5*time.Second
 )
 

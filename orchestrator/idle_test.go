@@ -2,8 +2,8 @@ package orchestrator
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -75,7 +75,7 @@ func TestSleepersMakeRoom(t *testing.T) {
 	t.Parallel()
 	sleepers(t, func(t *testing.T, s *shard, fallAsleep func(*actor), remembered func(int)) {
 		for i := range maxIdle + 10 {
-			fallAsleep(napping(t, s, fmt.Sprint(i)))
+			fallAsleep(napping(t, s, strconv.Itoa(i)))
 		}
 		remembered(maxIdle)
 		if s.actors["9"] != nil || s.actors["10"] == nil {

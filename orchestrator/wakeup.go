@@ -74,7 +74,7 @@ func heldKey(it item) string {
 	return it.input.Workflow + "\x00" + strconv.FormatUint(it.delivery.Seq, 36)
 }
 
-// woken reports whether the workflow's own wake-up has fired, as the inputs tell. Then there is none in the stream, or one that finds nothing to do.
+// woken reports whether the workflow's own wake-up has fired, as the inputs tell. Then none is armed, or one that will find nothing to do.
 func woken(batch []item) bool {
 	return slices.ContainsFunc(batch, func(it item) bool {
 		wake, ok := it.input.Body.(protocol.TimerInput)

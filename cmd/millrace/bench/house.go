@@ -43,10 +43,10 @@ type house struct {
 func build(ctx context.Context, o Options) (*house, error) {
 	dir, err := os.MkdirTemp("", "millrace-bench-")
 	h := &house{Options: o, dir: dir}
-	if err != nil {
-		return h, err
+	if err == nil {
+		err = h.open(ctx)
 	}
-	return h, h.open(ctx)
+	return h, err
 }
 
 // open starts every part.
@@ -54,7 +54,7 @@ func (h *house) open(ctx context.Context) (err error) {
 	if h.server, err = spawn(ctx, h.Command, roleServer, h.dir, h.Sync); err != nil {
 		return err
 	}
-	if err = h.openNode(ctx); err != nil {
+	if err := h.openNode(ctx); err != nil {
 		return err
 	}
 	if h.worker, err = spawn(ctx, h.Command, roleWorker, h.server.said); err != nil {

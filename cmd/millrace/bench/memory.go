@@ -83,7 +83,7 @@ func digestHellos(ctx context.Context, s *session, url string) (err error) {
 
 // resident is how much of a process lies in the machine's memory, in megabytes.
 func resident(ctx context.Context, pid int) (float64, error) {
-	out, err := exec.CommandContext(ctx, "ps", "-o", "rss=", "-p", strconv.Itoa(pid)).Output()
+	out, err := exec.CommandContext(ctx, "ps", "-o", "rss=", "-p", strconv.Itoa(pid)).Output() //nolint:gosec // a number
 	if err != nil {
 		return 0, fmt.Errorf("ask ps for the memory of a process: %w", err)
 	}
