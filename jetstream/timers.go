@@ -25,10 +25,10 @@ func (s *Store) schedule(set, fired string, at time.Time, body protocol.TimerInp
 	}, body)
 }
 
-// ArmWakeup sets, or replaces, the workflow's wake-up.
-func (s *Store) ArmWakeup(shard int, workflow string, at time.Time) func(context.Context) error {
+// ArmWakeup sets, or replaces, the workflow's wake-up. It fires at a moment, and says when it is due.
+func (s *Store) ArmWakeup(shard int, workflow string, at, due time.Time) func(context.Context) error {
 	set, fired := s.ns.Wakeup(shard, workflow)
-	return s.schedule(set, fired, at, protocol.TimerInput{})
+	return s.schedule(set, fired, at, protocol.TimerInput{Due: due})
 }
 
 // DisarmWakeup removes the workflow's wake-up, if there is one.

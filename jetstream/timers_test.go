@@ -22,7 +22,7 @@ func fired(t *testing.T, s *jetstream.Store) <-chan protocol.Delivery {
 
 func arm(t *testing.T, s *jetstream.Store, workflow string, at time.Time) {
 	t.Helper()
-	must(t, s.ArmWakeup(0, workflow, at)(t.Context()))
+	must(t, s.ArmWakeup(0, workflow, at, at)(t.Context()))
 }
 
 // wantFired waits, for an hour of virtual time, for the next wake-up, and says what is wrong with it.

@@ -22,6 +22,7 @@ type item struct {
 	input    protocol.Input
 	delivery protocol.Delivery
 	record   uint64 // not an input: the workflow looks after this record, which somebody else wrote
+	soon     bool   // not an input: the workflow is read, because its wake-up is due soon
 	done     func()
 }
 
@@ -202,7 +203,7 @@ func (a *actor) load(batch []item) error {
 		if err != nil {
 			return err
 		}
-		a.w, a.last, a.strange = w, last, true
+		a.w, a.last, a.strange = w, last, !woken(batch)
 		a.foreign = a.foreign || !a.shard.ledger.has(w.Seq)
 		return nil
 	})

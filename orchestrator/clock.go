@@ -6,12 +6,11 @@ import (
 	"time"
 )
 
-// horizon is how far ahead the clock looks. A later deadline is left to its durable wake-up alone, which is at most 250 ms
-// late and costs this node no memory.
+// horizon is how far ahead the clock looks. A later deadline is left to the timers stream alone, which costs this node no memory.
 const horizon = time.Minute
 
-// clock rings near deadlines from memory, on time. Every deadline also has a durable wake-up in the timers stream, which is
-// a little late but survives; whichever comes second finds nothing to do. One clock serves one shard.
+// clock rings near deadlines from memory, on time, and passes on what was held until it is due. Every deadline also lies in the timers
+// stream, where it survives; whichever comes second finds nothing to do. One clock serves one shard.
 type clock struct {
 	ring func(alarm)
 
@@ -27,7 +26,8 @@ type alarm struct {
 	at       time.Time
 	key      string
 	workflow string
-	retry    any // what rings along; nil for the workflow's own wake-up
+	retry    any   // what rings along; nil for the workflow's own wake-up
+	held     *item // a wake-up that came before its time, instead of workflow and retry
 	index    int
 }
 

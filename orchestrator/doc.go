@@ -21,7 +21,9 @@
 //	effects.go  what follows a commit
 //	ledger.go   which records have had their effects, and who looks after the others
 //	release.go  which inbox messages may be removed
-//	clock.go    near deadlines, in memory; the durable wake-ups are the backup
+//	wakeup.go   when a workflow is woken: armed in the timers stream, fired a moment too early, and held until it is due
+//	clock.go    near deadlines, in memory
+//	idle.go     which workflows are kept in memory while nothing happens to them
 //	rows.go     what list shows, written in batches
 //	api.go      the control API
 //

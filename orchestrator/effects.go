@@ -164,32 +164,6 @@ func await(ctx context.Context, acks []Ack) error {
 	return errors.Join(errs...)
 }
 
-// rearm brings the workflow's wake-up in line with its next deadline. A wake-up that is armed for an earlier moment
-// is left alone: it will find nothing to do and come back here, which costs less than replacing it each time.
-func (a *actor) rearm() error {
-	s := a.shard
-	at := a.w.Wakeup()
-	s.clock.set(alarm{at: at, key: a.id, workflow: a.id})
-	switch {
-	case at.IsZero():
-		soon := !a.strange && a.armed.Before(time.Now().Add(time.Second)) // not armed, or about to fire anyway
-		a.armed, a.strange = time.Time{}, false
-		if soon || a.w.Run.Open() {
-			return nil
-		}
-		return s.persist("disarm a wake-up", func(ctx context.Context) error {
-			return s.store.DisarmWakeup(ctx, s.id, a.id)
-		})
-	case !a.armed.IsZero() && !at.Before(a.armed) && a.armed.After(time.Now()):
-		return nil
-	}
-	err := s.persist("arm a wake-up", func(ctx context.Context) error {
-		return await(ctx, []Ack{s.store.ArmWakeup(s.id, a.id, at)})
-	})
-	a.armed, a.strange = at, false
-	return err
-}
-
 // finish lets the inputs go, after the run's row is stored when the step changed it.
 func (a *actor) finish(row *protocol.Row, batch []item) {
 	release := func() {

@@ -15,8 +15,8 @@ const (
 	// maxInWork is the most messages of a shard that are in work at once. Beyond it the inbox is not read: a backlog of
 	// a million starts waits in the stream, not in this node's memory.
 	maxInWork = 4096
-	// maxIdle is the most workflows of a shard that are kept in memory while nothing happens to them.
-	maxIdle = 1000
+	// maxAwake is the same for wake-ups, with those that are held until they are due.
+	maxAwake = 4096
 )
 
 // shard is one shard in the hands of this node.
@@ -36,12 +36,13 @@ type shard struct {
 	ledger *ledger
 	handed *handovers
 	slots  chan struct{}
+	wakes  chan struct{} // slots of wake-ups
 
 	mu     sync.Mutex
 	quiet  *sync.Cond // signalled when active drops to zero
 	active int        // actors that run and deferred functions under way
 	actors map[string]*actor
-	idle   []*actor // those that sleep, longest first
+	idle   idle
 	closed bool
 
 	stopReading []func()
@@ -53,7 +54,7 @@ func newShard(
 ) *shard {
 	s := &shard{
 		id: id, ns: ns, store: store, rows: rows, log: log.With("shard", id), nonce: nonce,
-		slots: make(chan struct{}, maxInWork), actors: make(map[string]*actor),
+		slots: make(chan struct{}, maxInWork), wakes: make(chan struct{}, maxAwake), actors: make(map[string]*actor),
 	}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	s.quiet = sync.NewCond(&s.mu)
@@ -61,7 +62,10 @@ func newShard(
 	s.timers = newReleases(func(ctx context.Context, seq uint64) error { return store.ReleaseFired(ctx, id, seq) }, s.after)
 	s.clock = newClock(s.ring)
 	s.handed = &handovers{
-		send: store.HandOver, after: s.after, by: make(map[string][]*handed),
+		send: func(queue, worker string, tasks []protocol.ActivityTask) error {
+			return store.HandOver(queue, worker, tasks)
+		},
+		after: s.after, by: make(map[string][]*handed),
 		watch: func(workflow string, tasks []protocol.ActivityTask) error {
 			return s.dispatch(machine.Effects{}, watches(tasks), workflow)
 		},
@@ -86,10 +90,18 @@ func (s *shard) start() error {
 	}
 	for _, read := range []func() (func(), error){
 		func() (func(), error) {
-			return s.store.Inputs(s.ctx, s.id, func(d protocol.Delivery) { s.receive(d, s.inbox, s.input) })
+			return s.store.Inputs(s.ctx, s.id, func(d protocol.Delivery) {
+				if it, ok := s.receive(d, s.inbox, s.slots, s.input); ok {
+					s.route(it)
+				}
+			})
 		},
 		func() (func(), error) {
-			return s.store.Fired(s.ctx, s.id, func(d protocol.Delivery) { s.receive(d, s.timers, s.fired) })
+			return s.store.Fired(s.ctx, s.id, func(d protocol.Delivery) {
+				if it, ok := s.receive(d, s.timers, s.wakes, s.fired); ok {
+					s.hold(it)
+				}
+			})
 		},
 		func() (func(), error) { return s.store.Directs(s.id, s.receiveDirect) },
 	} {
@@ -186,23 +198,26 @@ func (s *shard) after(d time.Duration, f func()) {
 	})
 }
 
-// receive takes a message out of a stream. What cannot be understood goes to the dead letters and blocks nothing.
-func (s *shard) receive(d protocol.Delivery, from *releases, decode func(protocol.Delivery) (protocol.Input, error)) {
+// receive takes a message out of a stream, when there is a slot for it. What cannot be understood goes to the dead letters and blocks
+// nothing.
+func (s *shard) receive(
+	d protocol.Delivery, from *releases, slots chan struct{}, decode func(protocol.Delivery) (protocol.Input, error),
+) (it item, ok bool) {
 	from.deliver(d.Seq)
 	in, err := decode(d)
 	if err != nil {
 		s.bury(d, in, err, func() { from.done(d.Seq) })
-		return
+		return item{}, false
 	}
 	select {
-	case s.slots <- struct{}{}:
+	case slots <- struct{}{}:
 	case <-s.ctx.Done():
-		return
+		return item{}, false
 	}
-	s.wake(item{input: in, delivery: d, done: func() {
-		<-s.slots
+	return item{input: in, delivery: d, done: func() {
+		<-slots
 		from.done(d.Seq)
-	}})
+	}}, true
 }
 
 // wake routes an input, or looks after an attempt that was handed over if that is what it is about.
@@ -244,6 +259,10 @@ func (s *shard) reply(subject string, v protocol.Verdict) {
 
 // ring hands a workflow the wake-up of the shard's own clock.
 func (s *shard) ring(a alarm) {
+	if a.held != nil {
+		s.route(*a.held)
+		return
+	}
 	in := protocol.Input{Time: time.Now(), Workflow: a.workflow, Body: protocol.TimerInput{}}
 	if task, ok := a.retry.(protocol.ActivityTask); ok {
 		in.Body = protocol.TimerInput{Task: &task}
@@ -284,31 +303,6 @@ func (s *shard) route(it item) bool {
 		a.awake = true
 		s.active++
 		s.store.Go(a.run)
-	}
-	return true
-}
-
-// sleep notes that an actor has nothing to do, unless something arrived just now. A workflow whose run has ended is
-// forgotten at once, since most are never heard of again; of the others, the ones that have slept longest.
-func (s *shard) sleep(a *actor) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(a.queue) > 0 && s.ctx.Err() == nil {
-		return false
-	}
-	a.awake = false
-	if a.w == nil || !a.w.Run.Open() {
-		delete(s.actors, a.id)
-	} else {
-		a.naps++
-		s.idle = append(s.idle, a)
-	}
-	for len(s.idle) > maxIdle {
-		old := s.idle[0]
-		s.idle = s.idle[1:]
-		if old.naps--; old.naps == 0 && !old.awake && s.actors[old.id] == old {
-			delete(s.actors, old.id)
-		}
 	}
 	return true
 }

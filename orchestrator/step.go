@@ -111,10 +111,10 @@ func inputs(batch []item) []protocol.Input {
 func now() time.Time { return time.Now().UTC().Round(0) }
 
 // split tells the inputs that a recorded step has consumed, which are delivered again because their node died before it
-// released them, from the new ones. A record to look after is of the first kind: loading the workflow is all that it takes.
+// released them, from the new ones. What is no input is of the first kind: loading the workflow is all that it takes.
 func (a *actor) split(batch []item) (fresh, again []item) {
 	for _, it := range batch {
-		if it.record != 0 || a.w.Consumed(it.input.Seq) && !a.w.Forgot(it.input) {
+		if it.record != 0 || it.soon || a.w.Consumed(it.input.Seq) && !a.w.Forgot(it.input) {
 			again = append(again, it)
 		} else {
 			fresh = append(fresh, it)

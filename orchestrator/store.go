@@ -60,8 +60,8 @@ type Direct interface {
 
 // Timers are durable wake-ups.
 type Timers interface {
-	// ArmWakeup sets, or replaces, the workflow's one wake-up.
-	ArmWakeup(shard int, workflow string, at time.Time) Ack
+	// ArmWakeup sets, or replaces, the workflow's one wake-up. It fires at a moment, and carries the one at which it is due.
+	ArmWakeup(shard int, workflow string, at, due time.Time) Ack
 	// DisarmWakeup removes the workflow's wake-up, if any.
 	DisarmWakeup(ctx context.Context, shard int, workflow string) error
 	// ArmRetry sets the wake-up that carries the next attempt of an activity.

@@ -154,8 +154,11 @@ type ResetInput struct {
 
 // TimerInput says that a wake-up came. With Task it is the end of a retry's wait; without, the workflow looks at its own
 // deadlines and ignores the call when none has passed.
+//
+// Due is when the workflow wants to be woken. The wake-up may come a moment before: it is held until then.
 type TimerInput struct {
 	Task *ActivityTask `json:"task,omitempty"`
+	Due  time.Time     `json:"due,omitzero"`
 }
 
 // InputKind implements [InputBody].

@@ -18,6 +18,8 @@ type benchCmd struct {
 	N        int      `help:"How many of each to run one after the other." default:"500"`
 	Load     int      `help:"Workflows to run for throughput, three times." default:"2000"`
 	InFlight int      `help:"How many of them at once." default:"200"`
+	Sleepers int      `help:"Runs that sleep; 100000 takes four minutes." default:"10000"`
+	Digest   int      `help:"Workflows before memory is measured." default:"10000"`
 	Workers  int      `help:"Workers." default:"1"`
 	Shards   int      `help:"Shards." default:"8"`
 	Only     []string `help:"Workloads to run, by name." placeholder:"NAME,..."`
@@ -69,6 +71,9 @@ func (b *benchCmd) options(a *app) bench.Options {
 	o := bench.Options{
 		Layout: b.Layout, Sync: b.Sync, N: b.N, Load: b.Load, InFlight: b.InFlight, Workers: b.Workers, Shards: b.Shards, Only: b.Only,
 	}
+	if b.Check == "" && b.Save == "" { // what is held to limits of its own has no ratio to compare
+		o.Sleepers, o.Digest = b.Sleepers, b.Digest
+	}
 	if b.Grow {
 		o.Grow = b.Closed
 	}
@@ -113,5 +118,8 @@ type benchRoleCmd struct {
 
 // Run runs the part until its standard input ends.
 func (b *benchRoleCmd) Run(ctx context.Context, a *app) error {
+	working, stopped := context.WithCancel(ctx)
+	defer stopped()
+	go rest(working) // as the process does that the part stands for
 	return bench.Role(ctx, b.Args, os.Stdin, a.out)
 }

@@ -82,6 +82,9 @@ func (s *serveCmd) Run(ctx context.Context, a *app) error {
 
 // untilDone waits for an interrupt and hands the node's shards over.
 func untilDone(ctx context.Context, srv *orchestrator.Server) error {
+	working, stopped := context.WithCancel(ctx)
+	defer stopped()
+	go rest(working)
 	select {
 	case <-ctx.Done():
 	case <-srv.Done():

@@ -138,11 +138,13 @@ func (w *Workflow) TaskDue() time.Time {
 	return time.Time{}
 }
 
+// MaxTaskBackoff is the longest wait between two attempts of a workflow task. How many there were is known in memory only.
+const MaxTaskBackoff = 30 * time.Second
+
 // taskBackoff is the wait after the given failed attempt of a workflow task: 1 s, doubling, at most 30 s.
 func taskBackoff(attempt int) time.Duration {
-	const most = 30 * time.Second
 	if attempt > 5 {
-		return most
+		return MaxTaskBackoff
 	}
 	return time.Second << (attempt - 1)
 }

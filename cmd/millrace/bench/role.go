@@ -25,9 +25,10 @@ const (
 	roleServer = "server"
 	roleNode   = "node"
 	roleWorker = "worker"
+	roleDev    = "dev" // server and node in one process
 )
 
-// Role runs one part of a bench in this process: server DIR SYNC [ROUTE...], node URL SHARDS REPLICAS or worker URL.
+// Role runs one part of a bench in this process: server DIR SYNC [ROUTE...], node URL SHARDS REPLICAS, worker URL or dev DIR SYNC SHARDS.
 func Role(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -57,6 +58,9 @@ func Role(ctx context.Context, args []string, in io.Reader, out io.Writer) error
 		}
 		return withConn(args[1], func(nc *nats.Conn) error {
 			stop, err := startNode(ctx, nc, shards, replicas)
+			if err == nil {
+				err = serveHeap(nc)
+			}
 			if err != nil {
 				return err
 			}
@@ -64,6 +68,20 @@ func Role(ctx context.Context, args []string, in io.Reader, out io.Writer) error
 			<-ctx.Done()
 			return stop()
 		})
+	case len(args) == 4 && args[0] == roleDev:
+		shards, err := strconv.Atoi(args[3])
+		if err != nil {
+			return err
+		}
+		srv, err := orchestrator.Start(context.WithoutCancel(ctx), orchestrator.Options{
+			Dir: args[1], Listen: "127.0.0.1:0", Sync: args[2], Shards: shards, Logger: slog.New(slog.DiscardHandler),
+		})
+		if err != nil {
+			return err
+		}
+		ready(srv.URL())
+		<-ctx.Done()
+		return srv.Stop(context.WithoutCancel(ctx))
 	case len(args) == 2 && args[0] == roleWorker:
 		return withConn(args[1], func(nc *nats.Conn) error {
 			stop, err := startWorker(ctx, nc)
@@ -129,6 +147,8 @@ type child struct {
 	cmd   *exec.Cmd
 	stdin io.Closer
 	said  string // the line that it said when it was ready
+
+	killed bool
 }
 
 // spawn starts a part and waits until it is ready.
@@ -156,7 +176,20 @@ func spawn(ctx context.Context, command Command, args ...string) (*child, error)
 	return c, nil
 }
 
+// stop ends the part in good order. One that was killed has ended already.
 func (c *child) stop() error {
 	_ = c.stdin.Close()
+	if c.killed {
+		return nil
+	}
 	return c.cmd.Wait()
+}
+
+// kill ends the part without a warning.
+func (c *child) kill() {
+	if !c.killed {
+		c.killed = true
+		_ = c.cmd.Process.Kill()
+		_ = c.cmd.Wait() // says only that it was killed
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/millrace-dev/millrace/orchestrator/client"
 	"github.com/millrace-dev/millrace/protocol"
@@ -21,6 +22,14 @@ type Options struct {
 	N int
 	// Load is how many are run for throughput, and InFlight how many of them at once. Default to 2,000 and 200.
 	Load, InFlight int
+	// Sleepers is how many runs sleep while their memory is measured, their node restarted, and the timers of a tenth of them awaited.
+	// Zero leaves that out.
+	Sleepers int
+	// Digest is how many hellos a process has to digest before its memory is measured. Zero leaves that out.
+	Digest int
+	// Settling is how long processes are left alone before somebody looks at their memory. Defaults to 40 s: a node forgets runs that
+	// sleep after 35 s, and gives memory back to the system after 15 to 30 s.
+	Settling time.Duration
 	// Workers and Shards are how many of them there are. Default to 1 and 8.
 	Workers, Shards int
 	// Only names the workloads to run; empty means all of the table, unless Grow is set.
@@ -51,6 +60,9 @@ func (o Options) withDefaults() Options {
 	number(&o.Shards, 8)
 	text(&o.Layout, OneProcess)
 	text(&o.Sync, "always")
+	if o.Settling == 0 {
+		o.Settling = 40 * time.Second
+	}
 	if o.Command == nil {
 		o.Command = selfCommand
 	}
@@ -103,6 +115,8 @@ var groups = []group{
 	crowd,
 	cold,
 	grow,
+	sleepers,
+	memory,
 }
 
 // Run measures the floor and the engine on a layout of their own, with a file store.

@@ -70,12 +70,12 @@ func Listen(ctx workflow.Context, _ struct{}) (int, error) {
 	}
 }
 
-// Nap sleeps until a moment, and says how late it woke up.
-func Nap(ctx workflow.Context, until time.Time) (time.Duration, error) {
+// Nap sleeps until a moment, and says when it woke up.
+func Nap(ctx workflow.Context, until time.Time) (time.Time, error) {
 	if err := workflow.Sleep(ctx, until.Sub(workflow.Now(ctx))); err != nil {
-		return 0, err
+		return time.Time{}, err
 	}
-	return time.Since(until), nil // the real clock: what comes next is the run's end, and nothing depends on it
+	return time.Now(), nil // the real clock: what comes next is the run's end, and nothing depends on it
 }
 
 // registered is what the workers run.

@@ -1,0 +1,83 @@
+package orchestrator
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// A wake-up that has fired comes up to 250 ms late, and nobody remembers the deadlines of runs that sleep. So a wake-up is armed for a
+// moment before its time. When it fires, its message is held in memory until it is due, and the message stays in the stream until it has
+// been handled: if this node dies meanwhile, the next one reads it, and holds it again.
+const (
+	// lead is how long before its time a wake-up fires. It covers the delay of the server, and some difference between its clock and ours.
+	lead = time.Second
+	// near is how far away a deadline may be for the shard's own clock to remember it from the start. Its wake-up is only the backup, and
+	// fires when it is due.
+	near = 2 * lead
+)
+
+// rearm brings the workflow's wake-up in line with its next deadline. A wake-up that is armed for an earlier moment
+// is left alone: it will find nothing to do and come back here, which costs less than replacing it each time.
+func (a *actor) rearm() error {
+	s := a.shard
+	at := a.w.Wakeup()
+	fires := at.Add(-lead)
+	own := alarm{key: a.id, workflow: a.id}
+	if time.Until(at) <= near {
+		fires, own.at = at, at
+	}
+	s.clock.set(own)
+	switch {
+	case at.IsZero():
+		soon := !a.strange && a.armed.Before(time.Now().Add(lead)) // not armed, or it has fired
+		a.armed, a.strange = time.Time{}, false
+		if soon || a.w.Run.Open() {
+			return nil
+		}
+		return s.persist("disarm a wake-up", func(ctx context.Context) error {
+			return s.store.DisarmWakeup(ctx, s.id, a.id)
+		})
+	case !a.armed.IsZero() && !at.Before(a.armed) && a.armed.After(time.Now()):
+		return nil
+	}
+	err := s.persist("arm a wake-up", func(ctx context.Context) error {
+		return await(ctx, []Ack{s.store.ArmWakeup(s.id, a.id, fires, at)})
+	})
+	a.armed, a.strange = at, false
+	return err
+}
+
+// hold passes a wake-up on when it is due. The workflow is read meanwhile, so that nothing is left to do then but the step.
+func (s *shard) hold(it item) {
+	due, early := early(it.input, time.Now())
+	if !early {
+		s.wake(it)
+		return
+	}
+	s.clock.set(alarm{at: due, key: heldKey(it), held: &it})
+	s.route(item{input: protocol.Input{Workflow: it.input.Workflow}, soon: true, done: func() {}})
+}
+
+// early reports whether a wake-up came before its time, and when that is. One that is due much later was fired by a clock that is wrong:
+// the workflow arms it again.
+func early(in protocol.Input, now time.Time) (due time.Time, early bool) {
+	wake, ok := in.Body.(protocol.TimerInput)
+	return wake.Due, ok && wake.Due.After(now) && wake.Due.Sub(now) <= near
+}
+
+// heldKey tells the wake-ups that are held from each other and from the clock's own.
+func heldKey(it item) string {
+	return it.input.Workflow + "\x00" + strconv.FormatUint(it.delivery.Seq, 36)
+}
+
+// woken reports whether the workflow's own wake-up has fired, as the inputs tell. Then none is armed, or one that will find nothing to do.
+func woken(batch []item) bool {
+	return slices.ContainsFunc(batch, func(it item) bool {
+		wake, ok := it.input.Body.(protocol.TimerInput)
+		return it.soon || ok && wake.Task == nil && it.delivery.Subject != ""
+	})
+}
