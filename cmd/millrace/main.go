@@ -9,7 +9,10 @@ import (
 	"syscall"
 )
 
-func main() { os.Exit(run(os.Args[1:])) }
+func main() {
+	collectLess()
+	os.Exit(run(os.Args[1:]))
+}
 
 // run is main without the exit. The first interrupt ends what runs in good order, the second ends the process.
 func run(args []string) int {
