@@ -1,4 +1,3 @@
-// Package bench measures what every message costs: the JSON of those that a hello of one activity sends and stores.
 package bench
 
 import (
