@@ -58,8 +58,7 @@ func (s *Store) OnHandOver(
 ) (stop func(), err error) {
 	return s.subscribe(s.ns.HandOvers(queue, worker), "", func(m *nats.Msg) {
 		var h protocol.HandOver
-		data, err := protocol.Unpack(m.Data)
-		if err != nil || !decode(data, &h) {
+		if unpack(m.Data, &h) != nil {
 			return // the attempt is missed, and goes to the queue
 		}
 		if m.Reply == "" {

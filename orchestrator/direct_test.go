@@ -42,8 +42,7 @@ func TestDeathAfterADirectStartOfAGoneClient(t *testing.T) {
 	}
 	<-r.first.died
 	r.ends(client.Get[string](r.client, "wf", in.Run), "B")
-	// The result may: the next owner may dispatch B a moment before it listens to what comes directly.
-	if n := r.stored(); n > 1 {
+	if n := r.stored(); n != 0 {
 		t.Errorf("%d messages went through the inbox", n)
 	}
 }
