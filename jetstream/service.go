@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 
 	"github.com/millrace-dev/millrace/protocol"
@@ -31,7 +32,9 @@ func (s *Store) ServeAPI(version string, endpoints map[string]Endpoint) (stop fu
 	}
 	for name, endpoint := range endpoints {
 		handle := micro.HandlerFunc(func(r micro.Request) {
-			running.begin(func() { serve(ctx, r, endpoint) })
+			// The request itself belongs to the service again when this returns: its Respond and Error may not be called later.
+			data, reply := r.Data(), r.Reply()
+			running.begin(func() { s.serve(ctx, data, reply, endpoint) })
 		})
 		if err := service.AddEndpoint(name, handle, micro.WithEndpointSubject(s.ns.API(name))); err != nil {
 			stop()
@@ -70,24 +73,26 @@ func (g *gate) close() {
 
 // serve answers one request. An error is answered twice over: in the headers of micro services, for tools, and in the body,
 // for everybody.
-func serve(ctx context.Context, r micro.Request, endpoint Endpoint) {
+func (s *Store) serve(ctx context.Context, request []byte, reply string, endpoint Endpoint) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	answer, err := endpoint(ctx, r.Data())
+	answer, err := endpoint(ctx, request)
 	if err == nil {
 		var data []byte
 		if data, err = protocol.Marshal(answer); err == nil {
-			_ = r.Respond(data) // nobody to tell: the asker is gone, or the connection is
-			return
+			err = wrap(s.nc.Publish(reply, data))
 		}
 	}
-	if errors.Is(err, context.Canceled) {
-		return // the node stops; the asker's deadline, or another node, answers
+	if err == nil || errors.Is(err, context.Canceled) {
+		return // of a canceled one the node stops; the asker's deadline, or another node, answers
 	}
 	refusal := protocol.AsError(err)
 	body, err := protocol.Marshal(protocol.ErrorAnswer{Error: refusal})
 	if err != nil {
 		body = nil
 	}
-	_ = r.Error(string(refusal.Code), refusal.Message, body)
+	m := &nats.Msg{Subject: reply, Data: body, Header: nats.Header{
+		micro.ErrorHeader: {refusal.Message}, micro.ErrorCodeHeader: {string(refusal.Code)},
+	}}
+	_ = s.nc.PublishMsg(m) // nobody to tell: the asker is gone, or the connection is
 }

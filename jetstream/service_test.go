@@ -3,6 +3,8 @@ package jetstream_test
 import (
 	"context"
 	"errors"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/millrace-dev/millrace/jetstream"
@@ -31,6 +33,39 @@ func TestRequestIsAnsweredByAnEndpoint(t *testing.T) {
 	stop()
 	must(t, w.Conn().FlushTimeout(patience)) // the subscriptions end in the background
 	wantCode(t, client.Request(t.Context(), "echo", "hi", &out), protocol.CodeNoOrchestrator)
+}
+
+// A request belongs to the service again once its handler has returned, so an answer that comes later must not touch it. The race detector
+// sees whether it does.
+func TestRefusalsThatComeLater(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	stop, err := w.ServeAPI("1.0.0", map[string]jetstream.Endpoint{
+		"refuse": func(context.Context, []byte) (any, error) { return nil, protocol.ErrNotFound },
+	})
+	must(t, err)
+	defer stop()
+	client := w.other(t)
+	var askers sync.WaitGroup
+	for range 8 {
+		askers.Go(func() {
+			for range 100 {
+				wantCode(t, client.Request(t.Context(), "refuse", nil, nil), protocol.CodeNotFound)
+			}
+		})
+	}
+	askers.Wait()
+}
+
+func TestAnswerThatDoesNotFit(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	stop, err := w.ServeAPI("1.0.0", map[string]jetstream.Endpoint{
+		"much": func(context.Context, []byte) (any, error) { return strings.Repeat("x", w.MaxMessage()), nil },
+	})
+	must(t, err)
+	defer stop()
+	wantCode(t, w.Request(t.Context(), "much", nil, nil), protocol.CodeTooLarge)
 }
 
 // A node that stops waits for its requests, and tells them to end.
