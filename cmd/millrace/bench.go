@@ -58,6 +58,9 @@ func (b *benchCmd) Run(ctx context.Context, a *app) (err error) {
 
 // measure runs the bench the way that the flags ask for. A report is there also when the check fails.
 func (b *benchCmd) measure(ctx context.Context, o bench.Options) (*bench.Report, error) {
+	measuring, measured := context.WithCancel(ctx)
+	defer measured()
+	tend(measuring) // as the processes do whose parts run in this one
 	switch {
 	case b.Check != "":
 		return bench.Check(ctx, o, b.Check)
@@ -120,6 +123,6 @@ type benchRoleCmd struct {
 func (b *benchRoleCmd) Run(ctx context.Context, a *app) error {
 	working, stopped := context.WithCancel(ctx)
 	defer stopped()
-	go rest(working) // as the process does that the part stands for
+	tend(working) // as the process does that the part stands for
 	return bench.Role(ctx, b.Args, os.Stdin, a.out)
 }

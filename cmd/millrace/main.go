@@ -10,7 +10,6 @@ import (
 )
 
 func main() {
-	collectLess()
 	os.Exit(run(os.Args[1:]))
 }
 

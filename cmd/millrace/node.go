@@ -84,7 +84,7 @@ func (s *serveCmd) Run(ctx context.Context, a *app) error {
 func untilDone(ctx context.Context, srv *orchestrator.Server) error {
 	working, stopped := context.WithCancel(ctx)
 	defer stopped()
-	go rest(working)
+	tend(working)
 	select {
 	case <-ctx.Done():
 	case <-srv.Done():

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"runtime/debug"
-	"runtime/metrics"
 	"time"
 )
 
@@ -16,20 +15,26 @@ const (
 	restAfter = 64 << 20
 )
 
+// tend looks after the memory of a process that stays, until ctx is done.
+func tend(ctx context.Context) {
+	go collectLess(ctx)
+	go rest(ctx)
+}
+
 // rest gives memory back to the system whenever the process has come to rest after work. By itself the runtime collects an idle process
 // after two minutes, and drops what lies in pools two minutes after that; the embedded server's pools hold buffers of 8 MB, one for each
 // shard. After 10,000 workflows that is 170 MB that nobody needs.
 func rest(ctx context.Context) {
 	tick := time.NewTicker(restEvery)
 	defer tick.Stop()
-	work := workload{seen: allocated()}
+	work := workload{seen: read(allocations)}
 	for {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			return
 		}
-		if work.over(allocated()) {
+		if work.over(read(allocations)) {
 			debug.FreeOSMemory() // what lies in a pool survives the first collection
 			debug.FreeOSMemory()
 		}
@@ -48,11 +53,4 @@ func (w *workload) over(allocated uint64) bool {
 	}
 	w.owed = 0
 	return true
-}
-
-// allocated is how many bytes of the heap were ever allocated.
-func allocated() uint64 {
-	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
-	metrics.Read(sample)
-	return sample[0].Value.Uint64()
 }

@@ -53,8 +53,9 @@ func serveFar(nc *nats.Conn) (stop func(), err error) {
 	}, nc.Flush()
 }
 
-// consume takes messages of a stream until stop is called. The time of a message's publish is in its header: near and far are on one
-// machine, and so have one clock.
+// consume takes messages of a stream until stop is called, and tells how long each took. A hop is over when the broker has confirmed the
+// acknowledgement: until then it may deliver the message again. None waits for the confirmation of another. The time of a message's publish
+// is in its header: near and far are on one machine, and so have one clock.
 func consume(js natsjs.JetStream, nc *nats.Conn, stream string) (stop func(), err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
@@ -64,17 +65,22 @@ func consume(js natsjs.JetStream, nc *nats.Conn, stream string) (stop func(), er
 	if err != nil {
 		return nil, err
 	}
-	consuming, err := c.Consume(func(m natsjs.Msg) {
-		_ = m.Ack()
-		sent, err := strconv.ParseInt(m.Headers().Get(headerSent), 10, 64)
-		if err != nil {
-			return
-		}
-		took := time.Now().UnixNano() - sent
-		_ = nc.Publish(m.Headers().Get(headerTell), strconv.AppendInt(nil, took, 10))
-	})
+	consuming, err := c.Consume(func(m natsjs.Msg) { go conclude(nc, m) })
 	if err != nil {
 		return nil, err
 	}
 	return consuming.Stop, nil
+}
+
+// conclude acknowledges a message and tells how long its hop took. Of one whose acknowledgement is not confirmed nobody hears, and the
+// measurement fails.
+func conclude(nc *nats.Conn, m natsjs.Msg) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	sent, err := strconv.ParseInt(m.Headers().Get(headerSent), 10, 64)
+	if err != nil || m.DoubleAck(ctx) != nil {
+		return
+	}
+	took := time.Now().UnixNano() - sent
+	_ = nc.Publish(m.Headers().Get(headerTell), strconv.AppendInt(nil, took, 10))
 }

@@ -20,7 +20,7 @@ const (
 // Floor is what the broker's own messages cost.
 type Floor struct {
 	// Request is a core request and its reply, CAS a compare-and-set publish and its acknowledgement, Hop the way of a stored message
-	// to the other side's handler, which acknowledges.
+	// to the other side's handler, until its acknowledgement is confirmed.
 	Request, CAS, Hop Stats
 	// Hops and Publishes are how many of these the broker manages per second, over as many streams as there are shards, in its best
 	// round; UsualHops in the middle one.
@@ -126,7 +126,8 @@ func (b *broker) msg(i int) *nats.Msg {
 	}}
 }
 
-// hop is a publish that is acknowledged, and its way to the other side's handler. The way back of the news is not counted.
+// hop is a publish that is acknowledged, its way to the other side's handler, and the handler's acknowledgement until that is confirmed.
+// The way back of the news is not counted.
 func (b *broker) hop(ctx context.Context) (time.Duration, error) {
 	if _, err := b.js.PublishMsg(ctx, b.msg(0)); err != nil {
 		return 0, err
