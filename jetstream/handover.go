@@ -10,8 +10,8 @@ import (
 )
 
 // HandOver gives a worker attempts that it said it takes. Whether they arrive is found out later, with [Store.StillHas].
-func (s *Store) HandOver(queue, worker string, tasks []protocol.ActivityTask) error {
-	data, err := protocol.Marshal(protocol.HandOver{Tasks: tasks})
+func (s *Store) HandOver(queue, worker string, h protocol.HandOver) error {
+	data, err := protocol.Marshal(h)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (s *Store) StillHas(ctx context.Context, task protocol.ActivityTask) (bool,
 // OnHandOver calls give for the attempts that a worker is handed, and ask for those that it is asked about, of which it returns the ones
 // that it still has. Neither may block. It ends when stop is called.
 func (s *Store) OnHandOver(
-	queue, worker string, give func([]protocol.ActivityTask),
+	queue, worker string, give func(protocol.HandOver),
 	ask func(run string, attempts []protocol.ActivityAttempt) []protocol.ActivityAttempt,
 ) (stop func(), err error) {
 	return s.subscribe(s.ns.HandOvers(queue, worker), "", func(m *nats.Msg) {
@@ -62,7 +62,7 @@ func (s *Store) OnHandOver(
 			return // the attempt is missed, and goes to the queue
 		}
 		if m.Reply == "" {
-			give(h.Tasks)
+			give(h)
 			return
 		}
 		_ = s.core(m.Reply, protocol.ActivityHeld{Held: ask(h.Run, h.Ask)})

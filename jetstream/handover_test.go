@@ -81,7 +81,7 @@ func TestStillHas(t *testing.T) {
 		}
 		has(false)
 		given, silent := make(chan []protocol.ActivityTask, 1), make(chan struct{})
-		stop, err := w.OnHandOver(queue, "ada", func(tasks []protocol.ActivityTask) { given <- tasks },
+		stop, err := w.OnHandOver(queue, "ada", func(h protocol.HandOver) { given <- h.Tasks },
 			func(run string, attempts []protocol.ActivityAttempt) []protocol.ActivityAttempt {
 				if run != "run" || len(attempts) != 1 || attempts[0].Number != 1 {
 					t.Errorf("ada is asked for %v of %s", attempts, run)
@@ -92,7 +92,7 @@ func TestStillHas(t *testing.T) {
 				return attempts
 			})
 		must(t, err)
-		must(t, w.HandOver(queue, "ada", []protocol.ActivityTask{task}))
+		must(t, w.HandOver(queue, "ada", protocol.HandOver{Tasks: []protocol.ActivityTask{task}}))
 		has(true)
 		if tasks := next(t, given, "the attempt"); len(tasks) != 1 || tasks[0].Run != "run" {
 			t.Errorf("ada was given %+v", tasks)

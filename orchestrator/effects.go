@@ -33,7 +33,7 @@ func (a *actor) perform(ready machine.Ready, batch []item) error {
 		var toHand []protocol.ActivityTask
 		toHand, fx.Activities = split(fx.Activities)
 		finished := countdown(1+len(toHand), a.finished())
-		a.shard.handed.give(toHand, finished)
+		a.shard.handed.give(toHand, a.foresight(toHand), finished)
 		batch = append(slices.Clip(batch), item{done: finished})
 	} else {
 		var wait []machine.Reply

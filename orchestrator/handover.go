@@ -23,7 +23,7 @@ const handedFor = time.Second
 //  2. an attempt that takes longer than [handedFor], or longer than until the workflow's next record, is watched: a wake-up in the timers
 //     stream, in the place of a retry, comes every 5 s and has the worker asked. So only the last record of a workflow can be unfinished.
 type handovers struct {
-	send  func(queue, worker string, tasks []protocol.ActivityTask) error
+	send  func(queue, worker string, h protocol.HandOver) error
 	watch func(workflow string, tasks []protocol.ActivityTask) error // returns once they are watched, or the shard has ended
 	after func(time.Duration, func())
 
@@ -41,8 +41,9 @@ type handed struct {
 	settling chan struct{}
 }
 
-// give hands attempts to the worker that takes them. over is called once for each, when it is over or watched.
-func (h *handovers) give(tasks []protocol.ActivityTask, over func()) {
+// give hands attempts to the worker that takes them, with what it needs to foresee the step that follows, if it can. over is called once
+// for each attempt, when it is over or watched.
+func (h *handovers) give(tasks []protocol.ActivityTask, next *protocol.Foresight, over func()) {
 	if len(tasks) == 0 {
 		return
 	}
@@ -57,7 +58,7 @@ func (h *handovers) give(tasks []protocol.ActivityTask, over func()) {
 	}
 	h.mu.Unlock()
 	// Should it not arrive, the watch finds out.
-	_ = h.send(tasks[0].Queue, tasks[0].HandedTo, tasks)
+	_ = h.send(tasks[0].Queue, tasks[0].HandedTo, protocol.HandOver{Tasks: tasks, Next: next})
 }
 
 // end forgets the attempts of a workflow that a step leaves nothing to watch over.

@@ -24,8 +24,8 @@ func newHanding() *handing {
 	h := &handing{watching: func() {}}
 	h.handovers = handovers{
 		by: make(map[string][]*handed),
-		send: func(_, worker string, tasks []protocol.ActivityTask) error {
-			for range tasks {
+		send: func(_, worker string, given protocol.HandOver) error {
+			for range given.Tasks {
 				h.sent = append(h.sent, worker)
 			}
 			return nil
@@ -47,7 +47,7 @@ func (h *handing) hands(events ...int64) {
 	for i, e := range events {
 		tasks[i] = protocol.ActivityTask{Workflow: "wf", Run: "run", ScheduledID: e, Attempt: 1, HandedTo: "ada"}
 	}
-	h.give(tasks, func() { h.over++ })
+	h.give(tasks, nil, func() { h.over++ })
 }
 
 // completes is a step in which an activity completes.

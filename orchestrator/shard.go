@@ -62,9 +62,7 @@ func newShard(
 	s.timers = newReleases(func(ctx context.Context, seq uint64) error { return store.ReleaseFired(ctx, id, seq) }, s.after)
 	s.clock = newClock(s.ring)
 	s.handed = &handovers{
-		send: func(queue, worker string, tasks []protocol.ActivityTask) error {
-			return store.HandOver(queue, worker, tasks)
-		},
+		send:  func(queue, worker string, h protocol.HandOver) error { return store.HandOver(queue, worker, h) },
 		after: s.after, by: make(map[string][]*handed),
 		watch: func(workflow string, tasks []protocol.ActivityTask) error {
 			return s.dispatch(machine.Effects{}, watches(tasks), workflow)

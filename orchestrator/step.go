@@ -62,8 +62,8 @@ func (a *actor) takeStep(ctx context.Context, fresh []item) (left []item, err er
 	if err := a.listen(); err != nil {
 		return nil, nil //nolint:nilerr // the shard is given up
 	}
-	t := &taking{actor: a, batch: fresh, turn: a.w.Begin(inputs(fresh), a.shard.nonce(), now())}
-	if err := t.route(ctx); err != nil {
+	t, err := a.draft(ctx, fresh)
+	if err != nil {
 		return nil, nil //nolint:nilerr // the shard is given up
 	}
 	ready := t.decide(ctx)
@@ -161,6 +161,8 @@ type taking struct {
 	batch []item
 	turn  *machine.Turn
 	whole bool // the worker's cache cannot hold what the turn has become
+
+	foreseen *protocol.WorkflowTaskAnswer // what a worker said before it was asked; nil when it did not, or that does not count
 }
 
 // decide asks workers until the step is decided: by an answer, by a failure, or because nobody is there.
@@ -171,7 +173,7 @@ func (t *taking) decide(ctx context.Context) machine.Ready {
 		}
 		offering, cancel := context.WithCancel(ctx)
 		t.onInterrupt(cancel)
-		answer, err := t.ask(offering)
+		answer, err := t.answer(offering)
 		t.onInterrupt(nil)
 		interrupted := offering.Err() != nil
 		cancel()

@@ -100,7 +100,7 @@ type Queue interface {
 // Hand is the way of an attempt to a worker that has just said that it takes it.
 type Hand interface {
 	// HandOver gives a worker attempts, without storing anything.
-	HandOver(queue, worker string, tasks []protocol.ActivityTask) error
+	HandOver(queue, worker string, h protocol.HandOver) error
 	// StillHas asks the worker that was handed an attempt whether it still has it. If not, it will not begin it either.
 	StillHas(ctx context.Context, task protocol.ActivityTask) (bool, error)
 }

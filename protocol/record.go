@@ -19,8 +19,8 @@ type Record struct {
 	Run      string `json:"run_id"`
 	// Step numbers the records of a run, dense from 1.
 	Step int64 `json:"step"`
-	// Nonce tells this write from any other attempt at the same step: after a conflict or a timeout the writer
-	// recognises its own record by it.
+	// Nonce tells this step from any other: a worker's cached run was left by the step of a nonce. Two nodes may write a step that a worker
+	// foresaw under one nonce; see [ForeseenStep]. What they write is not the same.
 	Nonce string `json:"nonce"`
 	// Prev is the [Digest] of the record before this one on the same subject, of whatever run; empty on the first.
 	// A chain that does not hold means that stored data was damaged: the workflow is quarantined.

@@ -156,8 +156,11 @@ type ActivityTask struct {
 // HandOver gives a worker the attempts that it said it takes, on the subject of its own, once the step that scheduled them is
 // recorded. It is not stored, and not answered. With Ask in place of Tasks the worker is asked which of some attempts of a run it still
 // has, and answers with [ActivityHeld]; it does not begin the others.
+//
+// Next is set when the one attempt of Tasks is all that the run waits for: see [Foresight].
 type HandOver struct {
 	Tasks []ActivityTask    `json:"tasks,omitempty"`
+	Next  *Foresight        `json:"next,omitempty"`
 	Run   string            `json:"run_id,omitempty"`
 	Ask   []ActivityAttempt `json:"ask,omitempty"`
 }
@@ -179,6 +182,36 @@ type ActivityResult struct {
 	LastFailure *Failure `json:"last_failure,omitempty"`
 	// RequestID makes a repeated completion from outside harmless: the same one is always answered alike.
 	RequestID string `json:"request_id,omitempty"`
+	// Next is the step that the worker foresaw.
+	Next *ForeseenStep `json:"next,omitempty"`
+}
+
+// Foresight is what a worker needs to know of a step that was recorded as it answered it, to take the next one by itself when the activity
+// has succeeded: whatever happens else comes after that, or the worker has foreseen wrongly. The events of its commands have the IDs that
+// follow CompletedID.
+type Foresight struct {
+	// Base is the step's nonce, CompletedID its WorkflowTaskCompleted, LastID its last event, and Time that event's time.
+	Base        string    `json:"base"`
+	CompletedID int64     `json:"workflow_task_completed_event_id"`
+	LastID      int64     `json:"last_event_id"`
+	Time        time.Time `json:"time"`
+	// HistorySize and SuggestContinueAsNew are what the WorkflowTaskStarted of the next step will say.
+	HistorySize          int64 `json:"history_size"`
+	SuggestContinueAsNew bool  `json:"suggest_continue_as_new,omitzero"`
+}
+
+// ForeseenStep is a worker's answer to a workflow task that nobody has sent: the one that follows from the activity's result if nothing
+// else has happened meanwhile. The orchestrator takes the answer if it comes to the very same task, and else sends that; the worker must
+// then forget the run as the step left it, as after any step that was not recorded.
+type ForeseenStep struct {
+	// Nonce is made up by the worker, and becomes that of the record. Base is the nonce of the step before, and ScheduledID the event of
+	// the workflow task: both say what the worker took for the past.
+	Nonce       string `json:"nonce"`
+	Base        string `json:"base"`
+	ScheduledID int64  `json:"scheduled_event_id"`
+	// Time is that of the step: the time of the last record, and what has passed since it came, by the worker's clock.
+	Time   time.Time          `json:"time"`
+	Answer WorkflowTaskAnswer `json:"answer"`
 }
 
 // ActivityStarted says that an attempt began, when somebody must know: see [ActivityTaskStarted]. It goes to the workflow's inbox.

@@ -22,7 +22,7 @@ func (w *Worker) runActivity(ctx context.Context, t Task) {
 	// Once the worker is cut off the broker hears nothing more, even if the code goes on and on.
 	release := context.AfterFunc(ctx, stop)
 	defer release()
-	switch w.conclude(ctx, &task, t.Delivered()-1) {
+	switch w.conclude(ctx, &task, t.Delivered()-1, nil) {
 	case reported:
 		w.settle(t.Ack())
 	case left:
@@ -41,8 +41,8 @@ const (
 	returned                   // somebody must begin it anew
 )
 
-// conclude runs an attempt and tells the workflow how it ended.
-func (w *Worker) conclude(ctx context.Context, task *protocol.ActivityTask, lost int) conclusion {
+// conclude runs an attempt and tells the workflow how it ended, and what its code does next if that is foreseen.
+func (w *Worker) conclude(ctx context.Context, task *protocol.ActivityTask, lost int, next *foresight) conclusion {
 	result := w.attempt(ctx, task, lost)
 	switch {
 	case result.Failure == pending && w.tellStarted(ctx, task, true):
@@ -52,6 +52,7 @@ func (w *Worker) conclude(ctx context.Context, task *protocol.ActivityTask, lost
 	case result.Failure == pending, result.Failure == untold, ctx.Err() != nil:
 		return returned
 	}
+	result.Next = w.foresee(ctx, next, task, &result)
 	if err := w.report(ctx, task, result); err != nil {
 		return returned
 	}

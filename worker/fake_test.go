@@ -29,7 +29,7 @@ type fake struct {
 	steps   func(*protocol.WorkflowTask, Responder)
 	queries func(*protocol.QueryTask, Responder)
 	cancel  func(protocol.CancelActivity) []protocol.ActivityAttempt
-	hand    func([]protocol.ActivityTask)
+	hand    func(protocol.HandOver)
 	ask     func(string, []protocol.ActivityAttempt) []protocol.ActivityAttempt
 	aside   int // slots that are set aside
 	working map[protocol.TaskKind]*sync.WaitGroup
@@ -178,7 +178,7 @@ func (p *fakePuller) Give() {
 func (f *fake) Go(run func()) { go run() }
 
 func (f *fake) OnHandOver(
-	_, _ string, give func([]protocol.ActivityTask), ask func(string, []protocol.ActivityAttempt) []protocol.ActivityAttempt,
+	_, _ string, give func(protocol.HandOver), ask func(string, []protocol.ActivityAttempt) []protocol.ActivityAttempt,
 ) (func(), error) {
 	leave, err := f.enter(context.Background(), "OnHandOver")
 	defer leave()

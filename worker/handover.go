@@ -113,15 +113,19 @@ func (h *hands) release(t *protocol.ActivityTask) {
 }
 
 // takeOver begins the attempts that the worker was given. One that it does not begin is missed when its orchestrator asks for it.
-func (w *Worker) takeOver(ctx context.Context, tasks []protocol.ActivityTask) {
-	for i := range tasks {
-		t := &tasks[i]
+func (w *Worker) takeOver(ctx context.Context, given protocol.HandOver) {
+	var next *foresight
+	if given.Next != nil && len(given.Tasks) == 1 {
+		next = &foresight{Foresight: *given.Next, came: time.Now()}
+	}
+	for i := range given.Tasks {
+		t := &given.Tasks[i]
 		if w.hands.hold(t) {
 			w.attempts.Add(1)
 			w.store.Go(func() {
 				defer w.attempts.Done()
 				defer w.hands.release(t)
-				w.conclude(ctx, t, 0)
+				w.conclude(ctx, t, 0, next)
 			})
 		}
 	}

@@ -92,8 +92,8 @@ func TestHandedActivity(t *testing.T) {
 		s := work(t, Workflow(open), act(func(context.Context, string) (string, error) { <-gate; return "done", nil }), Slots(4))
 		s.w.promise(testRun, wants(testActivity, "", "1"))
 		task := attempt(t, "in")
-		s.hand([]protocol.ActivityTask{task})
-		s.hand([]protocol.ActivityTask{task}) // twice is once
+		s.hand(protocol.HandOver{Tasks: []protocol.ActivityTask{task}})
+		s.hand(protocol.HandOver{Tasks: []protocol.ActivityTask{task}}) // twice is once
 		synctest.Wait()
 		if !s.holds(1) || s.holds(2) {
 			t.Error("the worker does not know what it has")
@@ -116,13 +116,13 @@ func TestHandedActivityThatComesLate(t *testing.T) {
 		if s.holds(1) {
 			t.Error("the worker claims to have what never came")
 		}
-		s.hand([]protocol.ActivityTask{attempt(t, "in")})
+		s.hand(protocol.HandOver{Tasks: []protocol.ActivityTask{attempt(t, "in")}})
 		synctest.Wait()
 		if len(s.results) != 0 {
 			t.Errorf("it began: %+v", s.results)
 		}
 		other := attempt(t, "in", func(a *protocol.ActivityTask) { a.ScheduledID = 6 })
-		s.hand([]protocol.ActivityTask{other})
+		s.hand(protocol.HandOver{Tasks: []protocol.ActivityTask{other}})
 		synctest.Wait()
 		if len(s.results) != 1 || asideOf(s) != 1 {
 			t.Errorf("results %+v, and %d slots are left", s.results, asideOf(s))

@@ -56,7 +56,7 @@ func (s *services) activities(q TaskQueue) error {
 		return err
 	}
 	if q.Aside > 0 {
-		take := func(tasks []protocol.ActivityTask) { s.takeOver(s.work, tasks) }
+		take := func(given protocol.HandOver) { s.takeOver(s.work, given) }
 		if err := s.plain(s.store.OnHandOver(q.Name, s.identity, take, s.stillHas)); err != nil {
 			return err
 		}

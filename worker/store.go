@@ -19,7 +19,7 @@ type Store interface {
 	Pull(ctx context.Context, kind protocol.TaskKind, q TaskQueue, handle func(Task)) (Puller, error)
 	// OnHandOver calls give for the activities that this worker is handed without a queue, and ask for those that it is asked about,
 	// of which it returns the ones that it still has. Neither may block.
-	OnHandOver(queue, worker string, give func([]protocol.ActivityTask),
+	OnHandOver(queue, worker string, give func(protocol.HandOver),
 		ask func(run string, attempts []protocol.ActivityAttempt) []protocol.ActivityAttempt) (stop func(), err error)
 	// Tell stores an input in a workflow's inbox.
 	Tell(ctx context.Context, workflow string, body protocol.InputBody, id, reply string) error

@@ -39,9 +39,14 @@ func (w *Worker) takeSlot() protocol.Refusal {
 	}
 }
 
-func (w *Worker) respond(task *protocol.WorkflowTask, respond Responder, a *protocol.WorkflowTaskAnswer) {
+// sign says in an answer whose it is.
+func (w *Worker) sign(task *protocol.WorkflowTask, a *protocol.WorkflowTaskAnswer) {
 	a.Worker, a.SDK, a.Version = w.identity, SDK, w.version
 	a.Pinned = a.Pinned || w.registry.pinned[task.Type]
+}
+
+func (w *Worker) respond(task *protocol.WorkflowTask, respond Responder, a *protocol.WorkflowTaskAnswer) {
+	w.sign(task, a)
 	if err := respond(a); err != nil {
 		w.log.Warn("a workflow task could not be answered; it will come again", "workflow_id", task.Workflow, "error", err)
 	}
@@ -83,22 +88,36 @@ func (w *Worker) step(ctx context.Context, task *protocol.WorkflowTask, ready fu
 		run.Close()
 		return failedTask(answer.Cause, w.sealFailure(ctx, task.Run, answer.Cause, answer.Failure))
 	}
-	reply := &protocol.WorkflowTaskAnswer{Commands: answer.Commands, Rejections: answer.Rejections}
-	if err := w.edge(ctx).SealAll(task.Run, reply); err != nil {
+	reply, err := w.seal(ctx, task, answer)
+	if err != nil {
 		run.Close()
 		return failedTask(protocol.CauseWorkflowPanic, protocol.NewFailure(fmt.Errorf("store the payloads of the step: %w", err)))
 	}
-	reply.Takes = w.promise(task.Run, answer.Commands)
 	nonce := task.Nonce
 	if answer.Unchanged {
 		nonce = cmp.Or(task.Base, task.Last) // the step will not be recorded: the run is where the last one that was left it
 	}
+	w.keep(task, run, nonce)
+	return reply
+}
+
+// seal makes the reply to a step that was taken, and says which of its activities the worker takes.
+func (w *Worker) seal(ctx context.Context, task *protocol.WorkflowTask, answer replay.Answer) (*protocol.WorkflowTaskAnswer, error) {
+	reply := &protocol.WorkflowTaskAnswer{Commands: answer.Commands, Rejections: answer.Rejections}
+	if err := w.edge(ctx).SealAll(task.Run, reply); err != nil {
+		return nil, err
+	}
+	reply.Takes = w.promise(task.Run, answer.Commands)
+	return reply, nil
+}
+
+// keep puts a run into the cache, as the step with the nonce left it.
+func (w *Worker) keep(task *protocol.WorkflowTask, run *replay.Run, nonce string) {
 	if run.Closed() || nonce == "" {
 		run.Close()
 	} else {
 		w.cache.put(&cached{id: task.Run, run: run, nonce: nonce, kind: task.Type})
 	}
-	return reply
 }
 
 // runFor finds the run that a task continues. A cached run counts only if the last step that it took here is the last one that

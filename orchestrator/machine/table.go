@@ -4,21 +4,23 @@ package machine
 // draft of a run with ten thousand pending activities costs no copy of them.
 type table[K comparable, V any] struct {
 	base *table[K, V]
-	own  map[K]V
-	gone map[K]struct{}
+	own  few[K, V]
+	gone few[K, struct{}]
 }
 
 func (t *table[K, V]) fork() table[K, V] { return table[K, V]{base: t} }
 
 func (t *table[K, V]) get(k K) (V, bool) {
-	if v, ok := t.own[k]; ok {
-		return v, true
+	for {
+		if v, ok := t.own.get(k); ok {
+			return v, true
+		}
+		if _, ok := t.gone.get(k); ok || t.base == nil {
+			var zero V
+			return zero, false
+		}
+		t = t.base
 	}
-	if _, ok := t.gone[k]; ok || t.base == nil {
-		var zero V
-		return zero, false
-	}
-	return t.base.get(k)
 }
 
 func (t *table[K, V]) has(k K) bool {
@@ -27,35 +29,29 @@ func (t *table[K, V]) has(k K) bool {
 }
 
 func (t *table[K, V]) put(k K, v V) {
-	if t.own == nil {
-		t.own = make(map[K]V)
-	}
-	delete(t.gone, k)
-	t.own[k] = v
+	t.gone.del(k)
+	t.own.put(k, v)
 }
 
 func (t *table[K, V]) del(k K) {
-	delete(t.own, k)
-	if t.base == nil {
-		return
+	t.own.del(k)
+	if t.base != nil {
+		t.gone.put(k, struct{}{})
 	}
-	if t.gone == nil {
-		t.gone = make(map[K]struct{})
-	}
-	t.gone[k] = struct{}{}
 }
+
+// size is the number of entries of a table that is no fork.
+func (t *table[K, V]) size() int { return t.own.size() }
 
 // each calls f for every entry, in no particular order.
 func (t *table[K, V]) each(f func(K, V)) {
-	for k, v := range t.own {
-		f(k, v)
-	}
+	t.own.each(f)
 	if t.base == nil {
 		return
 	}
 	t.base.each(func(k K, v V) {
-		_, gone := t.gone[k]
-		_, own := t.own[k]
+		_, gone := t.gone.get(k)
+		_, own := t.own.get(k)
 		if !gone && !own {
 			f(k, v)
 		}

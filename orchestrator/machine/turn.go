@@ -193,12 +193,16 @@ func (t *Turn) offer() {
 		t.scheduled = e.ID
 		t.offered = append(t.offered, e)
 	}
-	begins := r.LastEvent + int64(len(t.offered)) + 1
-	started := t.next(protocol.WorkflowTaskStarted{
-		ScheduledID: t.scheduled, HistorySize: r.Size,
-		SuggestContinueAsNew: begins > protocol.SuggestEvents || r.Size > protocol.SuggestBytes,
-	})
-	started.ID = begins
-	t.started = started.ID
+	t.started = r.LastEvent + int64(len(t.offered)) + 1
+	started := t.next(r.taskStarted(t.scheduled, t.started))
+	started.ID = t.started
 	t.offered = append(t.offered, started)
+}
+
+// taskStarted is the event of this ID that begins a workflow task, and tells the run's code how long its history is.
+func (r *Run) taskStarted(scheduled, id int64) protocol.WorkflowTaskStarted {
+	return protocol.WorkflowTaskStarted{
+		ScheduledID: scheduled, HistorySize: r.Size,
+		SuggestContinueAsNew: id > protocol.SuggestEvents || r.Size > protocol.SuggestBytes,
+	}
 }

@@ -35,21 +35,43 @@ func (r *Run) compare(completed protocol.Event, rest []protocol.Event) []protoco
 			r.mismatch(recorded)
 			return nil
 		}
-		r.bind(e, commands[i])
+		r.bind(e.ID, commands[i])
 	}
-	clear(commands) // for the collector
-	r.turn.commands, r.spare = nil, commands[:0]
+	r.forgetCommands()
 	return rest[n:]
 }
 
+// Recorded tells the run that the step which it has taken was recorded as it was answered: its WorkflowTaskCompleted and the events of its
+// commands have the IDs from completed to last. It is as good as to step through them. False says that this is not the run's step.
+func (r *Run) Recorded(completed, last int64) bool {
+	commands := r.turn.commands
+	if r.broken != nil || r.over || r.closed || !r.turn.open || len(r.locals) > 0 ||
+		r.last+1 != completed || last-completed != int64(len(commands)) {
+		return false
+	}
+	r.turn.open, r.last = false, last
+	for i, c := range commands {
+		r.bind(completed+1+int64(i), c)
+	}
+	r.forgetCommands()
+	return true
+}
+
+// forgetCommands lets the commands of the step go, which are history.
+func (r *Run) forgetCommands() {
+	commands := r.turn.commands
+	clear(commands) // for the collector
+	r.turn.commands, r.spare = nil, commands[:0]
+}
+
 // bind notes under which event an operation was recorded.
-func (r *Run) bind(e protocol.Event, c *command) {
-	if _, ok := e.Attributes.(protocol.ActivityTaskScheduled); ok {
-		c.op.event = e.ID
-		r.activities[e.ID] = c.op
+func (r *Run) bind(event int64, c *command) {
+	if _, ok := c.attributes.(protocol.ScheduleActivityTask); ok {
+		c.op.event = event
+		r.activities[event] = c.op
 	}
 	if c.recorded != nil {
-		c.recorded(e.ID)
+		c.recorded(event)
 	}
 	if c.op != nil {
 		c.op.command = nil // for the collector: the command is history now

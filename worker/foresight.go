@@ -1,0 +1,126 @@
+package worker
+
+import (
+	"context"
+	"crypto/rand"
+	"sync/atomic"
+	"time"
+
+	"github.com/millrace-dev/millrace/protocol"
+	"github.com/millrace-dev/millrace/worker/replay"
+)
+
+// foresight is what a worker needs to take the step that follows when an activity succeeds and nothing else happens before; see
+// [protocol.Foresight]. The run lies in this worker's cache, so the step can be taken at once, and its answer sent along with the
+// activity's result: the orchestrator need not ask for it.
+type foresight struct {
+	protocol.Foresight
+
+	came time.Time
+}
+
+// foreseeFor is how long a result waits for the step that follows from it. Most steps take less than a millisecond.
+const foreseeFor = 20 * time.Millisecond
+
+// foresee takes the step that follows from a result. It is nil when there is none to take here, or when it takes long: a result is worth
+// more than a step that somebody may have to take once more anyhow.
+func (w *Worker) foresee(
+	ctx context.Context, f *foresight, activity *protocol.ActivityTask, r *protocol.ActivityResult,
+) *protocol.ForeseenStep {
+	if f == nil || r.Failure != nil || w.takeSlot() != "" {
+		return nil
+	}
+	run, done := w.takeForeseen(f, activity.Run)
+	if run == nil {
+		<-w.steps
+		return nil
+	}
+	task := f.task(activity, r)
+	var decided atomic.Bool // whether the step counts
+	answered := make(chan *protocol.WorkflowTaskAnswer, 1)
+	w.running.Add(1)
+	w.store.Go(func() {
+		defer w.running.Done()
+		defer func() { <-w.steps }()
+		answer := w.advance(ctx, task, run)
+		if answer != nil && decided.CompareAndSwap(false, true) {
+			w.keep(task, run, task.Nonce)
+		} else {
+			run.Close()
+		}
+		done()
+		answered <- answer
+	})
+	patience := time.NewTimer(foreseeFor)
+	defer patience.Stop()
+	var answer *protocol.WorkflowTaskAnswer
+	select {
+	case answer = <-answered:
+	case <-patience.C:
+		if decided.CompareAndSwap(false, true) {
+			done() // who wants the run need not wait: it is replayed
+			return nil
+		}
+		answer = <-answered
+	}
+	if answer == nil {
+		return nil
+	}
+	w.sign(task, answer)
+	scheduled, started := task.Events[2].ID, task.Events[3]
+	return &protocol.ForeseenStep{Nonce: task.Nonce, Base: task.Base, ScheduledID: scheduled, Time: started.Time, Answer: *answer}
+}
+
+// takeForeseen takes the run out of the cache, if it is where the step left it that scheduled the activity.
+func (w *Worker) takeForeseen(f *foresight, id string) (run *replay.Run, done func()) {
+	c, done, busy := w.cache.tryTake(id)
+	if busy != nil {
+		return nil, nil
+	}
+	if c != nil && c.nonce == f.Base && c.run.Recorded(f.CompletedID, f.LastID) {
+		return c.run, done
+	}
+	if c != nil {
+		w.cache.put(c)
+	}
+	done()
+	return nil, nil
+}
+
+// task is the workflow task as it would come.
+func (f *foresight) task(a *protocol.ActivityTask, r *protocol.ActivityResult) *protocol.WorkflowTask {
+	at, id := f.Time.Add(time.Since(f.came)), f.LastID+1
+	attributes := []protocol.EventAttributes{
+		protocol.ActivityTaskStarted{
+			ScheduledID: r.ScheduledID, Attempt: r.Attempt, Forgiven: r.Forgiven, Identity: r.Worker, LastFailure: r.LastFailure,
+		},
+		protocol.ActivityTaskCompleted{ScheduledID: r.ScheduledID, StartedID: id, Result: r.Result},
+		protocol.WorkflowTaskScheduled{Queue: a.Queue, Attempt: 1},
+		protocol.WorkflowTaskStarted{ScheduledID: id + 2, HistorySize: f.HistorySize, SuggestContinueAsNew: f.SuggestContinueAsNew},
+	}
+	events := make([]protocol.Event, len(attributes))
+	for i, a := range attributes {
+		events[i] = protocol.Event{ID: id + int64(i), Time: at, Attributes: a}
+	}
+	return &protocol.WorkflowTask{
+		Workflow: a.Workflow, Run: a.Run, Type: a.WorkflowType, Queue: a.Queue, Attempt: 1, Nonce: rand.Text(), Base: f.Base,
+		After: f.LastID, Events: events,
+	}
+}
+
+// advance has a run's code take a step that nobody asked for. It is nil when the step fails, or has local activities to run first: then it
+// must be asked for.
+func (w *Worker) advance(ctx context.Context, task *protocol.WorkflowTask, run *replay.Run) *protocol.WorkflowTaskAnswer {
+	if w.edge(ctx).OpenEvents(task.Events) != nil {
+		return nil
+	}
+	answer := run.Step(task.Events)
+	if answer.Failure != nil || len(answer.Local) > 0 || ctx.Err() != nil {
+		return nil
+	}
+	reply, err := w.seal(ctx, task, answer)
+	if err != nil {
+		return nil
+	}
+	return reply
+}
