@@ -118,6 +118,22 @@ func (s *Store) Heartbeat(ctx context.Context, run string, scheduled int64) (*pr
 	return &h, nil
 }
 
+// DropHeartbeat forgets what an activity reported before a reset, and keeps what it has reported since: a successor of the node that
+// performed the reset performs it again.
+func (s *Store) DropHeartbeat(ctx context.Context, run string, scheduled, reset int64) error {
+	bucket := s.ns.Bucket(heartbeatsBucket)
+	key := bucketKey(bucket, protocol.HeartbeatKey(run, scheduled))
+	e, err := s.lastOf(ctx, bucketStream(bucket), key)
+	if err != nil || e.Seq == 0 {
+		return wrap(err)
+	}
+	var h protocol.Heartbeat
+	if err := protocol.Unmarshal(e.Data, &h); err == nil && !h.Before(reset) {
+		return nil
+	}
+	return s.purge(ctx, bucketStream(bucket), natsjs.WithPurgeSubject(key), natsjs.WithPurgeSequence(e.Seq+1))
+}
+
 // DeleteHeartbeat forgets what an activity reported.
 func (s *Store) DeleteHeartbeat(ctx context.Context, run string, scheduled int64) error {
 	bucket := s.ns.Bucket(heartbeatsBucket)
