@@ -178,6 +178,6 @@ type Store interface {
 	Shards() int
 	// Go runs f on a goroutine that may have been used before.
 	Go(f func())
-	// PruneWorker removes the row of a worker that no longer listens.
+	// PruneWorker removes the row of a worker for which nobody listens.
 	PruneWorker(ctx context.Context, queue, worker string) error
 }
