@@ -25,7 +25,7 @@ func stamp(ctx context.Context, _ string) (string, error) {
 // stamped is the trace that a workflow is started with, or a signal of it.
 func stamped(ctx workflow.Context, signal bool) (string, error) {
 	if !signal {
-		return workflow.Header(ctx, propagation.TraceParent), nil
+		return "for " + workflow.Header(ctx, propagation.TraceParent), nil
 	}
 	ctx, _, err := workflow.ReceiveWith(ctx, two)
 	return workflow.Header(ctx, propagation.TraceParent), err
@@ -80,7 +80,7 @@ func TestDeathWithHeaders(t *testing.T) {
 				must(t, err)
 				must(t, client.Signal(trace("first"), r.client, "wf", one, ""))
 				must(t, client.Signal(trace("second"), r.client, "wf", one, ""))
-				r.ends(run, "start first, start second second")
+				r.ends(run, "start first, start second for second")
 				r.ends(stranger, "second")
 			})
 		}
