@@ -90,7 +90,6 @@ func (r *Run) wake(c *coroutine) {
 	if c.queued || c.slot < 0 {
 		return
 	}
-	r.mayChange("let other code go on")
 	c.queued = true
 	r.sched.ready = append(r.sched.ready, c)
 }
