@@ -72,7 +72,7 @@ func (s *Store) putWorker(ctx context.Context, w protocol.Worker) error {
 	return s.put(workersBucket, protocol.WorkerKey(w.Queue, w.ID), w)(ctx)
 }
 
-// workerRow is the revision of a worker's row; zero if there is none.
+// workerRow is the revision of a worker's row; zero if there is none, or it cannot be read.
 func (s *Store) workerRow(ctx context.Context, queue, worker string) uint64 {
 	bucket := s.ns.Bucket(workersBucket)
 	e, err := s.lastOf(ctx, bucketStream(bucket), bucketKey(bucket, protocol.WorkerKey(queue, worker)))
