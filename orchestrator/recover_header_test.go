@@ -55,10 +55,15 @@ func courier(ctx workflow.Context, said string) (string, error) {
 	return said + " " + child, workflow.SignalExternal(with, "stranger", two, "")
 }
 
-// The node dies after a record from which something follows that has headers: the next one passes them on.
+// The node dies after a record from which something follows that has headers: the next one passes them on, whether the worker is handed
+// its activities or takes them off the queue.
 func TestDeathWithHeaders(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, via way) {
+		slots := 10
+		if via == viaInbox {
+			slots = 1 // none is left for what is handed over
+		}
 		for name, dies := range map[string]func(*protocol.Record) bool{
 			"with those of a start":                tells("wf", "ActivityTaskScheduled"),
 			"with those of a signal":               tells("wf", "WorkflowExecutionSignaled"),
@@ -69,7 +74,7 @@ func TestDeathWithHeaders(t *testing.T) {
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				r := newRelay(t, via, dies, worker.Activity(stamp, worker.Named("stamp")),
+				r := newRelay(t, via, dies, worker.Activity(stamp, worker.Named("stamp")), worker.Slots(slots),
 					worker.Workflow(courier, worker.Named("courier")), worker.Workflow(stamped, worker.Named("stamped")))
 				trace := func(id string) context.Context {
 					return propagation.WithHeaders(t.Context(), map[string]string{propagation.TraceParent: id})
