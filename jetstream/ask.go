@@ -44,11 +44,12 @@ func (s *Store) Ask(ctx context.Context, workflow string, body protocol.InputBod
 		if err != nil {
 			return protocol.Verdict{}, err
 		}
+		before := s.stored[s.shard(workflow)].Load()
 		future, err := s.js.PublishMsgAsync(msg)
 		if err != nil {
 			return protocol.Verdict{}, wrap(err)
 		}
-		verdict, duplicate, err := s.awaitVerdict(ctx, workflow, future, verdicts)
+		verdict, duplicate, err := s.awaitVerdict(ctx, workflow, before, future, verdicts)
 		if !duplicate {
 			return verdict, err
 		}
@@ -94,7 +95,7 @@ func (s *Store) askDirectly(
 }
 
 func (s *Store) awaitVerdict(
-	ctx context.Context, workflow string, future natsjs.PubAckFuture, verdicts <-chan *nats.Msg,
+	ctx context.Context, workflow string, before uint64, future natsjs.PubAckFuture, verdicts <-chan *nats.Msg,
 ) (v protocol.Verdict, duplicate bool, err error) {
 	stored := false
 	ok := future.Ok()
@@ -107,7 +108,7 @@ func (s *Store) awaitVerdict(
 			v, err = verdict(m)
 			return v, false, err
 		case ack := <-ok:
-			s.stored.note(s.shard(workflow), ack.Sequence)
+			s.stored.note(s.shard(workflow), before, ack)
 			if ack.Duplicate {
 				return v, true, nil
 			}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	natsjs "github.com/nats-io/nats.go/jetstream"
 
 	"github.com/millrace-dev/millrace/protocol"
 )
@@ -27,10 +28,14 @@ const takenNo = "no"
 // sequences are, by shard, the last inbox sequence that is known to be stored.
 type sequences []atomic.Uint64
 
-func (s sequences) note(shard int, seq uint64) {
+// note takes note of a message that was stored, and sent when the last known sequence was before. If its own is not higher, the stream
+// was made anew: with the old sequence in mind the owner would refuse everything until the new stream has come so far.
+func (s sequences) note(shard int, before uint64, ack *natsjs.PubAck) {
+	seq := ack.Sequence
 	for {
 		old := s[shard].Load()
-		if old >= seq || s[shard].CompareAndSwap(old, seq) {
+		anew := !ack.Duplicate && seq <= before && before <= old
+		if !anew && seq <= old || s[shard].CompareAndSwap(old, seq) {
 			return
 		}
 	}

@@ -158,27 +158,3 @@ func TestUnreadableTaskIsAnswered(t *testing.T) {
 		t.Errorf("got %s, want a failure from ada", m.Data)
 	}
 }
-
-// An empty message is a ping: rows of workers that nobody answers for are swept away.
-func TestLiveWorkersAreThoseThatAnswer(t *testing.T) {
-	t.Parallel()
-	w := start(t)
-	work(t, w.other(t), "ada")
-	for _, row := range []protocol.Worker{{ID: "ada", Queue: queue}, {ID: "killed", Queue: queue}, {ID: "killed too", Queue: "another"}} {
-		must(t, w.PutWorker(t.Context(), row))
-	}
-	wantLive(t, w, queue, 2)
-	wantLive(t, w, "", 1)
-}
-
-func wantLive(t *testing.T, w *world, queue string, left uint64) {
-	t.Helper()
-	live, err := w.LiveWorkers(t.Context(), queue)
-	must(t, err)
-	if len(live) != 1 || live[0].ID != "ada" {
-		t.Errorf("queue %q is served by %v, want ada", queue, live)
-	}
-	if got := w.held(t, "KV_"+ns.Bucket("workers")); got != left {
-		t.Errorf("%d rows are left, want %d", got, left)
-	}
-}

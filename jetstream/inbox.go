@@ -39,11 +39,13 @@ func (s *Store) Tell(ctx context.Context, workflow string, body protocol.InputBo
 	}
 	ctx, cancel := bounded(ctx)
 	defer cancel()
+	shard := s.shard(workflow)
+	before := s.stored[shard].Load()
 	ack, err := s.js.PublishMsg(ctx, m)
 	if err != nil {
 		return wrap(err)
 	}
-	s.stored.note(s.shard(workflow), ack.Sequence)
+	s.stored.note(shard, before, ack)
 	return nil
 }
 

@@ -118,50 +118,24 @@ func (s *Store) Heartbeat(ctx context.Context, run string, scheduled int64) (*pr
 	return &h, nil
 }
 
+// DropHeartbeat forgets what an activity reported before a reset, and keeps what it has reported since: a successor of the node that
+// performed the reset performs it again.
+func (s *Store) DropHeartbeat(ctx context.Context, run string, scheduled, reset int64) error {
+	bucket := s.ns.Bucket(heartbeatsBucket)
+	key := bucketKey(bucket, protocol.HeartbeatKey(run, scheduled))
+	e, err := s.lastOf(ctx, bucketStream(bucket), key)
+	if err != nil || e.Seq == 0 {
+		return wrap(err)
+	}
+	var h protocol.Heartbeat
+	if err := protocol.Unmarshal(e.Data, &h); err == nil && !h.Before(reset) {
+		return nil
+	}
+	return s.purge(ctx, bucketStream(bucket), natsjs.WithPurgeSubject(key), natsjs.WithPurgeSequence(e.Seq+1))
+}
+
 // DeleteHeartbeat forgets what an activity reported.
 func (s *Store) DeleteHeartbeat(ctx context.Context, run string, scheduled int64) error {
 	bucket := s.ns.Bucket(heartbeatsBucket)
 	return s.purge(ctx, bucketStream(bucket), natsjs.WithPurgeSubject(bucketKey(bucket, protocol.HeartbeatKey(run, scheduled))))
-}
-
-// PutWorker stores a worker's row.
-func (s *Store) PutWorker(ctx context.Context, w protocol.Worker) error {
-	ctx, cancel := bounded(ctx)
-	defer cancel()
-	return s.put(workersBucket, protocol.WorkerKey(w.Queue, w.ID), w)(ctx)
-}
-
-// PruneWorker removes the row of a worker that no longer listens, or that stops.
-func (s *Store) PruneWorker(ctx context.Context, queue, worker string) error {
-	bucket := s.ns.Bucket(workersBucket)
-	return s.purge(ctx, bucketStream(bucket), natsjs.WithPurgeSubject(bucketKey(bucket, protocol.WorkerKey(queue, worker))))
-}
-
-// LiveWorkers lists the workers that listen right now, on one queue or, when it is empty, on all. Rows of workers that are
-// gone are removed.
-func (s *Store) LiveWorkers(ctx context.Context, queue string) ([]protocol.Worker, error) {
-	var live []protocol.Worker
-	for w, err := range values[protocol.Worker](ctx, s, workersBucket) {
-		if err != nil {
-			return nil, err
-		}
-		if queue != "" && w.Queue != queue {
-			continue
-		}
-		if s.ping(ctx, s.ns.WorkerTasks(w.Queue, w.ID)) {
-			live = append(live, w)
-		} else if err := s.PruneWorker(ctx, w.Queue, w.ID); err != nil {
-			return nil, err
-		}
-	}
-	return live, nil
-}
-
-// ping asks whether somebody listens on a subject and answers. A process that is dead is reported by the server at once; one
-// that is frozen or cut off, by silence.
-func (s *Store) ping(ctx context.Context, subject string) bool {
-	ctx, cancel := context.WithTimeout(ctx, pingTimeout)
-	defer cancel()
-	_, err := s.nc.RequestWithContext(ctx, subject, nil)
-	return err == nil
 }

@@ -69,6 +69,12 @@ func TestHeartbeatIsKeptUntilItIsForgotten(t *testing.T) {
 		must(t, w.PutHeartbeat(t.Context(), "run", 5, protocol.Heartbeat{Attempt: attempt}))
 		want(attempt)
 	}
+	must(t, w.DropHeartbeat(t.Context(), "run", 5, 7))
+	want(0)
+	must(t, w.DropHeartbeat(t.Context(), "run", 5, 7))
+	must(t, w.PutHeartbeat(t.Context(), "run", 5, protocol.Heartbeat{Attempt: 1, Reset: 7}))
+	must(t, w.DropHeartbeat(t.Context(), "run", 5, 7))
+	want(1)
 	must(t, w.PutHeartbeat(t.Context(), "run", 55, protocol.Heartbeat{Attempt: 9}))
 	must(t, w.DeleteHeartbeat(t.Context(), "run", 5))
 	want(0)

@@ -47,7 +47,9 @@ func (s *Store) Nodes(ctx context.Context) ([]protocol.Node, error) {
 }
 
 // Alive asks a node for a sign of life.
-func (s *Store) Alive(ctx context.Context, node string) bool { return s.ping(ctx, s.ns.NodePing(node)) }
+func (s *Store) Alive(ctx context.Context, node string) bool {
+	return s.ping(ctx, s.ns.NodePing(node)) == nil
+}
 
 // Forget removes a node's announcement.
 func (s *Store) Forget(ctx context.Context, node string) error {

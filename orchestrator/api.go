@@ -78,9 +78,8 @@ func handle[In, Out any](f func(context.Context, In) (Out, error)) endpoint {
 	return func(ctx context.Context, data []byte) (any, error) {
 		var in In
 		if len(data) > 0 {
-			if err := protocol.Unmarshal(data, &in); err != nil {
-				return nil, protocol.Errorf(protocol.CodeBadRequest, "the request is not what it should be: %v", err).
-					WithHint("send one JSON object; PROTOCOL.md shows every request")
+			if err := protocol.UnmarshalRequest(data, &in); err != nil {
+				return nil, err
 			}
 		}
 		return f(ctx, in)

@@ -121,8 +121,8 @@ func (c *recalled) due(now time.Time) time.Time {
 
 // find looks where an attempt is.
 func (s *shard) find(ctx context.Context, workflow string, c *recalled) (err error) {
-	if c.DropHeartbeat {
-		if err := s.store.DeleteHeartbeat(ctx, c.Run, c.ScheduledID); err != nil {
+	if c.Drop != 0 {
+		if err := s.store.DropHeartbeat(ctx, c.Run, c.ScheduledID, c.Drop); err != nil {
 			return err
 		}
 	}

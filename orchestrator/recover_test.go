@@ -16,6 +16,7 @@ import (
 	"github.com/millrace-dev/millrace/jetstream/embedded"
 	"github.com/millrace-dev/millrace/orchestrator/client"
 	"github.com/millrace-dev/millrace/protocol"
+	"github.com/millrace-dev/millrace/protocol/propagation"
 	"github.com/millrace-dev/millrace/worker"
 	"github.com/millrace-dev/millrace/worker/workflow"
 )
@@ -112,7 +113,7 @@ func newRelayOf(t *testing.T, first *mortal, via way, opts ...worker.Option) *re
 		t.Fatal(err)
 	}
 	t.Cleanup(stopAPI)
-	c, err := client.New(nc, client.DefaultQueue("q"))
+	c, err := client.New(nc, client.DefaultQueue("q"), client.Propagator(propagation.TraceContext()))
 	if err != nil {
 		t.Fatal(err)
 	}

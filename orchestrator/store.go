@@ -91,8 +91,8 @@ type Queue interface {
 	RemoveActivities(ctx context.Context, queue, run string) error
 	// Heartbeat reads what an activity last reported, with the time at which that was stored; nil when nothing is there.
 	Heartbeat(ctx context.Context, run string, scheduled int64) (*protocol.Heartbeat, error)
-	// DeleteHeartbeat removes what an activity reported for its next attempt.
-	DeleteHeartbeat(ctx context.Context, run string, scheduled int64) error
+	// DropHeartbeat removes what an activity reported before a reset.
+	DropHeartbeat(ctx context.Context, run string, scheduled, reset int64) error
 	// CancelActivity tells the workers of a queue to stop an activity. It is not stored.
 	CancelActivity(queue string, cancel protocol.CancelActivity) error
 }
@@ -178,6 +178,6 @@ type Store interface {
 	Shards() int
 	// Go runs f on a goroutine that may have been used before.
 	Go(f func())
-	// PruneWorker removes the row of a worker that no longer listens.
+	// PruneWorker removes the row of a worker for which nobody listens.
 	PruneWorker(ctx context.Context, queue, worker string) error
 }

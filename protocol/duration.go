@@ -1,7 +1,6 @@
 package protocol
 
 import (
-	"fmt"
 	"strconv"
 	"time"
 
@@ -33,14 +32,24 @@ func (d *Duration) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 		return err
 	case v.Kind() == '"':
 		parsed, err := time.ParseDuration(v.String())
+		if err != nil {
+			return notADuration(strconv.Quote(v.String()))
+		}
 		*d = Duration(parsed)
-		return err
+		return nil
 	case v.Kind() == '0':
 		seconds, err := strconv.ParseFloat(v.String(), 64)
+		if err != nil {
+			return notADuration(v.String())
+		}
 		*d = Duration(seconds * float64(time.Second))
-		return err
+		return nil
 	case v.Kind() == 'n':
 		return nil
 	}
-	return fmt.Errorf("a duration is a string such as %q or a number of seconds", "1m30s")
+	return notADuration(kinds[v.Kind()])
+}
+
+func notADuration(what string) error {
+	return Errorf(CodeBadRequest, "%.40s is no duration: write a string such as %q, or a number of seconds", what, "1m30s")
 }

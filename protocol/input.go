@@ -232,7 +232,7 @@ func decodeBody[T InputBody](data []byte) (InputBody, error) {
 		return v, nil
 	}
 	if err := Unmarshal(data, &v); err != nil {
-		return nil, Errorf(CodeBadRequest, "the body of a %s is not what it should be: %v", v.InputKind(), err).
+		return nil, Errorf(CodeBadRequest, "the body of a %s cannot be read: %s", v.InputKind(), misfit(err)).
 			WithHint("PROTOCOL.md shows every body")
 	}
 	return v, nil

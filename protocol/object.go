@@ -69,7 +69,7 @@ func readObject(dec *jsontext.Decoder, names []string, read func(name string) er
 		if err := dec.SkipValue(); err != nil {
 			return err
 		}
-		return Errorf(CodeBadRequest, "there is a %s where an object should be", kind)
+		return Errorf(CodeBadRequest, "there is %s where an object should be", kinds[kind])
 	}
 	if _, err := dec.ReadToken(); err != nil {
 		return err

@@ -58,12 +58,17 @@ type QueueConfig struct {
 	Since   time.Time `json:"since,omitzero"`
 }
 
-// Heartbeat is what an activity last reported, in the heartbeats bucket.
+// Heartbeat is what an activity last reported, in the heartbeats bucket. Reset is that of the attempt's task: heartbeats are not
+// ordered with a reset, so one of an attempt before it may be stored after it.
 type Heartbeat struct {
 	Attempt int       `json:"attempt"`
+	Reset   int64     `json:"reset_event_id,omitzero"`
 	Time    time.Time `json:"time"`
 	Details Payload   `json:"details,omitzero"`
 }
+
+// Before reports whether it is of an attempt that was due before a reset.
+func (h Heartbeat) Before(reset int64) bool { return h.Reset < reset }
 
 // HeldLease is a lease and the revision of the bucket at which it is held.
 type HeldLease struct {

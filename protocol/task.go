@@ -137,6 +137,8 @@ type ActivityTask struct {
 	// Whoever reports of the attempt repeats both.
 	Forgiven int   `json:"forgiven_attempts,omitzero"`
 	Reset    int64 `json:"reset_event_id,omitzero"`
+	// Dropped is the last ActivityTaskReset that dropped heartbeats: those with an earlier Reset are not for this attempt.
+	Dropped int64 `json:"dropped_event_id,omitzero"`
 	// MaximumAttempts is the policy's limit; zero means none.
 	MaximumAttempts int       `json:"maximum_attempts,omitzero"`
 	ScheduledTime   time.Time `json:"scheduled_time"`
@@ -273,8 +275,6 @@ type CancelActivity struct {
 	ScheduledID int64  `json:"scheduled_event_id,omitzero"`
 	// Why tells how the attempt should end; a cancellation when empty.
 	Why StopReason `json:"why,omitempty"`
-	// DropHeartbeat says that the next attempt must not find what this one reported.
-	DropHeartbeat bool `json:"drop_heartbeat,omitzero"`
 	// Attempts belong to a recall: those of the run that are about to be taken off the queue. Stop says why those that run should stop;
 	// they may have begun since they were told the first time. Empty: they should not.
 	Attempts []ActivityAttempt `json:"attempts,omitempty"`

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/millrace-dev/millrace/protocol"
@@ -28,7 +27,6 @@ type execution struct {
 	number int // under which the attempt lies in the task stream
 	cancel context.CancelCauseFunc
 	over   chan struct{} // closed when a deadline has passed
-	forget atomic.Bool   // the next attempt must not find what this one reports
 
 	mu        sync.Mutex
 	silence   *time.Timer // rings when the next heartbeat is overdue

@@ -234,22 +234,19 @@ func (f *fake) Request(ctx context.Context, endpoint string, in, out any) error 
 	return nil
 }
 
-func (f *fake) PutWorker(ctx context.Context, w protocol.Worker) error {
-	leave, err := f.enter(ctx, "PutWorker")
+func (f *fake) KeepWorker(ctx context.Context, w protocol.Worker) (func(context.Context) error, error) {
+	leave, err := f.enter(ctx, "KeepWorker")
 	defer leave()
-	if err == nil {
-		f.rows[w.ID] = w
+	if err != nil {
+		return nil, err
 	}
-	return err
-}
-
-func (f *fake) PruneWorker(ctx context.Context, _, worker string) error {
-	leave, err := f.enter(ctx, "PruneWorker")
-	defer leave()
-	if err == nil {
-		delete(f.rows, worker)
-	}
-	return err
+	f.rows[w.ID] = w
+	return func(ctx context.Context) error {
+		leave, err := f.enter(ctx, "KeepWorker")
+		defer leave()
+		delete(f.rows, w.ID)
+		return err
+	}, nil
 }
 
 func (f *fake) PutHeartbeat(ctx context.Context, run string, scheduled int64, h protocol.Heartbeat) error {

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/millrace-dev/millrace/protocol"
-	"github.com/millrace-dev/millrace/worker/activity"
 )
 
 // heartbeatStored is how often heartbeats are stored at most when the activity has no heartbeat timeout. With one, it is 80% of
@@ -22,9 +21,6 @@ func (e *execution) beat(details protocol.Payload) error {
 	if e.ended {
 		return context.Canceled
 	}
-	if e.forget.Load() {
-		return activity.ErrReset
-	}
 	e.latest = &details
 	if e.silence != nil {
 		e.silence.Reset(e.heartbeat)
@@ -37,7 +33,7 @@ func (e *execution) beat(details protocol.Payload) error {
 		return nil
 	}
 	e.stored = time.Now()
-	h := protocol.Heartbeat{Attempt: e.task.Attempt, Time: e.stored.UTC()}
+	h := protocol.Heartbeat{Attempt: e.task.Attempt, Reset: e.task.Reset, Time: e.stored.UTC()}
 	e.storing.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), e.w.store.AckWait())
 		defer cancel()
@@ -59,17 +55,12 @@ func (e *execution) settle() {
 	e.ended = true
 	e.mu.Unlock()
 	e.storing.Wait()
-	if e.forget.Load() {
-		ctx, cancel := context.WithTimeout(context.Background(), e.w.store.AckWait())
-		defer cancel()
-		e.w.settle(e.w.store.DeleteHeartbeat(ctx, e.task.Run, e.task.ScheduledID))
-	}
 }
 
-// lastHeartbeat reads what an earlier attempt reported last.
+// lastHeartbeat reads what an earlier attempt reported last, unless a reset since then said that it must not be found.
 func (e *execution) lastHeartbeat(ctx context.Context) (*protocol.Payload, error) {
 	h, err := e.w.store.Heartbeat(ctx, e.task.Run, e.task.ScheduledID)
-	if err != nil || h == nil {
+	if err != nil || h == nil || h.Before(e.task.Dropped) {
 		return nil, err
 	}
 	details, err := e.w.edge(ctx).Open(h.Details)

@@ -44,6 +44,25 @@ func TestNextAttemptFindsWhatTheLastOneReported(t *testing.T) {
 	})
 }
 
+// An attempt after a reset that dropped heartbeats finds what attempts after that reset reported, and nothing else.
+func TestAttemptAfterAReset(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		find := func(ctx context.Context, n int) (int, error) {
+			found, _, err := activity.HeartbeatDetails[int](ctx)
+			return found, errors.Join(err, activity.Heartbeat(ctx, n))
+		}
+		s := work(t, act(find))
+		for n, tt := range []struct{ reset, dropped, want int64 }{
+			{0, 0, 0}, {5, 0, 1}, {5, 5, 2}, {7, 7, 0}, {9, 7, 4},
+		} {
+			r := s.run(attempt(t, n+1, func(a *protocol.ActivityTask) { a.Reset, a.Dropped = tt.reset, tt.dropped }))
+			if r.Failure != nil || decode[int64](t, r.Result) != tt.want {
+				t.Errorf("attempt %d, after reset %d, found %s, want %d", n+1, tt.reset, r.Result, tt.want)
+			}
+		}
+	})
+}
+
 // However often the code reports, the store is asked rarely: the last report is never older than 80% of the timeout.
 func TestHeartbeatsAreStoredNowAndThen(t *testing.T) {
 	tests := map[string]struct {

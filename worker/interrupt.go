@@ -99,7 +99,6 @@ func (e *execution) interrupt(c protocol.CancelActivity) {
 	case protocol.StopPaused:
 		e.cancel(activity.ErrPaused)
 	case protocol.StopReset:
-		e.forget.Store(c.DropHeartbeat)
 		e.cancel(activity.ErrReset)
 	default:
 		e.cancel(protocol.CanceledError("the workflow canceled the activity"))

@@ -128,7 +128,7 @@ func TestWorkerServesOnlyWhatItCanRun(t *testing.T) {
 }
 
 func TestRunReturnsWhatNATSRefusesAndLeavesNothingBehind(t *testing.T) {
-	for _, method := range []string{"ServeWorkflowTasks", "ServeQueries", "Pull", "OnCancel", "PutWorker"} {
+	for _, method := range []string{"ServeWorkflowTasks", "ServeQueries", "Pull", "OnCancel", "KeepWorker"} {
 		t.Run(method, func(t *testing.T) {
 			t.Parallel()
 			f := newFake()

@@ -16,8 +16,11 @@ type eager struct {
 	backlog func() error
 }
 
-func (e eager) PutWorker(ctx context.Context, w protocol.Worker) error {
-	return errors.Join(e.backlog(), e.fake.PutWorker(ctx, w))
+func (e eager) KeepWorker(ctx context.Context, w protocol.Worker) (func(context.Context) error, error) {
+	if err := e.backlog(); err != nil {
+		return nil, err
+	}
+	return e.fake.KeepWorker(ctx, w)
 }
 
 // begin runs a worker whose tasks come before it is ready.

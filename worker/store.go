@@ -29,9 +29,8 @@ type Store interface {
 	Request(ctx context.Context, endpoint string, in, out any) error
 	// OnCancel calls f for every activity of the queue that should stop; f says which attempts of a recall run here.
 	OnCancel(queue string, f func(protocol.CancelActivity) (held []protocol.ActivityAttempt)) (stop func(), err error)
-	// PutWorker and PruneWorker write and remove the worker's row.
-	PutWorker(ctx context.Context, w protocol.Worker) error
-	PruneWorker(ctx context.Context, queue, worker string) error
+	// KeepWorker writes the worker's row, and again should it get lost, until leave removes it.
+	KeepWorker(ctx context.Context, w protocol.Worker) (leave func(context.Context) error, err error)
 	// PutHeartbeat, Heartbeat and DeleteHeartbeat keep what an activity reports for its next attempt.
 	PutHeartbeat(ctx context.Context, run string, scheduled int64, h protocol.Heartbeat) error
 	Heartbeat(ctx context.Context, run string, scheduled int64) (*protocol.Heartbeat, error)

@@ -158,12 +158,14 @@ func (w *Worker) start(ctx, work context.Context) (stop func(context.Context), e
 			}
 		}
 	}
-	err = w.store.PutWorker(ctx, w.row())
-	s.stops = append(s.stops, func(ctx context.Context) {
-		if err := w.store.PruneWorker(ctx, w.queue, w.identity); err != nil {
-			w.log.Debug("the worker's row could not be removed; an orchestrator will", "error", err)
-		}
-	})
+	leave, err := w.store.KeepWorker(ctx, w.row())
+	if err == nil {
+		s.stops = append(s.stops, func(ctx context.Context) {
+			if err := leave(ctx); err != nil {
+				w.log.Debug("the worker's row could not be removed; an orchestrator will", "error", err)
+			}
+		})
+	}
 	return s.stop, err
 }
 

@@ -65,7 +65,7 @@ func (c *Client) HeartbeatActivity(ctx context.Context, token string, details an
 			if err != nil {
 				return false, err
 			}
-			h := protocol.Heartbeat{Attempt: t.Attempt, Time: now(), Details: payload}
+			h := protocol.Heartbeat{Attempt: t.Attempt, Reset: t.Reset, Time: now(), Details: payload}
 			return a.CancelRequested, s.PutHeartbeat(ctx, t.Run, t.ScheduledID, h)
 		}
 	}

@@ -111,6 +111,9 @@ func (r *Run) applyActivityControl(e protocol.Event) {
 		r.remember(a.RequestID)
 		r.changeActivity(a.ScheduledID, func(act *Activity) {
 			act.Reset = e.ID
+			if a.DropHeartbeat {
+				act.dropped = e.ID
+			}
 			if !a.KeepPaused {
 				act.Paused = nil
 			}

@@ -102,8 +102,8 @@ func (r *Run) activityTask(a Activity) protocol.ActivityTask {
 	return protocol.ActivityTask{
 		Workflow: r.Start.WorkflowID, Run: r.ID(), WorkflowType: typ, ScheduledID: a.Event,
 		ActivityID: a.ActivityID, Type: a.ActivityType, Queue: a.Queue, Input: a.Input, Attempt: a.Attempt,
-		Forgiven: a.Forgiven, Reset: a.Reset, MaximumAttempts: a.RetryPolicy.MaximumAttempts, ScheduledTime: a.Scheduled,
-		Deadline: a.Deadline(),
-		StartBy:  a.startBy(), StartToClose: a.StartToClose, Heartbeat: a.Heartbeat, Headers: a.Headers, LastFailure: a.LastFailure,
+		Forgiven: a.Forgiven, Reset: a.Reset, Dropped: a.dropped, MaximumAttempts: a.RetryPolicy.MaximumAttempts,
+		ScheduledTime: a.Scheduled, Deadline: a.Deadline(),
+		StartBy: a.startBy(), StartToClose: a.StartToClose, Heartbeat: a.Heartbeat, Headers: a.Headers, LastFailure: a.LastFailure,
 	}
 }

@@ -30,8 +30,9 @@ type Recall struct {
 	Late bool
 	// Lost is an attempt that somebody else than a worker has, whom nobody can ask: if no later one lies on a queue, the next begins.
 	Lost *protocol.ActivityTask
-	// DropHeartbeat says that the next attempt must find no details of a heartbeat.
-	DropHeartbeat bool
+	// Drop is the reset before which what was reported must not be found any more; zero: there is none. An attempt that knows of the
+	// reset passes it over anyway, but one that lies on its queue does not.
+	Drop int64
 }
 
 // Held is when an attempt that is held comes back to ask again.
@@ -52,8 +53,12 @@ func (r *Run) controlEffects(fx *Effects, e protocol.Event) {
 		r.recall(fx, a.ScheduledID, Recall{Stay: true})
 	case protocol.ActivityTaskReset:
 		if act, ok := r.activities.get(a.ScheduledID); ok {
-			r.interrupt(fx, act, protocol.CancelActivity{Why: protocol.StopReset, DropHeartbeat: a.DropHeartbeat})
-			r.recall(fx, a.ScheduledID, Recall{Stay: true, Lost: r.lost(act), DropHeartbeat: a.DropHeartbeat})
+			r.interrupt(fx, act, protocol.CancelActivity{Why: protocol.StopReset})
+			c := Recall{Stay: true, Lost: r.lost(act)}
+			if a.DropHeartbeat {
+				c.Drop = e.ID
+			}
+			r.recall(fx, a.ScheduledID, c)
 		}
 	case protocol.ActivityTaskOptionsUpdated:
 		r.recall(fx, a.ScheduledID, Recall{})

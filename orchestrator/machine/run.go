@@ -85,12 +85,13 @@ type Activity struct {
 	BegunAt time.Time
 	Async   bool
 	begun   int // that attempt's number
-	// Paused says since when and why no attempt begins; nil when they do. Reset is the last ActivityTaskReset, or zero. asked are the
-	// options that the workflow asked for; nil while they hold.
-	Paused *protocol.Pause
-	Reset  int64
-	asked  *protocol.ActivityOptions
-	left   []string // the queues that it was moved away from: an attempt may lie or run there still
+	// Paused says since when and why no attempt begins; nil when they do. Reset is the last ActivityTaskReset, or zero, and dropped the
+	// last one that dropped heartbeats. asked are the options that the workflow asked for; nil while they hold.
+	Paused  *protocol.Pause
+	Reset   int64
+	dropped int64
+	asked   *protocol.ActivityOptions
+	left    []string // the queues that it was moved away from: an attempt may lie or run there still
 
 	// Volatile: known only to the node that saw the attempts fail. Forgiven attempts do not count; see [protocol.ActivityTask].
 	Attempt     int

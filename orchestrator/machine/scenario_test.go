@@ -239,7 +239,7 @@ func recallText(c Recall) string {
 	say(c.Hold, "to wait")
 	say(c.Late, "if it is not too late")
 	say(c.Lost != nil, "or begins one beside that of somebody else")
-	say(c.DropHeartbeat, "without what was reported")
+	say(c.Drop != 0, "without what was reported")
 	return text
 }
 

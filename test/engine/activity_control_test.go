@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/millrace-dev/millrace/jetstream"
 	"github.com/millrace-dev/millrace/orchestrator/client"
 	"github.com/millrace-dev/millrace/protocol"
 	"github.com/millrace-dev/millrace/test/rig"
@@ -66,9 +67,10 @@ func pending(t *testing.T, e *rig.Engine, id string) protocol.PendingActivity {
 	return d.Activities[0]
 }
 
+// awaitRetry waits until the next attempt waits. The time of one that was called back lies in the past for a moment.
 func awaitRetry(t *testing.T, e *rig.Engine, id string) {
 	t.Helper()
-	rig.Until(t, "the next attempt waits", func() bool { return !pending(t, e, id).NextAttempt.IsZero() })
+	rig.Until(t, "the next attempt waits", func() bool { return pending(t, e, id).NextAttempt.After(time.Now()) })
 }
 
 func nameOf(t *testing.T, f any) string {
@@ -192,6 +194,62 @@ func TestResetOfAnActivity(t *testing.T) {
 	if got := rig.Result(t, run); got != 1 {
 		t.Errorf("it ended in attempt %d", got)
 	}
+}
+
+// late reads what was reported when the test says so, and reports 8.
+type late struct {
+	begun chan struct{}
+	read  chan struct{}
+	found chan int
+	end   chan error
+}
+
+func (l *late) Serve(ctx context.Context, _ string) (int, error) {
+	l.begun <- struct{}{}
+	<-l.read
+	n, _, err := activity.HeartbeatDetails[int](ctx)
+	if err := errors.Join(err, activity.Heartbeat(ctx, 8)); err != nil {
+		return 0, err
+	}
+	l.found <- n
+	return n, <-l.end
+}
+
+// What an attempt before a reset reported may come after it. It is not for an attempt after the reset, whose own reports are for the next.
+func TestHeartbeatThatComesAfterAReset(t *testing.T) {
+	t.Parallel()
+	e := rig.Start(t)
+	l := &late{begun: make(chan struct{}), read: make(chan struct{}), found: make(chan int), end: make(chan error)}
+	order := func(ctx workflow.Context, _ string) (int, error) {
+		return workflow.Do(ctx, l.Serve, "", workflow.Retry(workflow.RetryPolicy{InitialInterval: workflow.Duration(time.Hour)}))
+	}
+	e.Work(t, worker.Workflow(order, worker.Named("order")), worker.Activity(l.Serve))
+	run, err := client.StartNamed[int](t.Context(), e.Client(), "order", "", client.Queue(rig.Queue))
+	check(t, err)
+	serve := func(want int, err error) {
+		t.Helper()
+		if got := <-l.found; got != want {
+			t.Errorf("the attempt found %d, want %d", got, want)
+		}
+		l.end <- err
+	}
+	l.read <- <-l.begun
+	serve(0, errors.New("sold out"))
+	awaitRetry(t, e, run.ID())
+	p := pending(t, e, run.ID())
+	check(t, e.Client().ResetActivity(t.Context(), run.ID(), "1", client.DropHeartbeat()))
+	<-l.begun // so the reset has been performed
+	stale, err := protocol.Encode(7)
+	check(t, err)
+	store, err := jetstream.Open(t.Context(), e.Conn(), protocol.DefaultNamespace)
+	check(t, err)
+	check(t, store.PutHeartbeat(t.Context(), run.RunID(), p.ScheduledID, protocol.Heartbeat{Attempt: p.Attempt, Details: stale}))
+	l.read <- struct{}{}
+	serve(0, errors.New("sold out again"))
+	check(t, e.Client().ResetActivity(t.Context(), run.ID(), "1"))
+	l.read <- <-l.begun
+	serve(8, nil)
+	rig.Result(t, run)
 }
 
 // A reset of a paused activity lets it go on, unless told otherwise.

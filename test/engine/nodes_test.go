@@ -3,6 +3,9 @@ package engine
 import (
 	"context"
 	"fmt"
+	"net"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -61,6 +64,44 @@ func greetMany(t *testing.T, e *rig.Engine, label string) {
 		if got := rig.Result(t, r); got != "Hello Ada" {
 			t.Errorf("%s: got %q", r.ID(), got)
 		}
+	}
+}
+
+// away dials the engine of the moment.
+type away struct{ engine atomic.Pointer[rig.Engine] }
+
+func (a *away) Dial(network, _ string) (net.Conn, error) {
+	return net.Dial(network, strings.TrimPrefix(a.engine.Load().URL(), "nats://")) //nolint:noctx // the interface has none
+}
+
+// A worker may live longer than its NATS: one that comes back with nothing in it knows the worker again, and the worker its new runs.
+func TestWorkerOutlivesItsNATS(t *testing.T) {
+	t.Parallel()
+	var a away
+	e := rig.Start(t, sharded)
+	a.engine.Store(e)
+	nc, err := nats.Connect("nats://127.0.0.1:1", nats.SetCustomDialer(&a), nats.MaxReconnects(-1), nats.ReconnectWait(10*time.Millisecond))
+	check(t, err)
+	t.Cleanup(nc.Close)
+	ctx, cancel := context.WithCancel(t.Context())
+	ready, ended := make(chan struct{}), make(chan error, 1)
+	w := worker.New(nc, rig.Queue, worker.Workflow(Greet), worker.Activity(Hello), worker.Logger(rig.Logger(t)),
+		worker.OnReady(func() { close(ready) }))
+	go func() { ended <- w.Run(ctx) }()
+	<-ready
+	greetMany(t, e, "before")
+	e.Halt(t)
+	e = rig.Start(t, sharded)
+	a.engine.Store(e)
+	rig.Until(t, "the worker is listed again", func() bool {
+		live, err := e.Client().Workers(t.Context(), rig.Queue)
+		return err == nil && len(live) == 1 && live[0].ID == w.ID()
+	})
+	greetMany(t, e, "after")
+	cancel()
+	check(t, <-ended)
+	if live, err := e.Client().Workers(t.Context(), ""); err != nil || len(live) > 0 {
+		t.Errorf("after its end listed are %v, %v", live, err)
 	}
 }
 

@@ -126,3 +126,23 @@ func TestGarbageInTheInbox(t *testing.T) {
 	}
 	rig.Until(t, "five dead letters", func() bool { return state(t, e, ns.DeadStream()).Msgs == 5 })
 }
+
+// Whoever speaks to the control API without this client reads what is wrong, in the body and in the headers for tools.
+func TestRequestsByHand(t *testing.T) {
+	t.Parallel()
+	e := rig.Start(t)
+	for endpoint, c := range map[string]struct{ request, want string }{
+		protocol.EndpointStart:   {`{"id": "x", "retry_policy": {"maximum_attempts": "3"}}`, `"retry_policy.maximum_attempts" must be a whole number, not a string`},
+		protocol.EndpointSignal:  {`["x"]`, `it must be an object, not an array`},
+		protocol.EndpointHistory: {`{"id": "x"`, `it ends in the middle, after 10 bytes`},
+	} {
+		m, err := e.Conn().RequestWithContext(t.Context(), protocol.DefaultNamespace.API(endpoint), []byte(c.request))
+		check(t, err)
+		var refused protocol.ErrorAnswer
+		check(t, protocol.Unmarshal(m.Data, &refused))
+		want := "the request cannot be read: " + c.want
+		if r := refused.Error; r == nil || r.Message != want || r.Code != protocol.CodeBadRequest || m.Header.Get("Nats-Service-Error") != want {
+			t.Errorf("%s: got %s %v, want %s", endpoint, m.Data, m.Header, want)
+		}
+	}
+}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -62,6 +64,8 @@ func sayf(ctx workflow.Context, format string, args ...any) {
 //
 //	do TYPE JSON          run an activity and say its result
 //	start NAME TYPE JSON  run an activity without waiting
+//	quick TYPE JSON       run a local activity and say its result
+//	short NAME TYPE JSON  run a local activity without waiting
 //	timer NAME DURATION   start a timer without waiting
 //	get NAME              wait for one of those two and say the outcome
 //	sleep DURATION
@@ -84,10 +88,16 @@ func (in *interpreter) run(ctx workflow.Context, s statement) error {
 	case "start":
 		typ, arg := word(rest)
 		in.futures[first] = workflow.NewActivity[any, any](typ).Start(ctx, value(arg))
+	case "quick":
+		v, err := workflow.NewActivity[any, any](first).DoLocal(ctx, value(rest))
+		return in.outcome(ctx, first, v, err)
+	case "short":
+		typ, arg := word(rest)
+		in.futures[first] = workflow.NewActivity[any, any](typ).StartLocal(ctx, value(arg))
 	case "timer":
 		in.futures[first] = in.timer(ctx, duration(rest))
 	case "get":
-		v, err := in.future(first).Get(ctx)
+		v, err := in.future(ctx, first).Get(ctx)
 		return in.outcome(ctx, first, v, err)
 	case "sleep":
 		return workflow.Sleep(ctx, duration(first))
@@ -151,6 +161,7 @@ func (in *interpreter) leaf(ctx workflow.Context, s statement, first, rest strin
 //	repeat N
 //	handle NAME  with the block, whose return is the update's result; arg says what the update carries
 //	refuse NAME  the same, and the validator refuses every update that carries null
+//	answer NAME  queries with the block, whose return is the answer; without a block, with the flags that are set
 //	select       the block has the cases: receive, get and default, each with a block
 func (in *interpreter) nested(ctx workflow.Context, s statement, first string) error {
 	switch s.verb {
@@ -170,6 +181,8 @@ func (in *interpreter) nested(ctx workflow.Context, s statement, first string) e
 		return in.block(child, s.body)
 	case "handle", "refuse":
 		in.handle(ctx, s, first)
+	case "answer":
+		workflow.HandleQuery(ctx, workflow.NewQuery[any, any](first), func(any) (any, error) { return in.answer(ctx, s.body) })
 	case "within":
 		child, cancel := workflow.WithTimeout(ctx, duration(first))
 		defer cancel()
@@ -208,14 +221,27 @@ func (in *interpreter) handle(ctx workflow.Context, s statement, name string) {
 	}
 	workflow.HandleUpdate(ctx, workflow.NewUpdate[any, any](name), func(ctx workflow.Context, v any) (any, error) {
 		sayf(ctx, "%s %s: %v", name, workflow.UpdateInfo(ctx).ID, v)
-		inner := *in
-		inner.result = nil
-		err := inner.block(ctx, s.body)
-		if errors.Is(err, errReturn) {
-			err = nil
-		}
-		return inner.result, err
+		return in.inner(ctx, s.body)
 	}, opts...)
+}
+
+// answer is what a query is answered.
+func (in *interpreter) answer(ctx workflow.Context, p program) (any, error) {
+	if len(p) == 0 {
+		return slices.Sorted(maps.Keys(in.flags)), nil
+	}
+	return in.inner(ctx, p)
+}
+
+// inner runs a block that has a result of its own.
+func (in *interpreter) inner(ctx workflow.Context, p program) (any, error) {
+	inner := *in
+	inner.result = nil
+	err := inner.block(ctx, p)
+	if errors.Is(err, errReturn) {
+		err = nil
+	}
+	return inner.result, err
 }
 
 func (in *interpreter) choose(ctx workflow.Context, p program) error {
@@ -231,7 +257,7 @@ func (in *interpreter) choose(ctx workflow.Context, p program) error {
 		case "receive":
 			cases = append(cases, workflow.OnReceive(workflow.NewSignal[any](name), func(v any) { branch(v, nil) }))
 		case "get":
-			cases = append(cases, workflow.OnReady(in.future(name), branch))
+			cases = append(cases, workflow.OnReady(in.future(ctx, name), branch))
 		case "take":
 			cases = append(cases, workflow.OnChannel(in.open(ctx, name), func(v any, _ bool) { branch(v, nil) }))
 		case "default":
@@ -275,10 +301,10 @@ func (in *interpreter) timer(ctx workflow.Context, d time.Duration) workflow.Fut
 }
 
 // future is a started operation; one that was never started is settled with an error.
-func (in *interpreter) future(name string) workflow.Future[any] {
+func (in *interpreter) future(ctx workflow.Context, name string) workflow.Future[any] {
 	f, ok := in.futures[name]
 	if !ok {
-		f, settle := workflow.NewFuture[any](workflow.Context{})
+		f, settle := workflow.NewFuture[any](ctx)
 		settle(nil, fmt.Errorf("%s was not started", name))
 		return f
 	}

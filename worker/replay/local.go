@@ -2,6 +2,7 @@ package replay
 
 import (
 	"fmt"
+	"runtime"
 	"strconv"
 
 	"github.com/millrace-dev/millrace/protocol"
@@ -28,7 +29,9 @@ func (e *Env) StartLocal(c protocol.ScheduleActivityTask, done func(protocol.Pay
 	op := &Operation{run: r, id: "local-" + strconv.Itoa(r.nextLocal), activity: c.ActivityType, done: done, local: true}
 	c.ActivityID = op.id
 	if !r.sched.unwinding && !r.closed {
-		r.locals = append(r.locals, &local{op: op, command: c})
+		l := &local{op: op, command: c}
+		runtime.Callers(2, l.callers[:])
+		r.locals = append(r.locals, l)
 	}
 	return op
 }
@@ -37,6 +40,7 @@ func (e *Env) StartLocal(c protocol.ScheduleActivityTask, done func(protocol.Pay
 type local struct {
 	op      *Operation
 	command protocol.ScheduleActivityTask
+	callers [maxCallers]uintptr
 }
 
 // EndLocal tells the run how a local activity ended that an answer asked for, and goes on with the step.
@@ -56,9 +60,10 @@ func (r *Run) endLocal(result LocalResult) {
 			continue
 		}
 		r.locals = append(r.locals[:i:i], r.locals[i+1:]...)
-		r.emit(protocol.RecordMarker{
+		c := r.emit(protocol.RecordMarker{
 			Name: protocol.MarkerLocalActivity, ID: result.ID, Value: result.Result, Failure: result.Failure,
 		}, nil)
+		c.callers = l.callers
 		if result.Failure != nil {
 			l.op.end(protocol.Payload{}, l.op.failure("failed", "", result.Failure))
 		} else {

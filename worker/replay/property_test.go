@@ -28,7 +28,7 @@ func TestEveryStepReplays(t *testing.T) {
 			spoken.Reset()
 			w.Call()
 			before, now, updates := slices.Clone(w.History), w.Now, w.Offered()
-			got := w.Step()
+			got, ends := stepToEnd(t, w)
 			assertNoFailure(t, p, w, got)
 			var again bytes.Buffer
 			fresh := replay.New(p.workflow(slog.New(&teller{w: &again})))
@@ -36,6 +36,9 @@ func TestEveryStepReplays(t *testing.T) {
 			want := fresh.Step(append(before, protocol.Event{
 				ID: int64(len(before)) + 1, Time: now, Attributes: protocol.WorkflowTaskStarted{ScheduledID: int64(len(before))},
 			}), updates...)
+			for _, end := range ends {
+				want = fresh.EndLocal(end)
+			}
 			assertNoFailure(t, p, w, want)
 			if show, other := commands(got), commands(want); show != other {
 				t.Fatalf("program:\n%s\nstep by step:\n%s\nreplayed at once:\n%s", p, show, other)
@@ -55,7 +58,7 @@ func TestMutatedHistoryIsNoticed(t *testing.T) {
 		p := drawProgram(t)
 		w := replaytest.New(p.workflow(slog.New(slog.DiscardHandler)))
 		defer w.Close()
-		play(t, w, func() { w.Step() })
+		play(t, w, func() { stepToEnd(t, w) })
 		var at []int
 		for i, e := range w.History {
 			if mutate(e.Attributes) != nil {
@@ -103,10 +106,27 @@ func mutate(attributes protocol.EventAttributes) protocol.EventAttributes {
 		return a
 	case protocol.ActivityTaskCancelRequested:
 		return protocol.TimerCanceled{TimerID: "1"}
+	case protocol.MarkerRecorded:
+		a.ID += "0"
+		return a
 	case protocol.WorkflowExecutionCompleted:
 		return protocol.WorkflowExecutionFailed{Failure: &protocol.Failure{Message: "other"}}
 	}
 	return nil
+}
+
+// stepToEnd takes a step and ends the local activities that it waits for, in any order.
+func stepToEnd(t *rapid.T, w *replaytest.World) (a replay.Answer, ends []replay.LocalResult) {
+	for a = w.Step(); len(a.Local) > 0; a = w.EndLocal(ends[len(ends)-1]) {
+		r := replay.LocalResult{ID: rapid.SampledFrom(a.Local).Draw(t, "local").ID}
+		if rapid.IntRange(0, 3).Draw(t, "outcome") == 0 {
+			r.Failure = &protocol.Failure{Message: "bad", Application: &protocol.ApplicationFailure{Type: "Bad"}}
+		} else {
+			r.Result = protocol.Payload{Data: []byte(`"quick"`)}
+		}
+		ends = append(ends, r)
+	}
+	return a, ends
 }
 
 func assertNoFailure(t *rapid.T, p program, w *replaytest.World, a replay.Answer) {
@@ -247,7 +267,7 @@ func drawStatement(t *rapid.T, depth int) statement {
 	verbs := []string{
 		"do", "do", "start", "start", "timer", "get", "get", "sleep", "receive", "poll", "send", "take", "set", "await",
 		"say", "now", "cancel", "finished",
-		"child", "child", "patient", "signal", "halt",
+		"child", "child", "patient", "signal", "halt", "quick", "quick", "short", "short",
 	}
 	if depth > 0 {
 		verbs = append(verbs, "go", "go", "go", "try", "try", "scope", "scope", "within", "detached", "repeat", "select", "select", "defer",
@@ -255,9 +275,9 @@ func drawStatement(t *rapid.T, depth int) statement {
 	}
 	s := statement{verb: rapid.SampledFrom(verbs).Draw(t, "verb")}
 	switch s.verb {
-	case "do":
+	case "do", "quick":
 		s.args = pick(activityTypes) + " 1"
-	case "start":
+	case "start", "short":
 		s.args = pick(futureNames) + " " + pick(activityTypes) + ` "in"`
 	case "child", "patient":
 		s.args = pick(futureNames) + " " + pick(activityTypes) + ` "in"`

@@ -63,6 +63,8 @@ func (s *story) play(script []byte) []byte {
 //	deploy NAME           from now on new runs use the code in that file, and the old worker is gone
 //	replay                the whole history is replayed by a new run
 //	complete ID JSON      activity ID ends; also fail ID TYPE MESSAGE, timeout ID, accept ID (a cancellation)
+//	local ID JSON         a local activity ends, and the step goes on; also broken ID TYPE MESSAGE
+//	query NAME JSON       a query is asked: of the run in memory, or of a replay if there is none
 //	fire ID               timer ID fires
 //	signal NAME JSON      also cancel and terminate
 //	update ID NAME JSON   an update is asked for; admit makes those that wait durable
@@ -97,6 +99,15 @@ func (s *story) happen(verb, args string) {
 		w.TimeOut(first, protocol.TimeoutStartToClose)
 	case "accept":
 		w.AcceptCancel(first)
+	case "local":
+		s.answer(w.EndLocal(replay.LocalResult{ID: first, Result: payload(s.t, value(rest))}))
+	case "broken":
+		typ, message := word(rest)
+		s.answer(w.EndLocal(replay.LocalResult{ID: first, Failure: &protocol.Failure{
+			Message: message, Application: &protocol.ApplicationFailure{Type: typ},
+		}}))
+	case "query":
+		s.told(w.Query(first, value(rest)))
 	case "fire":
 		w.Fire(first)
 	case "signal":
@@ -141,6 +152,12 @@ func (s *story) answer(a replay.Answer) {
 		fmt.Fprintf(&s.out, "\t%s: %s\n", a.Cause, strings.ReplaceAll(message, "\n", "\n\t"))
 		return
 	}
+	for _, l := range a.Local {
+		fmt.Fprintf(&s.out, "\tthe step waits for %s: %s %s\n", l.ID, l.Command.ActivityType, l.Command.Input.Data)
+	}
+	if len(a.Local) > 0 {
+		return
+	}
 	for _, c := range a.Commands {
 		b, err := protocol.Marshal(c.Attributes)
 		if err != nil {
@@ -156,6 +173,24 @@ func (s *story) answer(a replay.Answer) {
 	} else if len(a.Commands) == 0 {
 		fmt.Fprintln(&s.out, "\tno commands")
 	}
+}
+
+// told shows what a query was answered.
+func (s *story) told(a *protocol.WorkflowQueryAnswer) {
+	if a.Failure != nil {
+		fmt.Fprintf(&s.out, "\trefused: %s\n", strings.ReplaceAll(a.Failure.Message, "\n", "\n\t"))
+		return
+	}
+	fmt.Fprintf(&s.out, "\tanswered: %s\n", a.Result.Data)
+}
+
+func payload(t *testing.T, v any) protocol.Payload {
+	t.Helper()
+	p, err := protocol.Encode(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
 
 // teller writes what the workflow's code logs into the story.

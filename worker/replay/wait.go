@@ -53,6 +53,7 @@ func (e *Env) Poll(ready func() bool, on ...*Waitlist) {
 // WakeAll wakes every coroutine in the list and empties it.
 func (l *Waitlist) WakeAll() {
 	for w := l.first; w != nil; w = l.first {
+		w.run.mayChange("let other code go on")
 		l.remove(w)
 		w.run.wake(w.coroutine)
 	}
@@ -62,6 +63,7 @@ func (l *Waitlist) WakeAll() {
 // and does not take the thing calls WakeOne for it again. One that finds it taken goes back to its place in line.
 func (l *Waitlist) WakeOne() {
 	if w := l.first; w != nil {
+		w.run.mayChange("let other code go on")
 		l.remove(w)
 		w.alone = true
 		w.run.wake(w.coroutine)

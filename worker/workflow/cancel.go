@@ -15,7 +15,13 @@ type CancelFunc func()
 // are told to stop.
 func WithCancel(ctx Context) (Context, CancelFunc) {
 	child := ctx.derive()
-	return child, func() { child.scope.cancel("canceled") }
+	return child, func() {
+		if child.scope.canceled {
+			return
+		}
+		ctx.env().MayChange("cancel anything")
+		child.scope.cancel("canceled")
+	}
 }
 
 // WithTimeout is like [WithCancel], and also cancels after d of the run's time. The timer that this takes is disarmed by

@@ -8,6 +8,7 @@ import (
 
 // Channel carries values between coroutines of a run, like a Go channel.
 type Channel[T any] struct {
+	env      *replay.Env
 	capacity int
 	items    []*item[T]
 	closed   bool
@@ -22,8 +23,8 @@ type item[T any] struct {
 }
 
 // NewChannel returns a channel that holds up to capacity values; with 0 each sender waits until its value is received.
-func NewChannel[T any](_ Context, capacity int) *Channel[T] {
-	return &Channel[T]{capacity: max(0, capacity)}
+func NewChannel[T any](ctx Context, capacity int) *Channel[T] {
+	return &Channel[T]{env: ctx.env(), capacity: max(0, capacity)}
 }
 
 // Send puts v into the channel and waits until there is room for it. It returns [ErrClosed] when the channel is closed,
@@ -35,6 +36,7 @@ func (c *Channel[T]) Send(ctx Context, v T) error {
 	if c.closed {
 		return ErrClosed
 	}
+	c.env.MayChange("send into a channel")
 	it := &item[T]{value: v, accepted: len(c.items) < c.capacity}
 	c.items = append(c.items, it)
 	c.readers.WakeOne()
@@ -67,6 +69,7 @@ func (c *Channel[T]) TryReceive() (v T, ok bool) { return c.take() }
 
 // Close says that nothing more will be sent. What was sent can still be received. Closing again does nothing.
 func (c *Channel[T]) Close() {
+	c.env.MayChange("close a channel")
 	c.closed = true
 	c.readers.WakeAll()
 }
@@ -83,6 +86,7 @@ func (c *Channel[T]) take() (T, bool) {
 		var zero T
 		return zero, false
 	}
+	c.env.MayChange("receive from a channel")
 	it := c.items[0]
 	c.items[0] = nil
 	c.items = c.items[1:]

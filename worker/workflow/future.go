@@ -15,9 +15,13 @@ type cell[T any] struct {
 }
 
 // NewFuture returns a future and the function that settles it. Only the first call of settle counts.
-func NewFuture[T any](_ Context) (f Future[T], settle func(T, error)) {
+func NewFuture[T any](ctx Context) (f Future[T], settle func(T, error)) {
 	f = newFuture[T]()
-	return f, f.cell.settle
+	env := ctx.env()
+	return f, func(value T, err error) {
+		env.MayChange("settle a future")
+		f.cell.settle(value, err)
+	}
 }
 
 // Get waits for the outcome and returns it, every time the same. When ctx is cancelled first, Get returns an error that

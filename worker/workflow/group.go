@@ -17,6 +17,7 @@ func NewGroup(ctx Context) *Group {
 
 // Go runs f in a coroutine of the group.
 func (g *Group) Go(f func(ctx Context) error) {
+	g.ctx.env().MayChange("start a coroutine")
 	if g.left++; g.left == 1 {
 		g.done = newFuture[struct{}]()
 	}

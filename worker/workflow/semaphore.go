@@ -30,6 +30,7 @@ func (s *Semaphore) Acquire(ctx Context, n int) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	ctx.env().MayChange("take places of a semaphore")
 	if n < 0 || n > s.size {
 		return fmt.Errorf("%d places of a semaphore that has %d", n, s.size)
 	}

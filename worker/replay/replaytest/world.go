@@ -45,6 +45,13 @@ type World struct {
 	accepted   map[string]int64 // updates whose handlers have not returned, by ID
 	waiting    bool             // a step is due: something happened
 	called     int64            // the WorkflowTaskScheduled that nobody took yet
+	open       *step            // was taken, and waits for local activities
+}
+
+// step is one that the code is in.
+type step struct {
+	scheduled, started int64
+	offered            []protocol.UpdateCall
 }
 
 // Activity is one that has not ended.
@@ -81,14 +88,31 @@ func (w *World) Crash() {
 func (w *World) Run() *replay.Run { return w.run }
 
 // Step takes a step: WorkflowTaskScheduled and Started are recorded, the run sees what it has not seen, and its commands
-// are recorded. A failed step is recorded as failed, and the run given up.
+// are recorded. A failed step is recorded as failed, and the run given up. A step that asks for local activities goes on with
+// [World.EndLocal], or begins again if the run crashes meanwhile.
 func (w *World) Step() replay.Answer {
-	scheduled, started := w.begin()
+	w.begin()
 	if w.run == nil {
 		w.run = replay.New(w.Program)
 	}
-	offered := w.Offered()
-	answer := w.run.Step(w.History[w.run.LastEvent():], offered...)
+	return w.end(w.run.Step(w.History[w.run.LastEvent():], w.open.offered...))
+}
+
+// EndLocal ends a local activity that the step waits for.
+func (w *World) EndLocal(r replay.LocalResult) replay.Answer {
+	if w.open == nil || w.run == nil {
+		panic(fmt.Sprintf("replaytest: no step waits for local activity %q", r.ID))
+	}
+	return w.end(w.run.EndLocal(r))
+}
+
+// end records the step, unless it waits for local activities.
+func (w *World) end(answer replay.Answer) replay.Answer {
+	if len(answer.Local) > 0 {
+		return answer
+	}
+	scheduled, started, offered := w.open.scheduled, w.open.started, w.open.offered
+	w.open = nil
 	if answer.Failure != nil {
 		w.add(protocol.WorkflowTaskFailed{ScheduledID: scheduled, StartedID: started, Cause: answer.Cause, Failure: answer.Failure})
 		w.Admit()
@@ -111,8 +135,11 @@ func (w *World) Step() replay.Answer {
 
 // Lose is a step that a worker took and never answered.
 func (w *World) Lose() {
-	scheduled, started := w.begin()
-	w.add(protocol.WorkflowTaskTimedOut{ScheduledID: scheduled, StartedID: started, Type: protocol.TimeoutStartToClose})
+	w.begin()
+	w.add(protocol.WorkflowTaskTimedOut{
+		ScheduledID: w.open.scheduled, StartedID: w.open.started, Type: protocol.TimeoutStartToClose,
+	})
+	w.open = nil
 	w.Admit()
 	w.Crash()
 }
@@ -122,6 +149,16 @@ func (w *World) Replay() replay.Answer {
 	run := replay.New(w.Program)
 	defer run.Close()
 	return run.Step(w.History)
+}
+
+// Query asks the code something: the run in memory, or after a crash one that replays the history for it and stays in memory.
+// No step must be open.
+func (w *World) Query(name string, v any) *protocol.WorkflowQueryAnswer {
+	if w.run == nil {
+		w.run = replay.New(w.Program)
+		w.run.Step(w.History) // if it fails, the query does
+	}
+	return w.run.Query(protocol.WorkflowQuery{Name: name, Input: encode(v)})
 }
 
 // Waiting reports whether something happened that the code has not seen.
@@ -146,10 +183,15 @@ func (w *World) Call() {
 	}
 }
 
-func (w *World) begin() (scheduled, started int64) {
+// begin takes a step, unless one is open.
+func (w *World) begin() {
+	if w.open != nil {
+		return
+	}
 	w.Call()
-	scheduled, w.called = w.called, 0
-	return scheduled, w.add(protocol.WorkflowTaskStarted{ScheduledID: scheduled, Identity: "test"})
+	w.open = &step{scheduled: w.called, offered: w.Offered()}
+	w.called = 0
+	w.open.started = w.add(protocol.WorkflowTaskStarted{ScheduledID: w.open.scheduled, Identity: "test"})
 }
 
 // add records an event and returns its ID.
