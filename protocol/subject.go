@@ -239,7 +239,12 @@ const WorkerGroup = "workers"
 func (n Namespace) Cancels(queue string) string { return n.subject("cancel", Token(queue)) }
 
 // Closed is the subject on which the end of a run is announced, with its [Outcome].
-func (n Namespace) Closed(run string) string { return n.subject("closed", Token(run)) }
+func (n Namespace) Closed(run string) string {
+	return n.subject("closed", Token(RunFamily(run)), Token(run))
+}
+
+// AllClosed is Closed for every run of a [RunFamily].
+func (n Namespace) AllClosed(family string) string { return n.subject("closed", Token(family), "*") }
 
 // Updated is the subject on which it is announced how far an update has come, with a [Verdict]. It names the workflow, and not
 // the run, so that one can listen before it is known which run takes the update.

@@ -128,7 +128,7 @@ func TestSubjects(t *testing.T) {
 		ns.WorkerTasks("a b", "w1"):          "mr.default.wft.a=20b.w1",
 		ns.Queries("a=20b.w1"):               "mr.default.query.a=20b.w1",
 		ns.Cancels("a b"):                    "mr.default.cancel.a=20b",
-		ns.Closed(runID):                     "mr.default.closed." + runID,
+		ns.Closed(runID):                     "mr.default.closed." + protocol.RunFamily(runID) + "." + runID,
 		ns.API("start"):                      "mr.default.api.start",
 		ns.NodePing("n1"):                    "mr.default.node.n1",
 		ns.NodeNews():                        "mr.default.nodes",

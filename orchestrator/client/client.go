@@ -32,6 +32,7 @@ type Client struct {
 	queue     string
 	threshold int
 	codec     codec.Codec
+	runs      protocol.RunIDs
 
 	encodeFailures bool
 
@@ -71,7 +72,7 @@ func EncodeFailures() Option { return func(c *Client) { c.encodeFailures = true 
 // New returns a client on a connection, which stays the caller's. It does not ask the server anything yet: a namespace that
 // does not exist is reported by the first call.
 func New(nc *nats.Conn, opts ...Option) (*Client, error) {
-	c := &Client{nc: nc, namespace: protocol.DefaultNamespace, threshold: DefaultBlobThreshold}
+	c := &Client{nc: nc, namespace: protocol.DefaultNamespace, threshold: DefaultBlobThreshold, runs: protocol.NewRunIDs()}
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"

@@ -3,8 +3,6 @@ package client
 import (
 	"context"
 
-	"github.com/google/uuid"
-
 	"github.com/millrace-dev/millrace/protocol"
 )
 
@@ -18,7 +16,7 @@ import (
 func (c *Client) Reset(ctx context.Context, id string, event int64, opts ...ToOption) (run string, err error) {
 	to := target(opts)
 	v, err := c.ask(ctx, id, protocol.ResetInput{
-		Run: to.run, Event: event, NewRun: uuid.Must(uuid.NewV7()).String(), DropSignals: to.dropSignals,
+		Run: to.run, Event: event, NewRun: c.runs.New(), DropSignals: to.dropSignals,
 		Reason: to.reason, RequestID: to.requestID, Identity: c.identity,
 	}, to.requestID)
 	return v.Run, err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/millrace-dev/millrace/jetstream"
 	"github.com/millrace-dev/millrace/protocol"
 )
 
@@ -50,13 +51,16 @@ func (r *Run[O]) RunID() string {
 	return r.run
 }
 
+// watch is how the end of a run is heard of: [jetstream.Store.WatchOwn] for one that was started here, else WatchClosed.
+type watch = func(s *jetstream.Store, run string) (<-chan protocol.Outcome, func(), error)
+
 // listen subscribes to the announcement of the run's end.
-func (r *Run[O]) listen(ctx context.Context) error {
+func (r *Run[O]) listen(ctx context.Context, watch watch) error {
 	s, err := r.c.open(ctx)
 	if err != nil {
 		return err
 	}
-	closed, stop, err := s.WatchClosed(r.last)
+	closed, stop, err := watch(s, r.last)
 	if err != nil {
 		return err
 	}
@@ -113,7 +117,7 @@ func (r *Run[O]) await(ctx context.Context) (*protocol.Outcome, error) {
 		default:
 			r.stop()
 			r.last, pause = o.Next, 0
-			if err := r.listen(ctx); err != nil {
+			if err := r.listen(ctx, (*jetstream.Store).WatchClosed); err != nil {
 				return nil, err
 			}
 		}
@@ -156,7 +160,7 @@ func (r *Run[O]) ask(ctx context.Context) (*protocol.Outcome, error) {
 		return &o, nil
 	}
 	if r.closed == nil {
-		return nil, r.listen(ctx)
+		return nil, r.listen(ctx, (*jetstream.Store).WatchClosed)
 	}
 	return nil, nil
 }

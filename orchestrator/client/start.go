@@ -4,8 +4,7 @@ import (
 	"cmp"
 	"context"
 
-	"github.com/google/uuid"
-
+	"github.com/millrace-dev/millrace/jetstream"
 	"github.com/millrace-dev/millrace/protocol"
 )
 
@@ -68,7 +67,7 @@ func (c *Client) newStart(ctx context.Context, typ string, in any, opts []StartO
 	}
 	s, err := with.StartInput, with.err
 	s.ID, s.RequestID = cmp.Or(s.ID, newID()), cmp.Or(s.RequestID, newID())
-	s.Run = uuid.Must(uuid.NewV7()).String()
+	s.Run = c.runs.New()
 	if s.Queue == "" && err == nil {
 		err = protocol.Errorf(protocol.CodeBadRequest, "the start of %s names no queue", typ).
 			WithHint("pass client.Queue, or give the client a client.DefaultQueue")
@@ -90,7 +89,7 @@ func start[O any](ctx context.Context, c *Client, s protocol.StartInput) (*Run[O
 func startWith[O any](ctx context.Context, c *Client, s protocol.StartInput) (*Run[O], protocol.Verdict, error) {
 	r := Get[O](c, s.ID, s.Run)
 	// Listening begins before the start is sent: the end of a short run is announced before the start's verdict is read.
-	if err := r.listen(ctx); err != nil {
+	if err := r.listen(ctx, (*jetstream.Store).WatchOwn); err != nil {
 		return nil, protocol.Verdict{}, err
 	}
 	v, err := c.ask(ctx, s.ID, s, s.RequestID)
