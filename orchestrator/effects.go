@@ -29,6 +29,9 @@ func (a *actor) perform(ready machine.Ready, batch []item) error {
 	if ready.Record != nil {
 		tells = a.answer(ready.Verdicts)
 		fx = a.w.Effects(ready.Record)
+		if ready.Told() {
+			fx.Closed = nil
+		}
 		a.announce(fx)
 		var toHand []protocol.ActivityTask
 		toHand, fx.Activities = split(fx.Activities)

@@ -27,14 +27,14 @@ func (w *Worker) runLocals(ctx context.Context, task *protocol.WorkflowTask, run
 			if running[l.ID] == nil {
 				ctx, cancel := context.WithCancel(ctx)
 				running[l.ID] = cancel
-				go func() {
+				w.store.Go(func() {
 					defer cancel()
 					r := w.runLocal(ctx, task, l)
 					select {
 					case results <- r:
 					case <-ctx.Done():
 					}
-				}()
+				})
 			}
 		}
 		for id, stop := range running {
@@ -97,12 +97,12 @@ func (w *Worker) tryLocal(
 	}
 	defer cancel()
 	done := make(chan outcome, 1)
-	go func() {
+	w.store.Go(func() {
 		o := outcome{err: errors.New("the activity's code called runtime.Goexit")}
 		defer func() { done <- o }()
 		env := w.localEnv(ctx, task, l, attempt, last)
 		o.result, o.err = protect(activity.With(w.extract(ctx, l.Command.Headers), env), f, l.Command.Input)
-	}()
+	})
 	select {
 	case o := <-done:
 		return finishLocal(ctx, o)

@@ -1,6 +1,8 @@
 package machine
 
 import (
+	"slices"
+
 	"github.com/millrace-dev/millrace/protocol"
 )
 
@@ -26,6 +28,14 @@ func (r Reply) Tell() (t Tell, ok bool) {
 		Workflow: o.Workflow, ID: protocol.MessageID(kind, o.Run, o.Event),
 		Body: protocol.AnswerInput{Run: o.Run, Event: o.Event, Verdict: r.Verdict},
 	}, true
+}
+
+// Told reports whether the one who can wait for the run's end knows of it: the run began and ended in this step, and the verdict of its
+// start says how. Nobody else can have heard of it yet.
+func (r Ready) Told() bool {
+	return r.Record != nil && r.Record.Step == 1 && slices.ContainsFunc(r.Verdicts, func(v Reply) bool {
+		return v.Verdict.Outcome != nil && v.Verdict.Outcome.Next == ""
+	})
 }
 
 // Again answers an input that was decided before, if history still tells what became of it. A workflow that asked is always answered:

@@ -43,10 +43,20 @@ func (r *Run) spawn(f func()) {
 	c := &coroutine{slot: len(r.sched.live)}
 	r.sched.live = append(r.sched.live, c)
 	c.resume, _ = iter.Pull(func(yield func(struct{}) bool) {
+		makeRoom(0)
 		c.yield = yield
 		r.body(c, f)
 	})
 	r.wake(c)
+}
+
+// makeRoom makes the coroutine's stack as large as workflow code needs it: a fresh one has 2 KB and is doubled again and again, and each
+// time what is on it must be adjusted, in all 6 us for a run. Here nothing is on it yet. The collector takes back what is not used.
+//
+//go:noinline
+func makeRoom(i int) byte {
+	var room [8 << 10]byte
+	return room[i]
 }
 
 // body runs f and keeps every way in which it can end from reaching the scheduler's caller.

@@ -25,7 +25,8 @@ type Context struct {
 // run is what all contexts of a run share.
 type run struct {
 	env    *replay.Env
-	logger *slog.Logger
+	log    *slog.Logger // the worker's; nil: the default
+	logger *slog.Logger // the run's, once it was asked for
 
 	interceptors []Interceptor // outermost first
 	rand         *rand.Rand

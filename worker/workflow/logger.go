@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 
@@ -9,15 +10,14 @@ import (
 
 // Logger returns the run's logger, with the attributes workflow_id, run_id and workflow_type. It is silent while recorded
 // steps are replayed, so that each line is written once; a step that is tried again writes its lines again.
-func Logger(ctx Context) *slog.Logger { return ctx.run.logger }
-
-func newLogger(env *replay.Env, log *slog.Logger) *slog.Logger {
-	if log == nil {
-		log = slog.Default()
+func Logger(ctx Context) *slog.Logger {
+	r := ctx.run
+	if r.logger == nil { // most runs write no line
+		info := r.env.Info()
+		r.logger = slog.New(quiet{cmp.Or(r.log, slog.Default()).Handler(), r.env}).
+			With("workflow_id", info.Workflow, "run_id", info.Run, "workflow_type", info.Type)
 	}
-	info := env.Info()
-	return slog.New(quiet{log.Handler(), env}).
-		With("workflow_id", info.Workflow, "run_id", info.Run, "workflow_type", info.Type)
+	return r.logger
 }
 
 // quiet is a handler that is disabled during replay.

@@ -42,5 +42,5 @@ func Program[I, O any](f func(Context, I) (O, error), log *slog.Logger, intercep
 func newContext(env *replay.Env, log *slog.Logger) Context {
 	root := &scope{}
 	env.OnCancel(func() { root.cancel("the workflow was asked to cancel") })
-	return Context{run: &run{env: env, logger: newLogger(env, log)}, scope: root}
+	return Context{run: &run{env: env, log: log}, scope: root}
 }
