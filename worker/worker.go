@@ -34,6 +34,7 @@ type Worker struct {
 	draining chan struct{}  // closed when the worker begins to stop
 
 	hands hands
+	vain  vain
 
 	mu         sync.Mutex
 	executions map[execKey]*execution
@@ -45,6 +46,7 @@ func newWorker(queue string, opts []Option, open func(context.Context, protocol.
 		config: defaults(), queue: queue, open: open,
 		draining: make(chan struct{}), executions: make(map[execKey]*execution),
 		hands: hands{promised: make(map[promise]time.Time), held: make(map[execKey]int)},
+		vain:  vain{until: make(map[string]time.Time)},
 	}
 	for _, o := range opts {
 		o(&w.config)
