@@ -188,7 +188,7 @@ func TestForeseenStepInVain(t *testing.T) {
 
 var errNo = errors.New("no")
 
-// A step that cannot be foreseen costs nothing: the result goes alone, and what the worker has of the run stays, if it is good for anything.
+// A step that cannot be foreseen costs nothing: the result goes alone, and what the worker has of the run stays, if it is of use.
 func TestNothingIsForeseen(t *testing.T) {
 	tests := map[string]struct {
 		opts   []Option
