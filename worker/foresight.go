@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -24,37 +23,15 @@ type foresight struct {
 // foreseeFor is how long a result waits for the step that follows from it. Most steps take less than a millisecond.
 const foreseeFor = 20 * time.Millisecond
 
-// foreseeAgain is how long no step of a workflow type is foreseen after one was in vain.
-const foreseeAgain = time.Second
-
-// vain are the workflow types of which a step was foreseen in vain a moment ago. That costs a replay of the run's whole history, and is
-// likely to be so again: the code takes long, or has local activities, or signals come as fast as results.
-type vain struct {
-	mu    sync.Mutex
-	until map[string]time.Time
-}
-
-func (v *vain) note(workflow string) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.until[workflow] = time.Now().Add(foreseeAgain)
-}
-
-func (v *vain) has(workflow string) bool {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return time.Now().Before(v.until[workflow])
-}
-
 // foresee takes the step that follows from a result. It is nil when there is none to take here, or when it takes long: a result is worth
 // more than a step that somebody may have to take once more anyhow.
 func (w *Worker) foresee(
 	ctx context.Context, f *foresight, activity *protocol.ActivityTask, r *protocol.ActivityResult,
 ) *protocol.ForeseenStep {
-	if f == nil || r.Failure != nil || w.vain.has(activity.WorkflowType) || w.takeSlot() != "" {
+	if f == nil || r.Failure != nil || w.takeSlot() != "" {
 		return nil
 	}
-	run, done := w.takeForeseen(f, activity.Run)
+	run, done := w.takeForeseen(f, activity)
 	if run == nil {
 		<-w.steps
 		return nil
@@ -62,9 +39,10 @@ func (w *Worker) foresee(
 	task := f.task(activity, r)
 	answer := w.hurry(ctx, task, run, done)
 	if answer == nil {
-		w.vain.note(task.Type)
+		w.caution.vain(task.Type)
 		return nil
 	}
+	w.caution.well(task.Type)
 	w.sign(task, answer)
 	scheduled, started := task.Events[2].ID, task.Events[3]
 	return &protocol.ForeseenStep{Nonce: task.Nonce, Base: task.Base, ScheduledID: scheduled, Time: started.Time, Answer: *answer}
@@ -101,12 +79,12 @@ func (w *Worker) hurry(ctx context.Context, task *protocol.WorkflowTask, run *re
 }
 
 // takeForeseen takes the run out of the cache, if it is where the step left it that scheduled the activity.
-func (w *Worker) takeForeseen(f *foresight, id string) (run *replay.Run, done func()) {
-	c, done, busy := w.cache.tryTake(id)
+func (w *Worker) takeForeseen(f *foresight, a *protocol.ActivityTask) (run *replay.Run, done func()) {
+	c, done, busy := w.cache.tryTake(a.Run)
 	if busy != nil {
 		return nil, nil
 	}
-	if c != nil && c.nonce == f.Base && c.run.Recorded(f.CompletedID, f.LastID) {
+	if c != nil && c.nonce == f.Base && w.caution.may(a.WorkflowType) && c.run.Recorded(f.CompletedID, f.LastID) {
 		return c.run, done
 	}
 	if c != nil {

@@ -131,7 +131,7 @@ func (w *Worker) runFor(ctx context.Context, task *protocol.WorkflowTask, p prog
 	}
 	if c != nil {
 		if c.foreseen {
-			w.vain.note(c.kind)
+			w.caution.vain(c.kind)
 		}
 		c.run.Close()
 	}
