@@ -115,7 +115,9 @@ func TestOneOfTwoWritersOfAForeseenStepWins(t *testing.T) {
 		seqs := make([]uint64, len(stores))
 		var race sync.WaitGroup
 		for i, s := range stores {
-			race.Go(func() { seqs[i], errs[i] = s.Append(t.Context(), 0, r, fmt.Appendf(nil, "step %d of node %d", step, i), last) })
+			race.Go(func() {
+				seqs[i], errs[i] = s.Append(t.Context(), 0, r, fmt.Appendf(nil, "step %d of node %d", step, i), last)
+			})
 		}
 		race.Wait()
 		winner := slices.Index(errs, nil)

@@ -2,6 +2,8 @@ package orchestrator
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -13,18 +15,18 @@ import (
 
 // Laps runs two activities, and does so in one more run. After its first step, each of a run's three is foreseen.
 func (c *crew) Laps(ctx workflow.Context, left int) (string, error) {
-	var all string
+	var all strings.Builder
 	for range 2 {
 		b, err := workflow.Do(ctx, c.B, struct{}{})
 		if err != nil {
 			return "", err
 		}
-		all += b
+		all.WriteString(b)
 	}
 	if left > 0 {
 		return "", workflow.ContinueAsNew(ctx, c.Laps, left-1)
 	}
-	return all, nil
+	return all.String(), nil
 }
 
 // The node dies around a record that a worker foresaw: the result comes again, with the step, and the next node takes both, or neither.
@@ -36,9 +38,14 @@ func TestDeathAroundAForeseenStep(t *testing.T) {
 		via way
 		n   int32
 	}{
-		{beforeRecord, direct, middle}, {beforeRecord, viaInbox, betweenRuns}, {beforeRecord, direct, end},
-		{afterRecord, viaInbox, middle}, {afterRecord, direct, betweenRuns}, {afterRecord, direct, end},
-		{beforeWord, direct, middle}, {beforeWord, direct, betweenRuns},
+		{beforeRecord, direct, middle},
+		{beforeRecord, viaInbox, betweenRuns},
+		{beforeRecord, direct, end},
+		{afterRecord, viaInbox, middle},
+		{afterRecord, direct, betweenRuns},
+		{afterRecord, direct, end},
+		{beforeWord, direct, middle},
+		{beforeWord, direct, betweenRuns},
 	} {
 		t.Run(fmt.Sprint(tt.at, ", ", tt.via, ", ", tt.n), func(t *testing.T) {
 			t.Parallel()
@@ -67,16 +74,16 @@ func dieAround(t *testing.T, via way, at moment, n int32) {
 		t.Fatal(err)
 	}
 	r.ends(run, "BB")
-	var completed []string
+	var completed []int64
 	for e, err := range r.client.History(t.Context(), "wf") {
 		if err != nil {
 			t.Fatal(err)
 		}
 		if a, ok := e.Attributes.(protocol.ActivityTaskCompleted); ok {
-			completed = append(completed, fmt.Sprint(a.ScheduledID))
+			completed = append(completed, a.ScheduledID)
 		}
 	}
-	if fmt.Sprint(completed) != "[5 11]" {
-		t.Errorf("the activities of events %s completed", completed)
+	if !slices.Equal(completed, []int64{5, 11}) {
+		t.Errorf("the activities of events %d completed", completed)
 	}
 }
