@@ -20,15 +20,20 @@ type foresight struct {
 	came time.Time
 }
 
-// foreseeFor is how long a result waits for the step that follows from it. Most steps take less than a millisecond.
-const foreseeFor = 20 * time.Millisecond
+const (
+	// foreseeFor is how long a result waits for the step that follows from it. Most steps take less than a millisecond.
+	foreseeFor = 20 * time.Millisecond
+	// foreseeWithin is how long the activity may take. One that takes longer gains nothing, and by then something else may have happened,
+	// or the clocks of worker and orchestrator gone apart.
+	foreseeWithin = time.Second
+)
 
 // foresee takes the step that follows from a result. It is nil when there is none to take here, or when it takes long: a result is worth
 // more than a step that somebody may have to take once more anyhow.
 func (w *Worker) foresee(
 	ctx context.Context, f *foresight, activity *protocol.ActivityTask, r *protocol.ActivityResult,
 ) *protocol.ForeseenStep {
-	if f == nil || r.Failure != nil || w.takeSlot() != "" {
+	if f == nil || r.Failure != nil || time.Since(f.came) > foreseeWithin || w.takeSlot() != "" {
 		return nil
 	}
 	run, done := w.takeForeseen(f, activity)

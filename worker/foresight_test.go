@@ -36,8 +36,11 @@ const lasts = 300 * time.Millisecond
 
 func passes(_ context.Context, in string) (string, error) {
 	<-time.After(lasts)
-	if in == "no" {
+	switch in {
+	case "no":
 		return "", errNo
+	case "slowly":
+		<-time.After(foreseeWithin)
 	}
 	return "passed", nil
 }
@@ -196,6 +199,7 @@ func TestNothingIsForeseen(t *testing.T) {
 	}{
 		"not told":                  {before: func(_ *race, h *protocol.HandOver) { h.Next = nil }},
 		"the activity fails":        {before: func(_ *race, h *protocol.HandOver) { h.Tasks[0].Input = encode(t, "no") }, fails: true},
+		"the activity takes long":   {before: func(_ *race, h *protocol.HandOver) { h.Tasks[0].Input = encode(t, "slowly") }},
 		"another step was recorded": {before: func(_ *race, h *protocol.HandOver) { h.Next.Base = "n0" }},
 		"with other events":         {before: func(_ *race, h *protocol.HandOver) { h.Next.LastID++ }},
 		"not in the cache":          {opts: []Option{CacheSize(0)}},
@@ -222,7 +226,7 @@ func TestNothingIsForeseen(t *testing.T) {
 					tt.before(r, &h)
 				}
 				r.hand(h)
-				<-time.After(lasts)
+				<-time.After(time.Minute / 2)
 				synctest.Wait()
 				if len(r.results) != 1 || r.results[0].Next != nil || (r.results[0].Failure != nil) != tt.fails {
 					t.Errorf("the reports are %+v", r.results)

@@ -11,8 +11,13 @@ import (
 // drafts the step from the result as ever; if the draft is what the worker foresaw, the worker's answer counts, and nobody has to be asked.
 // If not, the answer never happened: the worker's cached run was left by a step that no record tells of, and is forgotten.
 
-// foreseen are the events that an activity's success adds: it began, and it completed.
-const foreseen = 2
+const (
+	// foreseen are the events that an activity's success adds: it began, and it completed.
+	foreseen = 2
+	// fresh is how old a foreseen step may be. The code took its time for the present: whoever sleeps until eight must not have been told
+	// that it is six when it is seven, because the result had to wait for a node.
+	fresh = 5 * time.Second
+)
 
 // Foresight is what the worker must know that takes the one activity which the run waits for; nil when somebody else may just as well be
 // the next to be heard. Timers do not count: most are there for the case that the activity takes too long.
@@ -40,11 +45,14 @@ func (w *Workflow) Foresaw(inputs []protocol.Input, now time.Time) *protocol.For
 		return nil
 	}
 	result, ok := inputs[0].Body.(protocol.ActivityResult)
-	if !ok || result.Next == nil || result.Run != w.Run.ID() || !w.follows(result.Next) {
+	if !ok || result.Next == nil || result.RequestID != "" || result.Run != w.Run.ID() || !w.follows(result.Next) {
 		return nil
 	}
-	s, due := result.Next, w.Wakeup()
-	if s.Time.Before(w.Run.LastTime) || s.Time.After(now) || !due.IsZero() && !due.After(now) {
+	s := result.Next
+	if s.Time.Before(w.Run.LastTime) || s.Time.After(now) || now.Sub(s.Time) > fresh {
+		return nil
+	}
+	if due := w.Wakeup(); !due.IsZero() && !due.After(now) {
 		return nil // whatever has become due meanwhile, a timer or the end of the run's time, the worker did not see it
 	}
 	return s

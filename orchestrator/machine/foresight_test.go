@@ -115,61 +115,69 @@ func final() *protocol.Failure {
 func TestForeseenInVain(t *testing.T) {
 	t.Parallel()
 	type result = protocol.ActivityResult
-	none := func(*world) {}
+	soon := []protocol.CommandAttributes{timer("t", 11*time.Second)}
+	at := func(d time.Duration) func(*world) { return func(w *world) { w.now = midnight.Add(d) } }
 	tests := map[string]struct {
-		before func(*world) // happens between the step and the result
 		change func(*result)
+		before func(*world) // happens between the step and the result
+		asked  []protocol.CommandAttributes
 	}{
-		"another base":              {none, func(r *result) { r.Next.Base = "n0" }},
-		"another run":               {none, func(r *result) { r.Run = "run-0" }},
-		"another worker":            {none, func(r *result) { r.Next.Answer.Worker = "bob" }},
-		"another event":             {none, func(r *result) { r.Next.ScheduledID++ }},
-		"no nonce":                  {none, func(r *result) { r.Next.Nonce = "" }},
-		"the nonce of the last":     {none, func(r *result) { r.Next.Nonce = r.Next.Base }},
-		"a nonce that is no ID":     {none, func(r *result) { r.Next.Nonce = strings.Repeat("n", protocol.MaxIDLength+1) }},
-		"before the last event":     {none, func(r *result) { r.Next.Time = midnight.Add(-1) }},
-		"after now":                 {none, func(r *result) { r.Next.Time = later.Add(1) }},
-		"a failed step":             {none, func(r *result) { r.Next.Answer.Failure = failed() }},
-		"a refusal":                 {none, func(r *result) { r.Next.Answer.Refusal = protocol.RefusalBusy }},
-		"a sign of life":            {none, func(r *result) { r.Next.Answer.Progress = true }},
-		"an answer to a query":      {none, func(r *result) { r.Next.Answer.Query = &protocol.WorkflowQueryAnswer{} }},
-		"a rejected update":         {none, func(r *result) { r.Next.Answer.Rejections = make([]protocol.UpdateRejection, 1) }},
-		"an attempt that failed":    {none, func(r *result) { r.Failure = failed() }},
-		"an activity that failed":   {none, func(r *result) { r.Failure = final() }},
-		"another activity's result": {none, func(r *result) { r.ScheduledID = 99 }},
-		"a signal that was recorded": {func(w *world) {
+		"a result from outside":     {change: func(r *result) { r.RequestID = "request-2" }},
+		"another base":              {change: func(r *result) { r.Next.Base = "n0" }},
+		"another run":               {change: func(r *result) { r.Run = "run-0" }},
+		"another worker":            {change: func(r *result) { r.Next.Answer.Worker = "bob" }},
+		"another event":             {change: func(r *result) { r.Next.ScheduledID++ }},
+		"no nonce":                  {change: func(r *result) { r.Next.Nonce = "" }},
+		"the nonce of the last":     {change: func(r *result) { r.Next.Nonce = r.Next.Base }},
+		"a nonce that is no ID":     {change: func(r *result) { r.Next.Nonce = strings.Repeat("n", protocol.MaxIDLength+1) }},
+		"before the last event":     {change: func(r *result) { r.Next.Time = midnight.Add(-1) }},
+		"after now":                 {change: func(r *result) { r.Next.Time = later.Add(1) }},
+		"a while ago":               {before: func(w *world) { w.now = later.Add(fresh + 1) }},
+		"a failed step":             {change: func(r *result) { r.Next.Answer.Failure = failed() }},
+		"a refusal":                 {change: func(r *result) { r.Next.Answer.Refusal = protocol.RefusalBusy }},
+		"a sign of life":            {change: func(r *result) { r.Next.Answer.Progress = true }},
+		"an answer to a query":      {change: func(r *result) { r.Next.Answer.Query = &protocol.WorkflowQueryAnswer{} }},
+		"a rejected update":         {change: func(r *result) { r.Next.Answer.Rejections = make([]protocol.UpdateRejection, 1) }},
+		"an attempt that failed":    {change: func(r *result) { r.Failure = failed() }},
+		"an activity that failed":   {change: func(r *result) { r.Failure = final() }},
+		"another activity's result": {change: func(r *result) { r.ScheduledID = 99 }},
+		"a signal that was recorded": {before: func(w *world) {
 			w.arrive(protocol.SignalInput{Name: "go"}, "")
 			w.begin()
 			_ = w.commit(w.turn.Answer(&protocol.WorkflowTaskAnswer{Worker: "ada"}, w.now))
-		}, nil},
-		"a signal that waits for a worker": {func(w *world) {
+		}},
+		"a signal that waits for a worker": {before: func(w *world) {
 			w.arrive(protocol.SignalInput{Name: "go"}, "")
 			w.begin()
 			_ = w.commit(w.turn.Decide(w.now))
-		}, nil},
-		"a signal in the same batch":  {func(w *world) { w.arrive(protocol.SignalInput{Name: "go"}, "") }, nil},
-		"a cancellation":              {func(w *world) { w.arrive(protocol.CancelInput{}, "") }, nil},
-		"a timer that is due":         {func(w *world) { w.pass(time.Minute) }, nil},
-		"a timer that is due just so": {func(w *world) { w.now = midnight.Add(time.Minute); w.armed = time.Time{} }, nil},
-		"the run's time is up":        {func(w *world) { w.now = midnight.Add(time.Hour); w.armed = time.Time{} }, nil},
-		"a pause": {func(w *world) {
+		}},
+		"a signal in the same batch":  {before: func(w *world) { w.arrive(protocol.SignalInput{Name: "go"}, "") }},
+		"a cancellation":              {before: func(w *world) { w.arrive(protocol.CancelInput{}, "") }},
+		"a timer that is due":         {before: func(w *world) { w.pass(time.Second) }, asked: soon},
+		"a timer that is due just so": {before: at(11 * time.Second), asked: soon},
+		"the run's time is up": {
+			change: func(r *result) { r.Next.Time = midnight.Add(time.Hour - 1) }, before: at(time.Hour),
+		},
+		"a pause": {before: func(w *world) {
 			w.arrive(protocol.PauseInput{RequestID: "request-2"}, "")
 			w.begin()
 			_ = w.commit(w.turn.Decide(w.now))
-		}, nil},
-		"an attempt that said that it began": {func(w *world) {
+		}},
+		"an attempt that said that it began": {before: func(w *world) {
 			w.arrive(protocol.ActivityStarted{Run: "run-1", ScheduledID: 5, Attempt: 1, Worker: "ada"}, "")
 			w.begin()
 			_ = w.commit(w.turn.Decide(w.now))
-		}, nil},
+		}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := handed(t, timer("t", time.Minute))
+			w := handed(t, tt.asked...)
 			w.now = later
 			r := foreseenBy(w, tt.change)
-			tt.before(w)
+			if tt.before != nil {
+				tt.before(w)
+			}
 			w.arrive(r, "")
 			w.begin()
 			if w.foreseen != nil || w.wrong != nil {
