@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -98,6 +99,35 @@ func TestAppendRecognisesItsOwnRecord(t *testing.T) {
 	}
 	if got := bodies(t, w.Store, "wf", 1, want); len(got) != 1 {
 		t.Errorf("history holds %v, want the record once", got)
+	}
+}
+
+// Two nodes can write the step that a worker foresaw, under the nonce that the worker made up. One of them wins, as ever, and the other one
+// does not take the winner's record for its own.
+func TestOneOfTwoWritersOfAForeseenStepWins(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	stores := []*jetstream.Store{w.Store, w.other(t)}
+	var last uint64
+	for step := range 50 {
+		r := record("wf", fmt.Sprintf("foreseen-%d", step))
+		errs := make([]error, len(stores))
+		seqs := make([]uint64, len(stores))
+		var race sync.WaitGroup
+		for i, s := range stores {
+			race.Go(func() {
+				seqs[i], errs[i] = s.Append(t.Context(), 0, r, fmt.Appendf(nil, "step %d of node %d", step, i), last)
+			})
+		}
+		race.Wait()
+		winner := slices.Index(errs, nil)
+		if winner < 0 || !errors.Is(errs[1-winner], protocol.ErrConflict) {
+			t.Fatalf("step %d went well here and there: %v", step, errs)
+		}
+		last = seqs[winner]
+		if got, want := bodies(t, w.Store, "wf", last, last), fmt.Sprintf("step %d of node %d", step, winner); len(got) != 1 || got[0] != want {
+			t.Fatalf("history holds %q, want %q", got, want)
+		}
 	}
 }
 

@@ -90,6 +90,25 @@ func TestAppendWhoseAckGotLostMeetsAnotherWriter(t *testing.T) {
 	})
 }
 
+// Another node wrote the same step under the same nonce, as a worker foresaw it, and the answer that says so got lost.
+func TestAppendWhoseRefusalGotLostIsNotTakenForStored(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t)
+		var l line
+		writer := w.other(t, l.through)
+		first := write(t, writer, "wf", "first", 0)
+		_, err := w.Append(t.Context(), 0, record("wf", "foreseen"), []byte("the other's"), first)
+		must(t, err)
+		l.deaf.Store(true)
+		_, err = writer.Append(t.Context(), 0, record("wf", "foreseen"), []byte("mine"), first)
+		wantCode(t, err, protocol.CodeConflict)
+		if got := bodies(t, w.Store, "wf", 1, 9); len(got) != 2 || got[1] != "the other's" {
+			t.Errorf("history holds %q", got)
+		}
+	})
+}
+
 // A puller whose connection came back asks for all its slots again.
 func TestPullerSurvivesTheLossOfItsConnection(t *testing.T) {
 	t.Parallel()

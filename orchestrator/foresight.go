@@ -18,7 +18,7 @@ func (a *actor) foresight(toHand []protocol.ActivityTask) *protocol.Foresight {
 func (a *actor) draft(ctx context.Context, fresh []item) (*taking, error) {
 	in := inputs(fresh)
 	if s := a.w.Foresaw(in, now()); s != nil {
-		t := &taking{actor: a, batch: fresh, turn: a.w.Begin(in, s.Nonce, s.Time)}
+		t := &taking{actor: a, batch: fresh, turn: a.w.Begin(in, s.Nonce, s.Time.UTC())}
 		if err := t.route(ctx); err != nil {
 			return nil, err
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -44,7 +45,15 @@ func eachWay(t *testing.T, test func(*testing.T, way)) {
 type ways struct {
 	*jetstream.Store
 
-	via way
+	via   way
+	asked *sync.Map // the nonces of the tasks that workers were offered
+}
+
+func (w ways) Offer(
+	ctx context.Context, to string, task *protocol.WorkflowTask, patience time.Duration,
+) (*protocol.WorkflowTaskAnswer, error) {
+	w.asked.Store(task.Nonce, true)
+	return w.Store.Offer(ctx, to, task, patience)
 }
 
 func (w ways) Directs(shard int, handle func(d protocol.Delivery, after uint64) bool) (stop func(), err error) {
@@ -60,20 +69,52 @@ type mortal struct {
 
 	fears func(*protocol.Record) // called before a record is written; may be nil
 	dies  func(*protocol.Record) bool
+	at    moment
+	mute  atomic.Bool
+	last  sync.Once
 	died  chan struct{}
 }
+
+// moment is when the node dies.
+type moment string
+
+const (
+	afterRecord  moment = "after its record"
+	beforeRecord moment = "before its record"
+	beforeWord   moment = "before its sender hears"
+)
 
 func (m *mortal) Append(ctx context.Context, shard int, r *protocol.Record, data []byte, expect uint64) (uint64, error) {
 	if m.fears != nil {
 		m.fears(r)
 	}
-	seq, err := m.Store.Append(ctx, shard, r, data, expect)
-	if err == nil && m.dies(r) {
-		close(m.died)
-		<-ctx.Done()
-		return 0, ctx.Err()
+	if m.at == beforeRecord && m.dies(r) {
+		return m.die(ctx)
 	}
-	return seq, err
+	seq, err := m.Store.Append(ctx, shard, r, data, expect)
+	if err != nil || m.at == beforeRecord || !m.dies(r) {
+		return seq, err
+	}
+	if m.at == beforeWord {
+		m.mute.Store(true)
+		return seq, nil
+	}
+	return m.die(ctx)
+}
+
+func (m *mortal) die(ctx context.Context) (uint64, error) {
+	close(m.died)
+	<-ctx.Done()
+	return 0, ctx.Err()
+}
+
+// Reply says nothing any more when the node is about to die. What else follows from the record may happen before it does.
+func (m *mortal) Reply(subject string, v protocol.Verdict) error {
+	if m.mute.Load() {
+		m.last.Do(func() { close(m.died) })
+		return nil
+	}
+	return m.Store.Reply(subject, v)
 }
 
 // relay runs a shard until its node dies after a record, and then another one, which lives. The workflow must come to its end.
@@ -121,7 +162,7 @@ func newRelayOf(t *testing.T, first *mortal, via way, opts ...worker.Option) *re
 	if err != nil {
 		t.Fatal(err)
 	}
-	first.ways, first.died = ways{store, via}, make(chan struct{})
+	first.ways, first.died = ways{store, via, new(sync.Map)}, make(chan struct{})
 	r := &relay{t: t, store: first.ways, client: c, js: js, ready: make(chan struct{}), first: first}
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan struct{}), make(chan error, 1)

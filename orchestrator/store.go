@@ -17,7 +17,7 @@ type Log interface {
 	// Append adds a record to the workflow's subject if the subject's last sequence is expect (0: the subject is new).
 	// It returns the record's sequence. An error of code conflict says that another writer was first; every other
 	// outcome that the store leaves open (a timeout, a write in flight) is resolved inside, by reading the subject's
-	// last record from the stream's leader and comparing nonces.
+	// last record from the stream's leader and comparing it with this one.
 	Append(ctx context.Context, shard int, r *protocol.Record, data []byte, expect uint64) (uint64, error)
 	// Last reads the subject's last record from the stream's leader. Its zero value says that there is none.
 	Last(ctx context.Context, shard int, workflow string) (protocol.Entry, error)

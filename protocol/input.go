@@ -2,6 +2,8 @@ package protocol
 
 import (
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // InputKind names a kind of input, and is a token of the inbox subject, so that permissions can tell roles apart.
@@ -211,7 +213,7 @@ func DecodeInput(kind InputKind, data []byte) (InputBody, error) {
 	case KindActivity:
 		return decodeBody[ActivityInput](data)
 	case KindResult:
-		return decodeBody[ActivityResult](data)
+		return decodeResult(data)
 	case KindStarted:
 		return decodeBody[ActivityStarted](data)
 	case KindReady:
@@ -236,6 +238,24 @@ func decodeBody[T InputBody](data []byte) (InputBody, error) {
 			WithHint("PROTOCOL.md shows every body")
 	}
 	return v, nil
+}
+
+// decodeResult reads how an attempt ended. That counts whatever the worker foresaw: it may be newer, and speak of commands that this
+// program does not know.
+func decodeResult(data []byte) (InputBody, error) {
+	body, err := decodeBody[ActivityResult](data)
+	if err == nil {
+		return body, nil
+	}
+	var alone struct {
+		ActivityResult
+
+		Next jsontext.Value `json:"next"`
+	}
+	if Unmarshal(data, &alone) != nil {
+		return nil, err
+	}
+	return alone.ActivityResult, nil
 }
 
 // Verdict is what became of an input, sent to its reply subject once it is recorded.

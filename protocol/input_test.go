@@ -124,3 +124,23 @@ func FuzzDecodeInput(f *testing.F) {
 		}
 	})
 }
+
+// How an attempt ended counts, whatever a newer worker foresaw.
+func TestResultWithAStepThatIsNotUnderstood(t *testing.T) {
+	t.Parallel()
+	for name, next := range map[string]string{
+		"a new command":  `{"nonce":"n","answer":{"worker":"w","commands":[{"type":"Dance","attributes":{}}]}}`,
+		"another shape":  `["n"]`,
+		"another time":   `{"time":"noon"}`,
+		"nothing at all": `null`,
+	} {
+		body, err := protocol.DecodeInput(protocol.KindResult, []byte(`{"run_id":"r","scheduled_event_id":5,"next":`+next+`,"result":{"data":1}}`))
+		r, ok := body.(protocol.ActivityResult)
+		if err != nil || !ok || r.Run != "r" || r.ScheduledID != 5 || r.Result.String() != "1" || r.Next != nil {
+			t.Errorf("%s: got %+v, %v", name, body, err)
+		}
+	}
+	if _, err := protocol.DecodeInput(protocol.KindResult, []byte(`{"run_id":5,"next":{}}`)); err == nil {
+		t.Error("a result without a run was read")
+	}
+}

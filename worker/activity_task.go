@@ -128,6 +128,10 @@ func (w *Worker) report(ctx context.Context, task *protocol.ActivityTask, r prot
 			return nil
 		}
 		if e := protocol.AsError(err); e.Code == protocol.CodeTooLarge {
+			if r.Next != nil {
+				r.Next = nil // the result may fit without the step that follows
+				continue
+			}
 			r.Result, r.Failure = protocol.Payload{}, protocol.NewFailure(undecodable{err})
 		}
 		w.log.Warn("a result could not be stored; trying again", "workflow_id", task.Workflow, "activity_type", task.Type,

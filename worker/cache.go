@@ -23,12 +23,13 @@ type cache struct {
 	closed bool
 }
 
-// cached is a run of a type, and the nonce of the step that left it as it is.
+// cached is a run of a type, and the nonce of the step that left it as it is. Nobody has asked for that step when it was foreseen.
 type cached struct {
-	id    string
-	run   *replay.Run
-	nonce string
-	kind  string
+	id       string
+	run      *replay.Run
+	nonce    string
+	kind     string
+	foreseen bool
 }
 
 func newCache(size int) *cache {

@@ -2,9 +2,10 @@ package worker
 
 import (
 	"context"
-	"crypto/rand"
 	"sync/atomic"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/millrace-dev/millrace/protocol"
 	"github.com/millrace-dev/millrace/worker/replay"
@@ -19,32 +20,49 @@ type foresight struct {
 	came time.Time
 }
 
-// foreseeFor is how long a result waits for the step that follows from it. Most steps take less than a millisecond.
-const foreseeFor = 20 * time.Millisecond
+const (
+	// foreseeFor is how long a result waits for the step that follows from it. Most steps take less than a millisecond.
+	foreseeFor = 20 * time.Millisecond
+	// foreseeWithin is how long the activity may take. One that takes longer gains nothing, and by then something else may have happened,
+	// or the clocks of worker and orchestrator gone apart.
+	foreseeWithin = time.Second
+)
 
 // foresee takes the step that follows from a result. It is nil when there is none to take here, or when it takes long: a result is worth
 // more than a step that somebody may have to take once more anyhow.
 func (w *Worker) foresee(
 	ctx context.Context, f *foresight, activity *protocol.ActivityTask, r *protocol.ActivityResult,
 ) *protocol.ForeseenStep {
-	if f == nil || r.Failure != nil || w.takeSlot() != "" {
+	if f == nil || r.Failure != nil || time.Since(f.came) > foreseeWithin || w.takeSlot() != "" {
 		return nil
 	}
-	run, done := w.takeForeseen(f, activity.Run)
+	run, done := w.takeForeseen(f, activity)
 	if run == nil {
 		<-w.steps
 		return nil
 	}
 	task := f.task(activity, r)
+	answer := w.hurry(ctx, task, run, done)
+	if answer == nil {
+		w.caution.vain(task.Type)
+		return nil
+	}
+	w.caution.well(task.Type)
+	w.sign(task, answer)
+	scheduled, started := task.Events[2].ID, task.Events[3]
+	return &protocol.ForeseenStep{Nonce: task.Nonce, Base: task.Base, ScheduledID: scheduled, Time: started.Time, Answer: *answer}
+}
+
+// hurry has the code take the step, and gives it up when that takes long. Code that comes to no end keeps its slot, as in any step, and
+// nobody waits for it.
+func (w *Worker) hurry(ctx context.Context, task *protocol.WorkflowTask, run *replay.Run, done func()) *protocol.WorkflowTaskAnswer {
 	var decided atomic.Bool // whether the step counts
 	answered := make(chan *protocol.WorkflowTaskAnswer, 1)
-	w.running.Add(1)
 	w.store.Go(func() {
-		defer w.running.Done()
 		defer func() { <-w.steps }()
 		answer := w.advance(ctx, task, run)
 		if answer != nil && decided.CompareAndSwap(false, true) {
-			w.keep(task, run, task.Nonce)
+			w.keep(&cached{id: task.Run, run: run, nonce: task.Nonce, kind: task.Type, foreseen: true})
 		} else {
 			run.Close()
 		}
@@ -53,31 +71,25 @@ func (w *Worker) foresee(
 	})
 	patience := time.NewTimer(foreseeFor)
 	defer patience.Stop()
-	var answer *protocol.WorkflowTaskAnswer
 	select {
-	case answer = <-answered:
+	case answer := <-answered:
+		return answer
 	case <-patience.C:
-		if decided.CompareAndSwap(false, true) {
-			done() // who wants the run need not wait: it is replayed
-			return nil
-		}
-		answer = <-answered
 	}
-	if answer == nil {
+	if decided.CompareAndSwap(false, true) {
+		done() // who wants the run need not wait: it is replayed
 		return nil
 	}
-	w.sign(task, answer)
-	scheduled, started := task.Events[2].ID, task.Events[3]
-	return &protocol.ForeseenStep{Nonce: task.Nonce, Base: task.Base, ScheduledID: scheduled, Time: started.Time, Answer: *answer}
+	return <-answered
 }
 
 // takeForeseen takes the run out of the cache, if it is where the step left it that scheduled the activity.
-func (w *Worker) takeForeseen(f *foresight, id string) (run *replay.Run, done func()) {
-	c, done, busy := w.cache.tryTake(id)
+func (w *Worker) takeForeseen(f *foresight, a *protocol.ActivityTask) (run *replay.Run, done func()) {
+	c, done, busy := w.cache.tryTake(a.Run)
 	if busy != nil {
 		return nil, nil
 	}
-	if c != nil && c.nonce == f.Base && c.run.Recorded(f.CompletedID, f.LastID) {
+	if c != nil && c.nonce == f.Base && w.caution.may(a.WorkflowType) && c.run.Recorded(f.CompletedID, f.LastID) {
 		return c.run, done
 	}
 	if c != nil {
@@ -103,8 +115,8 @@ func (f *foresight) task(a *protocol.ActivityTask, r *protocol.ActivityResult) *
 		events[i] = protocol.Event{ID: id + int64(i), Time: at, Attributes: a}
 	}
 	return &protocol.WorkflowTask{
-		Workflow: a.Workflow, Run: a.Run, Type: a.WorkflowType, Queue: a.Queue, Attempt: 1, Nonce: rand.Text(), Base: f.Base,
-		After: f.LastID, Events: events,
+		Workflow: a.Workflow, Run: a.Run, Type: a.WorkflowType, Queue: a.Queue, Attempt: 1, Base: f.Base,
+		Nonce: uuid.Must(uuid.NewV7()).String(), After: f.LastID, Events: events,
 	}
 }
 

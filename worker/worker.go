@@ -33,7 +33,8 @@ type Worker struct {
 	attempts sync.WaitGroup // of activities, and answers to calls
 	draining chan struct{}  // closed when the worker begins to stop
 
-	hands hands
+	hands   hands
+	caution caution
 
 	mu         sync.Mutex
 	executions map[execKey]*execution
@@ -44,7 +45,8 @@ func newWorker(queue string, opts []Option, open func(context.Context, protocol.
 	w := &Worker{
 		config: defaults(), queue: queue, open: open,
 		draining: make(chan struct{}), executions: make(map[execKey]*execution),
-		hands: hands{promised: make(map[promise]time.Time), held: make(map[execKey]int)},
+		hands:   hands{promised: make(map[promise]time.Time), held: make(map[execKey]int)},
+		caution: caution{of: make(map[string]wary)},
 	}
 	for _, o := range opts {
 		o(&w.config)

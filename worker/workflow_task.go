@@ -97,7 +97,7 @@ func (w *Worker) step(ctx context.Context, task *protocol.WorkflowTask, ready fu
 	if answer.Unchanged {
 		nonce = cmp.Or(task.Base, task.Last) // the step will not be recorded: the run is where the last one that was left it
 	}
-	w.keep(task, run, nonce)
+	w.keep(&cached{id: task.Run, run: run, nonce: nonce, kind: task.Type})
 	return reply
 }
 
@@ -111,12 +111,12 @@ func (w *Worker) seal(ctx context.Context, task *protocol.WorkflowTask, answer r
 	return reply, nil
 }
 
-// keep puts a run into the cache, as the step with the nonce left it.
-func (w *Worker) keep(task *protocol.WorkflowTask, run *replay.Run, nonce string) {
-	if run.Closed() || nonce == "" {
-		run.Close()
+// keep puts a run into the cache as a step left it, unless that was the last.
+func (w *Worker) keep(c *cached) {
+	if c.run.Closed() || c.nonce == "" {
+		c.run.Close()
 	} else {
-		w.cache.put(&cached{id: task.Run, run: run, nonce: nonce, kind: task.Type})
+		w.cache.put(c)
 	}
 }
 
@@ -130,6 +130,9 @@ func (w *Worker) runFor(ctx context.Context, task *protocol.WorkflowTask, p prog
 		return c.run, done, ""
 	}
 	if c != nil {
+		if c.foreseen {
+			w.caution.vain(c.kind)
+		}
 		c.run.Close()
 	}
 	if task.Base != "" {

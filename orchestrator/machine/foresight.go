@@ -11,11 +11,16 @@ import (
 // drafts the step from the result as ever; if the draft is what the worker foresaw, the worker's answer counts, and nobody has to be asked.
 // If not, the answer never happened: the worker's cached run was left by a step that no record tells of, and is forgotten.
 
-// foreseen are the events that an activity's success adds: it began, and it completed.
-const foreseen = 2
+const (
+	// foreseen are the events that an activity's success adds: it began, and it completed.
+	foreseen = 2
+	// fresh is how old a foreseen step may be. The code took its time for the present: whoever sleeps until eight must not have been told
+	// that it is six when it is seven, because the result had to wait for a node.
+	fresh = 5 * time.Second
+)
 
-// Foresight is what the worker must know that takes the one activity which is all that the run waits for; nil when it waits for something
-// else as well.
+// Foresight is what the worker must know that takes the one activity which the run waits for; nil when somebody else may just as well be
+// the next to be heard. Timers do not count: most are there for the case that the activity takes too long.
 func (w *Workflow) Foresight() *protocol.Foresight {
 	r := w.Run
 	if !r.Open() || r.alone() || r.paused != nil || r.copying() || r.TaskScheduled != 0 || w.attempt() != 1 || len(r.Tail) == 0 ||
@@ -36,16 +41,29 @@ func (w *Workflow) Foresight() *protocol.Foresight {
 // Foresaw is the step that came with an activity's result and may be the one that follows; nil when it cannot be. The turn that finds
 // out is begun with its nonce, at its time.
 func (w *Workflow) Foresaw(inputs []protocol.Input, now time.Time) *protocol.ForeseenStep {
-	if len(inputs) != 1 {
+	if len(inputs) != 1 || !w.Run.Open() {
 		return nil
 	}
 	result, ok := inputs[0].Body.(protocol.ActivityResult)
-	if s := result.Next; ok && s != nil && w.Run.Open() && w.Run.ID() == result.Run && w.Run.Base == s.Base && s.Nonce != "" &&
-		w.Run.LastEvent+foreseen+1 == s.ScheduledID && w.Run.Worker == s.Answer.Worker &&
-		!s.Time.Before(w.Run.LastTime) && !s.Time.After(now) {
-		return s
+	if !ok || result.Next == nil || result.RequestID != "" || result.Run != w.Run.ID() || !w.follows(result.Next) {
+		return nil
 	}
-	return nil
+	s := result.Next
+	if s.Time.Before(w.Run.LastTime) || s.Time.After(now) || now.Sub(s.Time) > fresh {
+		return nil
+	}
+	if due := w.Wakeup(); !due.IsZero() && !due.After(now) {
+		return nil // whatever has become due meanwhile, a timer or the end of the run's time, the worker did not see it
+	}
+	return s
+}
+
+// follows reports whether a foreseen step is a step of the worker that took the last one, and begins where that ended.
+func (w *Workflow) follows(s *protocol.ForeseenStep) bool {
+	r, a := w.Run, &s.Answer
+	return s.Base == r.Base && s.ScheduledID == r.LastEvent+foreseen+1 && a.Worker == r.Worker &&
+		s.Nonce != s.Base && protocol.ValidateID("nonce", s.Nonce) == nil &&
+		a.Failure == nil && a.Refusal == "" && a.Query == nil && !a.Progress && len(a.Rejections) == 0
 }
 
 // Foresaw reports whether the turn is the step that a worker foresaw: the end of the activity is all that happened, and the worker is one

@@ -26,6 +26,7 @@ func TestAnything(t *testing.T) {
 				w.pass(time.Duration(rapid.IntRange(0, 20).Draw(t, "seconds")) * time.Second)
 			},
 			"step":  func(t *rapid.T) { stepAny(t, w) },
+			"hand":  func(t *rapid.T) { handAny(t, w) },
 			"crash": func(t *rapid.T) { must(t, w.crash()) },
 			"":      func(t *rapid.T) { must(t, w.history()); must(t, w.alive()) },
 		})
@@ -92,6 +93,10 @@ func arriveAny(t *rapid.T, w *world) {
 		w.arrive(anyControl(t, request), request)
 	case 13, 14, 15:
 		w.arrive(protocol.UpdateInput{UpdateCall: protocol.UpdateCall{UpdateID: request, Name: "approve"}}, request)
+	case 12:
+		if len(w.given) > 0 {
+			w.arrive(anyForesight(t, w), request)
+		}
 	default:
 		w.arrive(anyResult(t, w, run, event), request)
 	}
@@ -119,6 +124,28 @@ func anyResult(t *rapid.T, w *world, run string, event int64) protocol.ActivityR
 	case 2:
 		r.Failure = protocol.TimeoutError(protocol.TimeoutStartToClose, "late", nil)
 	}
+	return r
+}
+
+// anyForesight is the result of an activity whose worker foresaw the step that follows: mostly from what it was told last, and now and then
+// from something older, at a strange time, or another time.
+func anyForesight(t *rapid.T, w *world) protocol.ActivityResult {
+	if len(w.reported) > 0 && rapid.IntRange(0, 5).Draw(t, "again") == 0 {
+		return rapid.SampledFrom(w.reported).Draw(t, "report")
+	}
+	f := w.given[len(w.given)-1]
+	if rapid.IntRange(0, 7).Draw(t, "old") == 0 {
+		f = rapid.SampledFrom(w.given).Draw(t, "given")
+	}
+	r := anyResult(t, w, w.w.Run.ID(), f.LastID)
+	if rapid.IntRange(0, 7).Draw(t, "mishap") > 0 {
+		r.Failure = nil
+	}
+	at := rapid.SampledFrom([]time.Time{w.now, w.now, w.now, f.Time, f.Time.Add(-time.Second), w.now.Add(time.Second)}).Draw(t, "time")
+	a := protocol.WorkflowTaskAnswer{Worker: rapid.SampledFrom([]string{"w", "w", "w", "late"}).Draw(t, "worker")}
+	addCommands(t, w, &a)
+	r = w.foresees(r, f, at, a)
+	w.reported = append(w.reported, r)
 	return r
 }
 
@@ -184,7 +211,10 @@ func stepAny(t *rapid.T, w *world) {
 		return
 	}
 	var r Ready
-	switch wanted := w.begin(); {
+	wanted := w.begin()
+	switch a := w.foreseen; {
+	case a != nil && (!Closes(a) || !w.join()):
+		r = w.turn.Answer(a, w.now)
 	case !wanted:
 		r = w.turn.Decide(w.now)
 	case rapid.IntRange(0, 5).Draw(t, "joined") == 0 && w.join() && w.task == nil:
@@ -207,6 +237,41 @@ func stepAny(t *rapid.T, w *world) {
 	must(t, w.commit(r))
 }
 
+// handAny has a worker take a step, asked for or foreseen, after which it has the one activity that the run waits for, and mostly lets it
+// report of that at once. By chance alone this would hardly ever happen.
+func handAny(t *rapid.T, w *world) {
+	if !w.w.Run.Open() {
+		w.start(fmt.Sprintf("start-%d", w.seq), 0)
+	} else if len(w.waiting) == 0 {
+		w.arrive(protocol.SignalInput{Name: "go"}, "")
+	}
+	var r Ready
+	if !w.begin() {
+		r = w.turn.Decide(w.now)
+	} else if a := w.foreseen; a != nil && !Closes(a) {
+		r = w.turn.Answer(a, w.now)
+	} else {
+		w.ids++
+		id := strconv.Itoa(w.ids)
+		r = w.turn.Answer(&protocol.WorkflowTaskAnswer{
+			Worker: "w", Takes: []string{id}, Commands: []protocol.Command{{Attributes: rapid.SampledFrom(working(id)[:2]).Draw(t, "work")}},
+		}, w.now)
+	}
+	given := len(w.given)
+	must(t, w.commit(r))
+	for range 3 {
+		if len(w.given) == given || rapid.IntRange(0, 3).Draw(t, "late") == 0 {
+			return
+		}
+		given = len(w.given)
+		w.arrive(anyForesight(t, w), "")
+		if rapid.Bool().Draw(t, "beside") {
+			arriveAny(t, w)
+		}
+		stepAny(t, w)
+	}
+}
+
 func answerAny(t *rapid.T, w *world) Ready {
 	if err := seesWhole(w); err != nil {
 		t.Fatal(err)
@@ -223,6 +288,11 @@ func answerAny(t *rapid.T, w *world) Ready {
 	}
 	a := &protocol.WorkflowTaskAnswer{Worker: "w"}
 	answerUpdates(t, w, a)
+	addCommands(t, w, a)
+	return w.turn.Answer(a, w.now)
+}
+
+func addCommands(t *rapid.T, w *world, a *protocol.WorkflowTaskAnswer) {
 	for range rapid.IntRange(0, 4).Draw(t, "commands") {
 		c := anyCommand(t, w)
 		a.Commands = append(a.Commands, c)
@@ -230,7 +300,6 @@ func answerAny(t *rapid.T, w *world) Ready {
 			a.Takes = append(a.Takes, s.ActivityID)
 		}
 	}
-	return w.turn.Answer(a, w.now)
 }
 
 func anyCommand(t *rapid.T, w *world) protocol.Command {
@@ -288,6 +357,9 @@ func seesWhole(w *world) error {
 
 // history holds what every reader of a history may rest on.
 func (w *world) history() error {
+	if w.wrong != nil {
+		return w.wrong
+	}
 	var events []protocol.Event
 	var consumed uint64
 	closed, ended, run := true, map[int64]bool{}, ""

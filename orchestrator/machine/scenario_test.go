@@ -59,6 +59,7 @@ func (s *story) say(format string, args ...any) { //nolint:goprintffuncname // i
 //	pause  unpause  reset EVENT REQUEST  update ID [RUN]
 //	starts EVENT ATTEMPT [async]  an attempt says that it began
 //	complete EVENT [ATTEMPT]   fail EVENT ATTEMPT [TYPE]   canceled EVENT
+//	foresees EVENT COMMAND...  the activity completes, and its worker has taken the step that follows already
 //	childstart  told  childend  asked ...: see scenario_child_test.go
 //	lost EVENT            the worker that was handed an attempt turns out not to have it any more
 //	after DURATION        time passes; retries and wake-ups that become due arrive
@@ -91,6 +92,10 @@ func (s *story) happen(f []string) {
 	case "step":
 		if !w.begin() {
 			s.decided(w.turn.Decide(w.now))
+			return
+		}
+		if a := w.foreseen; a != nil {
+			s.foreseen(a)
 			return
 		}
 		s.offered()
@@ -185,6 +190,11 @@ func (s *story) arrives(f []string) bool {
 			attempt = number(2)
 		}
 		s.w.arrive(s.w.reports(number(1), int(attempt)), "")
+	case "foresees":
+		words, given := f, s.w.given[len(s.w.given)-1]
+		s.w.arrive(s.w.foresees(s.w.reports(number(1), 1), given, s.w.now, protocol.WorkflowTaskAnswer{
+			Worker: "ada", Commands: commands(words[2:]), Takes: takes(words[2:]),
+		}), "")
 	case "fail":
 		r := s.w.reports(number(1), int(number(2)))
 		r.Failure = &protocol.Failure{Message: "no", Application: &protocol.ApplicationFailure{NonRetryable: arg(3) == "terminal"}}

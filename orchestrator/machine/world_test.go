@@ -36,11 +36,17 @@ type world struct {
 	ids     int
 	resets  int
 
+	given    []protocol.Foresight         // what workers were told with the attempts that they were handed
+	foreseen *protocol.WorkflowTaskAnswer // the answer to the step under way, when a worker foresaw it
+	reported []protocol.ActivityResult    // with steps that workers foresaw
+	saw      map[string][]protocol.Event  // what workers showed to the code, by the nonces of the steps that they foresaw
+	wrong    error                        // what a draft did that it must not
+
 	started map[string]int // run IDs, by the number of their start
 }
 
 func newWorld() *world {
-	return &world{now: midnight, w: New(workflowID), out: map[string]protocol.ActivityTask{}, started: map[string]int{}}
+	return &world{now: midnight, w: New(workflowID), out: map[string]protocol.ActivityTask{}, started: map[string]int{}, saw: map[string][]protocol.Event{}}
 }
 
 // arrive puts an input into the inbox. A wake-up comes out of another stream and has no sequence.
@@ -145,6 +151,9 @@ func (w *world) fetch(in *protocol.Input) {
 // begin begins a step with what waits. It reports whether a worker is wanted.
 func (w *world) begin() bool {
 	w.taken = w.take(true)
+	if w.foresaw() {
+		return true
+	}
 	w.turn, w.task = w.w.Begin(w.taken, w.nonce(), w.now), nil
 	return w.offer()
 }
@@ -155,6 +164,7 @@ func (w *world) join() bool {
 	w.taken = append(w.taken, more...)
 	changed := w.turn.Add(more, w.nonce())
 	if changed {
+		w.foreseen = nil
 		w.offer()
 	}
 	return changed
@@ -177,6 +187,7 @@ func (w *world) commit(r Ready) error {
 	if r.Record != nil {
 		w.perform(w.last.Activities, nil)
 		w.recall(w.last.Recalls)
+		w.handOver()
 	}
 	w.turn = nil
 	w.putBack(r.Left)
@@ -348,7 +359,7 @@ func (w *world) fold() (*Workflow, Effects, error) {
 // crash ends the node and lets another one read the history. What was not released is delivered again.
 func (w *world) crash() error {
 	w.waiting = slices.Concat(w.held, w.waiting)
-	w.held, w.turn, w.task, w.loaded = nil, nil, nil, true
+	w.held, w.turn, w.task, w.foreseen, w.loaded = nil, nil, nil, nil, true
 	if !w.armed.IsZero() && !w.armed.After(w.now) {
 		w.waiting = append(w.waiting, protocol.Input{Time: w.now, Workflow: workflowID, Body: protocol.TimerInput{}})
 	}

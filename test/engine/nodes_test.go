@@ -34,7 +34,7 @@ func join(t *testing.T, e *rig.Engine, name string) (*orchestrator.Server, *nats
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := srv.Stop(ctx); err != nil {
 			t.Error(err)
