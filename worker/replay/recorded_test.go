@@ -30,11 +30,14 @@ func TestTellingIsAsGoodAsShowing(t *testing.T) {
 			heard.Reset()
 			w.Call()
 			before, now, updates := slices.Clone(w.History), w.Now, w.Offered()
-			want := w.Step()
+			want, ends := stepToEnd(t, w)
 			assertNoFailure(t, p, w, want)
 			got := told.Step(append(before[told.LastEvent():], protocol.Event{
 				ID: int64(len(before)) + 1, Time: now, Attributes: protocol.WorkflowTaskStarted{ScheduledID: int64(len(before))},
 			}), updates...)
+			for _, r := range ends {
+				got = told.EndLocal(r)
+			}
 			assertNoFailure(t, p, w, got)
 			if show, other := commands(got), commands(want); show != other {
 				t.Fatalf("program:\n%s\nthe run that is told:\n%s\nthe one that is shown:\n%s", p, show, other)
