@@ -75,7 +75,7 @@ func Create(ctx context.Context, nc *nats.Conn, ns protocol.Namespace, o Options
 	if err := group.Wait(); err != nil {
 		return nil, wrap(err)
 	}
-	if err := s.allowBatches(ctx); err != nil {
+	if err := s.tuneBuckets(ctx); err != nil {
 		return nil, wrap(err)
 	}
 	if err := s.keepTasks(ctx); err != nil {
@@ -133,6 +133,32 @@ func (s *Store) stream(ctx context.Context, cfg natsjs.StreamConfig) error {
 func (s *Store) bucket(ctx context.Context, cfg natsjs.KeyValueConfig) error {
 	_, err := s.js.CreateKeyValue(ctx, cfg)
 	return unlessThere(err)
+}
+
+// tuneBuckets changes what the call that makes buckets knows nothing of. Rows of runs are written by atomic batches. Into the other two
+// workers write, each below keys of its own: a rollup would take the keys of the others along, and is not needed. What a worker removes
+// leaves a marker, which goes by itself.
+func (s *Store) tuneBuckets(ctx context.Context) error {
+	return errors.Join(
+		s.tune(ctx, runsBucket, func(c *natsjs.StreamConfig) { c.AllowAtomicPublish = true }),
+		s.tune(ctx, workersBucket, func(c *natsjs.StreamConfig) { c.AllowMsgTTL, c.AllowRollup = true, false }),
+		s.tune(ctx, heartbeatsBucket, func(c *natsjs.StreamConfig) { c.AllowRollup = false }),
+	)
+}
+
+func (s *Store) tune(ctx context.Context, bucket string, change func(*natsjs.StreamConfig)) error {
+	stream, err := s.js.Stream(ctx, bucketStream(s.ns.Bucket(bucket)))
+	if err != nil {
+		return err
+	}
+	cfg := stream.CachedInfo().Config
+	change(&cfg)
+	if is := stream.CachedInfo().Config; cfg.AllowAtomicPublish == is.AllowAtomicPublish &&
+		cfg.AllowMsgTTL == is.AllowMsgTTL && cfg.AllowRollup == is.AllowRollup {
+		return nil
+	}
+	_, err = s.js.UpdateStream(ctx, cfg)
+	return err
 }
 
 func unlessThere(err error) error {

@@ -134,8 +134,8 @@ func (s *Store) DropHeartbeat(ctx context.Context, run string, scheduled, reset 
 	return s.purge(ctx, bucketStream(bucket), natsjs.WithPurgeSubject(key), natsjs.WithPurgeSequence(e.Seq+1))
 }
 
-// DeleteHeartbeat forgets what an activity reported.
+// DeleteHeartbeat forgets what an activity reported. It leaves a marker, which goes as a heartbeat would: whoever may purge a key may purge
+// the whole bucket, and a worker must not.
 func (s *Store) DeleteHeartbeat(ctx context.Context, run string, scheduled int64) error {
-	bucket := s.ns.Bucket(heartbeatsBucket)
-	return s.purge(ctx, bucketStream(bucket), natsjs.WithPurgeSubject(bucketKey(bucket, protocol.HeartbeatKey(run, scheduled))))
+	return s.remove(ctx, heartbeatsBucket, protocol.HeartbeatKey(run, scheduled))
 }
