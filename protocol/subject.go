@@ -33,6 +33,9 @@ func (n Namespace) Validate() error {
 
 func (n Namespace) asset(name string) string { return "MR_" + string(n) + "_" + name }
 
+// Pattern joins tokens, which may be wildcards, to a subject of the namespace, for permissions.
+func (n Namespace) Pattern(tokens ...string) string { return n.subject(tokens...) }
+
 func (n Namespace) subject(tokens ...string) string {
 	size := len("mr.") + len(n)
 	for _, t := range tokens {
