@@ -12,7 +12,7 @@ import (
 )
 
 // Reply sends a verdict to the subject that asked for it.
-func (s *Store) Reply(subject string, v protocol.Verdict) error { return s.core(subject, v) }
+func (s *Store) Reply(subject string, v protocol.Verdict) error { return s.answerJSON(subject, v) }
 
 // Closed announces the end of a run to whoever listens right now.
 func (s *Store) Closed(o protocol.Outcome) error { return s.core(s.ns.Closed(o.Run), o) }

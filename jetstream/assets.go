@@ -55,8 +55,17 @@ func Create(ctx context.Context, nc *nats.Conn, ns protocol.Namespace, o Options
 	if err != nil {
 		return nil, err
 	}
-	if err := s.decide(ctx, o); err != nil {
+	ctx, done := s.allowed(ctx, s.api(""), "$KV.", s.ns.Pattern(""))
+	if err := done(s.create(ctx, o)); err != nil {
 		return nil, wrap(err)
+	}
+	return s, nil
+}
+
+// create makes what is missing.
+func (s *Store) create(ctx context.Context, o Options) error {
+	if err := s.decide(ctx, o); err != nil {
+		return err
 	}
 	s.stored = make(sequences, s.config.Shards)
 	var group errgroup.Group
@@ -68,20 +77,17 @@ func Create(ctx context.Context, nc *nats.Conn, ns protocol.Namespace, o Options
 	}
 	group.Go(func() error {
 		_, err := s.js.CreateObjectStore(ctx, natsjs.ObjectStoreConfig{
-			Bucket: ns.BlobStore(), Description: "Millrace: large payloads", Replicas: o.Replicas,
+			Bucket: s.ns.BlobStore(), Description: "Millrace: large payloads", Replicas: o.Replicas,
 		})
 		return unlessThere(err)
 	})
 	if err := group.Wait(); err != nil {
-		return nil, wrap(err)
+		return err
 	}
 	if err := s.tuneBuckets(ctx); err != nil {
-		return nil, wrap(err)
+		return err
 	}
-	if err := s.keepTasks(ctx); err != nil {
-		return nil, err
-	}
-	return s, nil
+	return s.keepTasks(ctx)
 }
 
 // keepTasks puts one message into the task stream that nobody ever takes. A stream whose last message is removed deletes its

@@ -34,6 +34,9 @@ func (s *Store) ServeAPI(version string, endpoints map[string]Endpoint) (stop fu
 		handle := micro.HandlerFunc(func(r micro.Request) {
 			// The request itself belongs to the service again when this returns: its Respond and Error may not be called later.
 			data, reply := r.Data(), r.Reply()
+			if !answerable(reply) {
+				return
+			}
 			running.begin(func() { s.serve(ctx, data, reply, endpoint) })
 		})
 		if err := service.AddEndpoint(name, handle, micro.WithEndpointSubject(s.ns.API(name))); err != nil {
@@ -80,7 +83,7 @@ func (s *Store) serve(ctx context.Context, request []byte, reply string, endpoin
 	if err == nil {
 		var data []byte
 		if data, err = protocol.Marshal(answer); err == nil {
-			err = wrap(s.nc.Publish(reply, data))
+			err = s.answer(&nats.Msg{Subject: reply, Data: data})
 		}
 	}
 	if err == nil || errors.Is(err, context.Canceled) {
@@ -94,5 +97,5 @@ func (s *Store) serve(ctx context.Context, request []byte, reply string, endpoin
 	m := &nats.Msg{Subject: reply, Data: body, Header: nats.Header{
 		micro.ErrorHeader: {refusal.Message}, micro.ErrorCodeHeader: {string(refusal.Code)},
 	}}
-	_ = s.nc.PublishMsg(m) // nobody to tell: the asker is gone, or the connection is
+	_ = s.answer(m) // nobody to tell: the asker is gone, or the connection is
 }

@@ -37,6 +37,9 @@ type Store struct {
 	mux    mux
 	stored sequences // of the inboxes
 
+	refusals *refusals
+	indirect indirect
+
 	versions versions
 	goroutines
 	keepers keepers
@@ -50,7 +53,7 @@ func newStore(nc *nats.Conn, ns protocol.Namespace) (*Store, error) {
 	if err != nil {
 		return nil, wrap(err)
 	}
-	return &Store{nc: nc, js: js, ns: ns, mux: mux{nc: nc}, goroutines: goroutines{next: make(chan func())},
+	return &Store{nc: nc, js: js, ns: ns, mux: mux{nc: nc}, refusals: refusalsOf(nc), goroutines: goroutines{next: make(chan func())},
 		closings: closings{families: map[string]bool{}, waiting: map[string]chan<- protocol.Outcome{}}}, nil
 }
 

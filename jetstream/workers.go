@@ -72,7 +72,7 @@ func (s *Store) keepWorker(ctx context.Context, w protocol.Worker, connected <-c
 func (s *Store) putWorker(ctx context.Context, w protocol.Worker) error {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	return s.put(workersBucket, protocol.WorkerKey(w.Queue, w.ID), w)(ctx)
+	return s.putOwn(ctx, workersBucket, protocol.WorkerKey(w.Queue, w.ID), w)
 }
 
 // hasRow reports whether a worker's row is there, as any replica knows it: a worker is allowed to read its own row only, which the subject of

@@ -58,7 +58,9 @@ func (g *grants) readBlobs() {
 
 func kv(ns protocol.Namespace, bucket string) string { return "KV_" + ns.Bucket(bucket) }
 
-func key(ns protocol.Namespace, bucket, key string) string { return "$KV." + ns.Bucket(bucket) + "." + key }
+func key(ns protocol.Namespace, bucket, key string) string {
+	return "$KV." + ns.Bucket(bucket) + "." + key
+}
 
 func api(call string, tokens ...string) string {
 	s := "$JS.API." + call

@@ -111,7 +111,9 @@ type grants struct {
 	ns protocol.Namespace
 }
 
-func (g *grants) send(why string, subjects ...string) { g.Publish = append(g.Publish, Rule{subjects, why}) }
+func (g *grants) send(why string, subjects ...string) {
+	g.Publish = append(g.Publish, Rule{subjects, why})
+}
 
 func (g *grants) listen(why string, subjects ...string) {
 	g.Subscribe = append(g.Subscribe, Rule{subjects, why})

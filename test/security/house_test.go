@@ -56,7 +56,7 @@ func permissions(t *testing.T, u access.User) access.Permissions {
 }
 
 // open runs a NATS with the users, and an administrator who may do everything.
-func open(t *testing.T) *house {
+func open(t *testing.T, more ...string) *house {
 	t.Helper()
 	h := &house{t: t, dir: t.TempDir(), refused: map[string][]string{}}
 	conf := "accounts { MR { jetstream: enabled, users: [ { user: admin, password: secret }\n"
@@ -64,6 +64,7 @@ func open(t *testing.T) *house {
 		p := permissions(t, u)
 		conf += strings.ReplaceAll(p.Conf(), "$"+strings.ToUpper(strings.ReplaceAll(p.User, "-", "_"))+"_PASSWORD", "secret")
 	}
+	conf += strings.Join(more, "\n")
 	file := filepath.Join(h.dir, "nats.conf")
 	if err := os.WriteFile(file, []byte(conf+"] } }\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -82,7 +83,7 @@ func open(t *testing.T) *house {
 }
 
 // as connects as a user. What the server refuses it is noted.
-func (h *house) as(name string) *nats.Conn {
+func (h *house) as(name string, more ...nats.Option) *nats.Conn {
 	h.t.Helper()
 	opts := []nats.Option{nats.UserInfo(name, "secret"), nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 		if errors.Is(err, nats.ErrPermissionViolation) {
@@ -91,12 +92,13 @@ func (h *house) as(name string) *nats.Conn {
 			h.refused[name] = append(h.refused[name], err.Error())
 		}
 	})}
+	opts = append(opts, nats.CustomInboxPrefix("_INBOX_mr.default."+name))
 	for _, u := range users {
 		if p := permissions(h.t, u); p.User == name {
 			opts = append(opts, nats.CustomInboxPrefix(p.Inbox))
 		}
 	}
-	nc, err := nats.Connect(h.srv.URL(), opts...)
+	nc, err := nats.Connect(h.srv.URL(), append(opts, more...)...)
 	if err != nil {
 		h.t.Fatal(err)
 	}
