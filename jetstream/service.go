@@ -51,6 +51,35 @@ func (s *Store) ServeAPI(version string, endpoints map[string]Endpoint) (stop fu
 	return stop, nil
 }
 
+// ServeHistories answers the workers of each queue who ask for the histories of its runs, until stop is called.
+func (s *Store) ServeHistories(answer func(ctx context.Context, queue string, data []byte) (any, error)) (stop func(), err error) {
+	var running gate
+	ctx, cancel := context.WithCancel(context.Background())
+	unsubscribe, err := s.subscribe(s.ns.API(protocol.EndpointHistory+".*"), nodeGroup, func(m *nats.Msg) {
+		running.begin(func() {
+			s.serve(ctx, m.Data, m.Reply, func(ctx context.Context, data []byte) (any, error) {
+				queue, err := s.ns.ParseHistoryOf(m.Subject)
+				if err != nil {
+					return nil, err
+				}
+				return answer(ctx, queue, data)
+			})
+		})
+	})
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	return func() {
+		unsubscribe()
+		cancel()
+		running.close()
+	}, nil
+}
+
+// nodeGroup is the queue group of the nodes that answer requests.
+const nodeGroup = "nodes"
+
 // gate lets goroutines begin until it is closed, and then waits for those that have.
 type gate struct {
 	mu      sync.Mutex

@@ -4,7 +4,7 @@ import "github.com/millrace-dev/millrace/protocol"
 
 func (g *grants) orchestrator() {
 	ns := g.ns
-	g.listen("the control API, as a micro service", ns.Pattern("api", "*"), "$SRV.>")
+	g.listen("the control API, as a micro service", ns.Pattern("api", ">"), "$SRV.>")
 	g.listen("what comes directly, and other nodes", ns.Pattern("direct", ">"), ns.Pattern("node", "*"), ns.NodeNews())
 	g.send("answers to those who ask: roles of this namespace, programs that use the ordinary prefix, and other accounts",
 		"_INBOX_mr."+string(ns)+".>", "_INBOX.>", "_R_.>")

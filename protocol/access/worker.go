@@ -25,7 +25,7 @@ func (g *grants) worker() {
 	own := protocol.Token(g.Queue)
 	g.listen("activities without the queue, and queries", g.ns.Pattern("hand", own, "*"), g.ns.Pattern("query", own, "*"))
 	g.send("what workers tell workflows", g.told(protocol.KindResult, protocol.KindStarted, protocol.KindReady, protocol.KindSession)...)
-	g.send("the part of a history that is too large for a task", g.endpoints(protocol.EndpointHistory)...)
+	g.send("the part of a history that is too large for a task", g.endpoints(protocol.HistoryOf(g.Queue))...)
 	g.send("the worker's row", key(g.ns, "workers", own+".*"), readSubject(kv(g.ns, "workers"), key(g.ns, "workers", own+".*")))
 	g.send("heartbeats of activities", key(g.ns, "heartbeats", "*.*"), read(kv(g.ns, "heartbeats")))
 	g.send("tasks that cannot be read", g.ns.Pattern("dead", "*"))

@@ -108,6 +108,7 @@ func forbidden() map[string][]string {
 		"pub $JS.API.STREAM.MSG.GET.MR_default_TASKS", "pub $JS.API.DIRECT.GET.MR_default_TASKS", "pub $KV.MR_default_workers.q2.w",
 		"pub $JS.API.DIRECT.GET.KV_MR_default_workers.$KV.MR_default_workers.q2.w", "pub $JS.API.STREAM.MSG.GET.KV_MR_default_workers",
 		"pub $JS.API.STREAM.MSG.GET.MR_default_HISTORY_0", "pub $JS.API.STREAM.MSG.GET.MR_default_INBOX_0", "sub " + ns.Closed("run"),
+		"pub " + ns.API(protocol.EndpointHistory), "pub " + ns.API(protocol.HistoryOf("q2")), "pub " + ns.API("describe"), "pub " + ns.API("list"),
 	}
 	starts := slices.DeleteFunc(slices.Clone(writes), func(act string) bool { return strings.Contains(act, "blobs") })
 	return map[string][]string{

@@ -60,6 +60,11 @@ func everything(ctx workflow.Context, in string) (string, error) {
 	return workflow.Do(session, echo, child)
 }
 
+// late waits for an activity whose result comes from elsewhere.
+func late(ctx workflow.Context, in string) (string, error) { return workflow.Do(ctx, pending, in) }
+
+func pending(context.Context, string) (string, error) { return "", activity.ErrResultPending }
+
 func leaf(_ workflow.Context, in string) (string, error) { return in, nil }
 
 func echo(_ context.Context, in string) (string, error) { return in, nil }
@@ -83,7 +88,7 @@ func TestRolesCanDoTheirJobs(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	h.node("orchestrator", "default")
-	stop := h.work("worker-q1", "q1", worker.Workflow(everything), worker.Workflow(leaf), worker.Activity(twice), worker.Activity(echo),
+	stop := h.work("worker-q1", "q1", worker.Workflow(everything), worker.Workflow(leaf), worker.Workflow(late), worker.Activity(pending), worker.Activity(twice), worker.Activity(echo),
 		worker.Sessions(2), worker.Identity("w1"), worker.Version("v1"), worker.CacheSize(10))
 	h.work("second", "q2", worker.Activity(echo, worker.Named("remote")))
 	c := h.client("client")
@@ -108,6 +113,7 @@ func TestRolesCanDoTheirJobs(t *testing.T) {
 	}
 	watch(t, h, run.ID())
 	steer(t, c)
+	complete(t, h)
 	stop()
 	h.nothingRefused()
 }
@@ -142,6 +148,28 @@ func watch(t *testing.T, h *house, id string) {
 	})
 	if got, err := client.Get[string](c, id, "").Wait(t.Context()); err != nil || got == "" {
 		t.Errorf("the observer sees the result %.20q, %v", got, err)
+	}
+}
+
+// complete is the job of a client that ends activities whose result comes from elsewhere.
+func complete(t *testing.T, h *house) {
+	t.Helper()
+	c := h.client("finisher")
+	run, err := client.Start(t.Context(), c, late, "in")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var token string
+	rig.Until(t, "the activity", func() bool {
+		token, err = c.ActivityToken(t.Context(), run.ID(), "1")
+		return err == nil
+	})
+	rig.Until(t, "its completion", func() bool {
+		_, err := c.HeartbeatActivity(t.Context(), token, "half")
+		return err == nil && c.CompleteActivity(t.Context(), token, "done") == nil
+	})
+	if got, err := run.Wait(t.Context()); err != nil || got != "done" {
+		t.Errorf("got %q, %v", got, err)
 	}
 }
 
