@@ -8,8 +8,8 @@ import (
 	"github.com/millrace-dev/millrace/protocol"
 )
 
-// Whoever asks names the subject of the answer, and the server does not look whether the asker may publish there. An orchestrator may publish
-// nearly everywhere, so without a look of its own it would be the tongs of everybody who may only ask: a verdict that is sent to
+// Whoever asks names the subject of the answer, and the server does not look whether the asker may publish there. An orchestrator may
+// publish nearly everywhere, so without a look of its own it would be the tongs of everybody who may only ask: a verdict that is sent to
 // $JS.API.STREAM.PURGE.<stream> empties a stream, one that is sent to the subject of a history ruins it.
 
 // answerable reports whether a subject can be that of an answer: of an inbox, or of what a server makes of one on its way between accounts

@@ -39,7 +39,8 @@ func (s *Store) putObject(ctx context.Context, name string, r io.Reader) (*natsj
 func (s *Store) blobSubjects() []string {
 	stream := "OBJ_" + s.ns.BlobStore()
 	return []string{
-		"$O." + s.ns.BlobStore() + ".", s.api("STREAM.INFO." + stream), s.api("STREAM.PURGE." + stream), s.api("DIRECT.GET." + stream + "."),
+		"$O." + s.ns.BlobStore() + ".", s.api("STREAM.INFO." + stream), s.api("STREAM.PURGE." + stream),
+		s.api("DIRECT.GET." + stream + "."),
 	}
 }
 

@@ -192,7 +192,7 @@ func (s *Store) leaderGet(ctx context.Context, stream string, which map[string]a
 	subject := s.api("STREAM.MSG.GET." + stream)
 	ctx, done := s.allowed(ctx, subject)
 	reply, err := s.nc.RequestWithContext(ctx, subject, req)
-	if err = done(err); err != nil {
+	if err := done(err); err != nil {
 		return storedMsg{}, err
 	}
 	return readStored(reply)

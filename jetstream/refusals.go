@@ -15,8 +15,8 @@ import (
 	"github.com/millrace-dev/millrace/protocol"
 )
 
-// The server refuses what a user may not publish or subscribe to by an error on the connection that belongs to no request: whoever asked would
-// wait for an answer until time is up. So errors of the connection are listened to, and whoever waits for what was refused is told at once.
+// The server refuses what a user may not publish or subscribe to by an error on the connection that belongs to no request: whoever asked
+// would wait for an answer until time is up. So errors of the connection are listened to, and whoever waits for what was refused is told.
 
 // refusals are told to those who wait on a connection. The connection has one handler of errors, so all stores on it share one of these.
 type refusals struct {
@@ -111,14 +111,14 @@ func unauthorized(verb, subject string) *protocol.Error {
 	}
 	if strings.HasPrefix(subject, "_INBOX") && verb == "Subscription" {
 		return protocol.Errorf(protocol.CodeUnauthorized, "this user of NATS may not %s %q, where answers would come", what, subject).
-			WithHint("connect with the user's own inbox prefix: --inbox-prefix, or nats.CustomInboxPrefix; `millrace auth template` names it")
+			WithHint("connect with the user's own inbox prefix, which `millrace auth template` names: --inbox-prefix in the command line")
 	}
 	return protocol.Errorf(protocol.CodeUnauthorized, "this user of NATS may not %s %q", what, subject).
 		WithHint("`millrace auth template ROLE` prints what each role needs; another --namespace or queue needs another user")
 }
 
-// allowed returns a context that ends, with an error of code unauthorized for its cause, when the server refuses one of the subjects, or one
-// that begins with it. done must be called; it gives an error of the context's end its cause.
+// allowed returns a context that ends, with an error of code unauthorized for its cause, when the server refuses one of the subjects. One
+// that ends with a dot stands for all that begin with it. done must be called; it gives an error of the context's end its cause.
 func (s *Store) allowed(ctx context.Context, subjects ...string) (watched context.Context, done func(error) error) {
 	watched, cancel := context.WithCancelCause(ctx)
 	w := &wait{append(subjects, inboxes(s.nc)), cancel}

@@ -53,8 +53,10 @@ func newStore(nc *nats.Conn, ns protocol.Namespace) (*Store, error) {
 	if err != nil {
 		return nil, wrap(err)
 	}
-	return &Store{nc: nc, js: js, ns: ns, mux: mux{nc: nc}, refusals: refusalsOf(nc), goroutines: goroutines{next: make(chan func())},
-		closings: closings{families: map[string]bool{}, waiting: map[string]chan<- protocol.Outcome{}}}, nil
+	return &Store{
+		nc: nc, js: js, ns: ns, mux: mux{nc: nc}, refusals: refusalsOf(nc), goroutines: goroutines{next: make(chan func())},
+		closings: closings{families: map[string]bool{}, waiting: map[string]chan<- protocol.Outcome{}},
+	}, nil
 }
 
 // Open returns the store of a namespace that an orchestrator has created. An error of code no_orchestrator says that none

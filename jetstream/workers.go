@@ -75,8 +75,8 @@ func (s *Store) putWorker(ctx context.Context, w protocol.Worker) error {
 	return s.putOwn(ctx, workersBucket, protocol.WorkerKey(w.Queue, w.ID), w)
 }
 
-// hasRow reports whether a worker's row is there, as any replica knows it: a worker is allowed to read its own row only, which the subject of
-// a direct get says. If the replica lags, the row is written once more.
+// hasRow reports whether a worker's row is there, as any replica knows it: a worker is allowed to read its own row only, which the subject
+// of a direct get says. If the replica lags, the row is written once more.
 func (s *Store) hasRow(ctx context.Context, queue, worker string) bool {
 	ctx, cancel := bounded(ctx)
 	defer cancel()

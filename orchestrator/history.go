@@ -65,8 +65,8 @@ func (c control) history(ctx context.Context, r protocol.HistoryRequest) (histor
 	return p.page, nil
 }
 
-// historyOf reads a page of the history of a queue's run, for a worker of the queue: the latest run of a workflow, because workers take steps
-// of no other.
+// historyOf reads a page of the history of a queue's run, for a worker of the queue: the latest run of a workflow, because workers take
+// steps of no other.
 func (c control) historyOf(ctx context.Context, queue string, data []byte) (out any, err error) {
 	err = guarded(c.log, "the endpoint history of a queue", func() error {
 		var r protocol.HistoryRequest

@@ -18,8 +18,8 @@ type std struct{ out, err io.Writer }
 
 // cli is the tree of verbs. Its fields are the global flags, named as in the nats CLI.
 type cli struct {
-	Server    string        `help:"URL of the NATS server." short:"s" env:"NATS_URL" placeholder:"URL"`
-	Context   string        `help:"NATS context, as saved by the nats CLI." env:"NATS_CONTEXT" placeholder:"NAME"`
+	Server    string `help:"URL of the NATS server." short:"s" env:"NATS_URL" placeholder:"URL"`
+	Context   string `help:"NATS context, as saved by the nats CLI." env:"NATS_CONTEXT" placeholder:"NAME"`
 	login     `embed:""`
 	KeyFile   string        `help:"File with the keys of encrypted values." env:"MILLRACE_KEY_FILE" placeholder:"FILE"`
 	Namespace string        `help:"Namespace of the workflows." short:"n" env:"MILLRACE_NAMESPACE" default:"default"`

@@ -18,9 +18,9 @@ type login struct {
 	NKey        string `help:"File with the seed of the user's nkey." name:"nkey" env:"NATS_NKEY" placeholder:"FILE"`
 	TLSCert     string `help:"File with the client's certificate." name:"tlscert" env:"NATS_CERT" placeholder:"FILE"`
 	TLSKey      string `help:"File with the key of the certificate." name:"tlskey" env:"NATS_KEY" placeholder:"FILE"`
-	TLSCA       string `help:"File with the authorities that the server's certificate may be of." name:"tlsca" env:"NATS_CA" placeholder:"FILE"`
+	TLSCA       string `help:"File with the authorities of the server's certificate." name:"tlsca" env:"NATS_CA" placeholder:"FILE"`
 	TLSFirst    bool   `help:"Begin with TLS, before the server says anything." name:"tlsfirst"`
-	InboxPrefix string `help:"Prefix of the subjects on which answers come." name:"inbox-prefix" env:"NATS_INBOX_PREFIX" placeholder:"SUBJECT"`
+	InboxPrefix string `help:"Where answers come." name:"inbox-prefix" env:"NATS_INBOX_PREFIX" placeholder:"SUBJECT"`
 }
 
 // options are those of the connection. A file that cannot be used is said here: the library would say it in the middle of a connection.
@@ -58,7 +58,8 @@ func (l *login) options() ([]nats.Option, error) {
 // tls are the options of a connection that is encrypted by certificates of one's own.
 func (l *login) tls() (opts []nats.Option, err error) {
 	if (l.TLSCert == "") != (l.TLSKey == "") {
-		return nil, protocol.Errorf(protocol.CodeBadRequest, "a certificate and its key go together").WithHint("give --tlscert and --tlskey")
+		return nil, protocol.Errorf(protocol.CodeBadRequest, "a certificate and its key go together").
+			WithHint("give --tlscert and --tlskey")
 	}
 	if l.TLSCert != "" {
 		if _, err := tls.LoadX509KeyPair(l.TLSCert, l.TLSKey); err != nil {
@@ -79,10 +80,7 @@ func (l *login) tls() (opts []nats.Option, err error) {
 }
 
 func readable(what, file, hint string) error {
-	f, err := os.Open(file)
-	if err == nil {
-		err = f.Close()
-	}
+	_, err := os.Stat(file)
 	return unusable(what, err, hint)
 }
 

@@ -11,10 +11,12 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"io"
+	"maps"
 	"math/big"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -26,7 +28,7 @@ import (
 
 // An nkey of these tests, and of nothing else.
 const (
-	seed      = "SUALNHWYZOFABYDXAVV7IEVHOYTFPCAIVOWI4HSASIHBTIIXJRTRR472FA" //nolint:gosec // opens nothing
+	seed      = "SUALNHWYZOFABYDXAVV7IEVHOYTFPCAIVOWI4HSASIHBTIIXJRTRR472FA"
 	publicKey = "UAZAXHEDAG7ED6D5JNQ7WQUCCI3KJHRRQSKDYP5QN2WY4PQ2PTWNTXTV"
 )
 
@@ -157,9 +159,7 @@ func TestTLSAndNKey(t *testing.T) {
 	all := map[string]string{"--tlsca": file("ca.pem"), "--tlscert": file("client.pem"), "--tlskey": file("client.key"), "--nkey": file("user.nk")}
 	flags := func(change func(map[string]string)) []string {
 		with := map[string]string{}
-		for k, v := range all {
-			with[k] = v
-		}
+		maps.Copy(with, all)
 		change(with)
 		list := []string{"--server", srv.URL()}
 		for k, v := range with {
@@ -219,7 +219,7 @@ func TestNoSecretIsLogged(t *testing.T) {
 		if form != "" {
 			verb = append(verb, form)
 		}
-		with := func(args ...string) []string { return append(verb[:len(verb):len(verb)], args...) }
+		with := func(args ...string) []string { return append(slices.Clip(verb), args...) }
 		run(exitOK, with("--server", "nats://ada:"+password+"@"+host)...)
 		run(exitOK, with("--server", "nats://"+host, "--user", "ada", "--password", password)...)
 		run(exitError, with("--server", "nats://eve:"+password+"@"+host)...)

@@ -20,7 +20,8 @@ func (p Permissions) Conf() string {
 	confRules(&b, "publish", p.Publish)
 	confRules(&b, "subscribe", p.Subscribe)
 	if p.Responds {
-		fmt.Fprintf(&b, "    # answers, to those who asked only\n    allow_responses: { max: %d, expires: %q }\n", responses, responseExpiry)
+		b.WriteString("    # answers, to those who asked only\n")
+		fmt.Fprintf(&b, "    allow_responses: { max: %d, expires: %q }\n", responses, responseExpiry)
 	}
 	b.WriteString("  }\n}\n")
 	return b.String()

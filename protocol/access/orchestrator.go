@@ -1,6 +1,10 @@
 package access
 
-import "github.com/millrace-dev/millrace/protocol"
+import (
+	"strings"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
 
 func (g *grants) orchestrator() {
 	ns := g.ns
@@ -33,7 +37,8 @@ func (g *grants) orchestrator() {
 func (g *grants) stream(name string, more ...string) {
 	subjects := []string{
 		api("STREAM.CREATE", name), info(name), read(name), api("DIRECT.GET", name), api("DIRECT.GET", name, ">"),
-		api("CONSUMER.CREATE", name, ">"), api("CONSUMER.DELETE", name, "*"), api("CONSUMER.INFO", name, "*"), api("CONSUMER.MSG.NEXT", name, "*"),
+		api("CONSUMER.CREATE", name, ">"), api("CONSUMER.DELETE", name, "*"), api("CONSUMER.INFO", name, "*"),
+		api("CONSUMER.MSG.NEXT", name, "*"),
 	}
 	for _, m := range more {
 		subjects = append(subjects, api("STREAM."+m, name))
@@ -63,11 +68,7 @@ func key(ns protocol.Namespace, bucket, key string) string {
 }
 
 func api(call string, tokens ...string) string {
-	s := "$JS.API." + call
-	for _, t := range tokens {
-		s += "." + t
-	}
-	return s
+	return "$JS.API." + strings.Join(append([]string{call}, tokens...), ".")
 }
 
 func info(stream string) string { return api("STREAM.INFO", stream) }

@@ -59,14 +59,15 @@ func permissions(t *testing.T, u access.User) access.Permissions {
 func open(t *testing.T, more ...string) *house {
 	t.Helper()
 	h := &house{t: t, dir: t.TempDir(), refused: map[string][]string{}}
-	conf := "accounts { MR { jetstream: enabled, users: [ { user: admin, password: secret }\n"
+	var conf strings.Builder
+	conf.WriteString("accounts { MR { jetstream: enabled, users: [ { user: admin, password: secret }\n")
 	for _, u := range users {
 		p := permissions(t, u)
-		conf += strings.ReplaceAll(p.Conf(), "$"+strings.ToUpper(strings.ReplaceAll(p.User, "-", "_"))+"_PASSWORD", "secret")
+		conf.WriteString(strings.ReplaceAll(p.Conf(), "$"+strings.ToUpper(strings.ReplaceAll(p.User, "-", "_"))+"_PASSWORD", "secret"))
 	}
-	conf += strings.Join(more, "\n")
+	conf.WriteString(strings.Join(more, "\n") + "] } }\n")
 	file := filepath.Join(h.dir, "nats.conf")
-	if err := os.WriteFile(file, []byte(conf+"] } }\n"), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(conf.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var err error
