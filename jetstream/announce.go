@@ -38,8 +38,8 @@ func (s *Store) WatchClosed(run string) (outcome <-chan protocol.Outcome, stop f
 }
 
 // WatchOwn is WatchClosed for a run of the caller's own making. All runs of a [protocol.RunFamily] share a subscription, which lasts as
-// long as the connection: one for each run would have to be told to every server of a cluster, twice for each start, and makes a server look
-// up all of its subjects anew.
+// long as the connection: one for each run would have to be told to every server of a cluster, twice for each start, and makes a server
+// look up all of its subjects anew.
 func (s *Store) WatchOwn(run string) (outcome <-chan protocol.Outcome, stop func(), err error) {
 	w := &s.closings
 	w.mu.Lock()

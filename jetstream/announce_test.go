@@ -135,3 +135,11 @@ func TestAnswersGoToInboxesOnly(t *testing.T) {
 		t.Error("the history is gone")
 	}
 }
+
+// A connection to which nobody would answer is refused before it waits for an answer.
+func TestInboxPrefixThatGetsNoAnswers(t *testing.T) {
+	t.Parallel()
+	nc := connect(t, start(t).srv, nats.CustomInboxPrefix("replies"))
+	_, err := jetstream.Open(t.Context(), nc, ns)
+	wantCode(t, err, protocol.CodeBadRequest)
+}

@@ -49,6 +49,10 @@ type Store struct {
 }
 
 func newStore(nc *nats.Conn, ns protocol.Namespace) (*Store, error) {
+	if !answerable(inboxes(nc)) {
+		return nil, protocol.Errorf(protocol.CodeBadRequest, "the inbox prefix %q of the connection gets no answers", nc.Opts.InboxPrefix).
+			WithHint("let it begin with an underscore, such as _INBOX_shop")
+	}
 	js, err := natsjs.New(nc, natsjs.WithPublishAsyncMaxPending(maxPending), natsjs.WithPublishAsyncTimeout(defaultTimeout))
 	if err != nil {
 		return nil, wrap(err)
