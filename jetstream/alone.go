@@ -35,6 +35,15 @@ func (a *alone) is(nc *nats.Conn) (yes, ask bool) {
 	return a.yes, ask
 }
 
+// giveUp asks a server no more that does not allow it.
+func (a *alone) giveUp(server string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.server == server {
+		a.left = 0
+	}
+}
+
 // note reads the answer of a server to the request for the information of a stream: its leader must be the server itself.
 func (a *alone) note(nc *nats.Conn, server string, info *nats.Msg) {
 	var answer natsjs.StreamInfo

@@ -12,7 +12,7 @@ import (
 )
 
 // Reply sends a verdict to the subject that asked for it.
-func (s *Store) Reply(subject string, v protocol.Verdict) error { return s.core(subject, v) }
+func (s *Store) Reply(subject string, v protocol.Verdict) error { return s.answerJSON(subject, v) }
 
 // Closed announces the end of a run to whoever listens right now.
 func (s *Store) Closed(o protocol.Outcome) error { return s.core(s.ns.Closed(o.Run), o) }
@@ -37,9 +37,9 @@ func (s *Store) WatchClosed(run string) (outcome <-chan protocol.Outcome, stop f
 	return ch, func() { _ = sub.Unsubscribe() }, nil
 }
 
-// WatchOwn is WatchClosed for a run of the caller's own making. All runs of a [protocol.RunFamily] share a subscription, which lasts as long
-// as the connection: one for each run would have to be told to every server of a cluster, twice for each start, and makes a server look
-// up all of its subjects anew.
+// WatchOwn is WatchClosed for a run of the caller's own making. All runs of a [protocol.RunFamily] share a subscription, which lasts as
+// long as the connection: one for each run would have to be told to every server of a cluster, twice for each start, and makes a server
+// look up all of its subjects anew.
 func (s *Store) WatchOwn(run string) (outcome <-chan protocol.Outcome, stop func(), err error) {
 	w := &s.closings
 	w.mu.Lock()

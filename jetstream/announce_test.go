@@ -1,12 +1,14 @@
 package jetstream_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 
 	"github.com/nats-io/nats.go"
 	natsjs "github.com/nats-io/nats.go/jetstream"
 
+	"github.com/millrace-dev/millrace/jetstream"
 	"github.com/millrace-dev/millrace/protocol"
 )
 
@@ -41,10 +43,10 @@ func TestReplyReachesTheAsker(t *testing.T) {
 	t.Parallel()
 	w := start(t)
 	verdicts := make(chan *nats.Msg, 1)
-	sub, err := w.Conn().ChanSubscribe("asker", verdicts)
+	sub, err := w.Conn().ChanSubscribe("_INBOX.asker", verdicts)
 	must(t, err)
 	t.Cleanup(func() { _ = sub.Unsubscribe() })
-	must(t, w.Reply("asker", protocol.Verdict{ID: "wf", Run: "run"}))
+	must(t, w.Reply("_INBOX.asker", protocol.Verdict{ID: "wf", Run: "run"}))
 	if got, want := string(next(t, verdicts, "the verdict").Data), `{"id":"wf","run_id":"run"}`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
@@ -106,4 +108,38 @@ func TestDeadLetterIsNotAnOrderToTheServer(t *testing.T) {
 			t.Errorf("with %s: got %q as the last dead letter", header, got)
 		}
 	}
+}
+
+// Whoever asks names the subject of the answer: it must not be one on which the asker may not publish itself.
+func TestAnswersGoToInboxesOnly(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	write(t, w.Store, "wf", "n-1", 0)
+	stop, err := w.ServeAPI("1.0.0", map[string]jetstream.Endpoint{
+		"look": func(context.Context, []byte) (any, error) {
+			t.Error("a request whose answer would do harm is answered")
+			return nil, nil
+		},
+	})
+	must(t, err)
+	t.Cleanup(stop)
+	purge := "$JS.API.STREAM.PURGE." + ns.HistoryStream(0)
+	must(t, w.Conn().PublishRequest(ns.API("look"), purge, nil))
+	must(t, w.Conn().Flush())
+	for _, reply := range []string{purge, ns.History(0, "wf"), "$KV.MR_default_config.namespace", "orders", ""} {
+		wantCode(t, w.Reply(reply, protocol.Verdict{ID: "wf"}), protocol.CodeBadRequest)
+	}
+	last, err := w.Last(t.Context(), 0, "wf")
+	must(t, err)
+	if last.Seq == 0 {
+		t.Error("the history is gone")
+	}
+}
+
+// A connection to which nobody would answer is refused before it waits for an answer.
+func TestInboxPrefixThatGetsNoAnswers(t *testing.T) {
+	t.Parallel()
+	nc := connect(t, start(t).srv, nats.CustomInboxPrefix("replies"))
+	_, err := jetstream.Open(t.Context(), nc, ns)
+	wantCode(t, err, protocol.CodeBadRequest)
 }

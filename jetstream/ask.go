@@ -39,6 +39,15 @@ func (s *Store) Ask(ctx context.Context, workflow string, body protocol.InputBod
 	if v, known, err := s.askDirectly(ctx, workflow, body, id, reply, verdicts); known || err != nil {
 		return v, err
 	}
+	ctx, done := s.allowed(ctx, s.ns.Input(s.shard(workflow), body.InputKind(), workflow))
+	v, err := s.askInbox(ctx, workflow, body, id, reply, verdicts)
+	return v, done(err)
+}
+
+// askInbox stores the input, and waits for the verdict.
+func (s *Store) askInbox(
+	ctx context.Context, workflow string, body protocol.InputBody, id, reply string, verdicts <-chan *nats.Msg,
+) (protocol.Verdict, error) {
 	for {
 		msg, err := s.inputMsg(workflow, body, id, reply)
 		if err != nil {
@@ -64,13 +73,15 @@ func (s *Store) Ask(ctx context.Context, workflow string, body protocol.InputBod
 func (s *Store) askDirectly(
 	ctx context.Context, workflow string, body protocol.InputBody, id, reply string, verdicts <-chan *nats.Msg,
 ) (v protocol.Verdict, known bool, err error) {
-	if body.InputKind() == protocol.KindTerminate {
+	if body.InputKind() == protocol.KindTerminate || s.indirect.is(body.InputKind()) {
 		return v, false, nil
 	}
 	m, err := s.inputMsg(workflow, body, id, "")
 	if err != nil {
 		return v, false, err
 	}
+	refusal, done := s.allowed(context.Background(), s.ns.Direct(s.shard(workflow), body.InputKind(), workflow))
+	defer done(nil) //nolint:errcheck // there is no error to explain
 	if err := s.tellDirectly(workflow, body, m, reply); err != nil {
 		return v, false, err
 	}
@@ -84,6 +95,9 @@ func (s *Store) askDirectly(
 		v, err = verdict(m)
 		return v, true, err
 	case <-patience.C:
+		return v, false, nil
+	case <-refusal.Done():
+		s.indirect.note(body.InputKind())
 		return v, false, nil
 	case <-ctx.Done():
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
@@ -117,7 +131,7 @@ func (s *Store) awaitVerdict(
 			return v, false, wrap(err)
 		case <-ctx.Done():
 			if !stored || ctx.Err() == context.Canceled {
-				return v, false, wrap(ctx.Err())
+				return v, false, wrap(context.Cause(ctx))
 			}
 			return v, false, protocol.Errorf(protocol.CodeTimeout, "the request is stored, but no orchestrator has handled it in time").
 				WithHint("check that an orchestrator runs (`nats micro ls`); asking again with the same request ID is safe")
@@ -133,8 +147,9 @@ func (s *Store) Request(ctx context.Context, endpoint string, in, out any) error
 	if err != nil {
 		return err
 	}
+	ctx, done := s.allowed(ctx, s.ns.API(endpoint))
 	reply, err := s.nc.RequestWithContext(ctx, s.ns.API(endpoint), data)
-	if err != nil {
+	if err = done(err); err != nil {
 		if errors.Is(err, nats.ErrNoResponders) {
 			return protocol.Errorf(protocol.CodeNoOrchestrator, "no orchestrator answers for namespace %q", string(s.ns)).
 				WithHint("start one: `millrace dev` on this machine, or `millrace serve` next to your NATS")

@@ -55,8 +55,17 @@ func Create(ctx context.Context, nc *nats.Conn, ns protocol.Namespace, o Options
 	if err != nil {
 		return nil, err
 	}
-	if err := s.decide(ctx, o); err != nil {
+	ctx, done := s.allowed(ctx, s.api(""), "$KV.", s.ns.Pattern(""))
+	if err := done(s.create(ctx, o)); err != nil {
 		return nil, wrap(err)
+	}
+	return s, nil
+}
+
+// create makes what is missing.
+func (s *Store) create(ctx context.Context, o Options) error {
+	if err := s.decide(ctx, o); err != nil {
+		return err
 	}
 	s.stored = make(sequences, s.config.Shards)
 	var group errgroup.Group
@@ -68,20 +77,17 @@ func Create(ctx context.Context, nc *nats.Conn, ns protocol.Namespace, o Options
 	}
 	group.Go(func() error {
 		_, err := s.js.CreateObjectStore(ctx, natsjs.ObjectStoreConfig{
-			Bucket: ns.BlobStore(), Description: "Millrace: large payloads", Replicas: o.Replicas,
+			Bucket: s.ns.BlobStore(), Description: "Millrace: large payloads", Replicas: o.Replicas,
 		})
 		return unlessThere(err)
 	})
 	if err := group.Wait(); err != nil {
-		return nil, wrap(err)
+		return err
 	}
-	if err := s.allowBatches(ctx); err != nil {
-		return nil, wrap(err)
+	if err := s.tuneBuckets(ctx); err != nil {
+		return err
 	}
-	if err := s.keepTasks(ctx); err != nil {
-		return nil, err
-	}
-	return s, nil
+	return s.keepTasks(ctx)
 }
 
 // keepTasks puts one message into the task stream that nobody ever takes. A stream whose last message is removed deletes its
@@ -133,6 +139,32 @@ func (s *Store) stream(ctx context.Context, cfg natsjs.StreamConfig) error {
 func (s *Store) bucket(ctx context.Context, cfg natsjs.KeyValueConfig) error {
 	_, err := s.js.CreateKeyValue(ctx, cfg)
 	return unlessThere(err)
+}
+
+// tuneBuckets changes what the call that makes buckets knows nothing of. Rows of runs are written by atomic batches. Into the other two
+// workers write, each below keys of its own: a rollup would take the keys of the others along, and is not needed. What a worker removes
+// leaves a marker, which goes by itself.
+func (s *Store) tuneBuckets(ctx context.Context) error {
+	return errors.Join(
+		s.tune(ctx, runsBucket, func(c *natsjs.StreamConfig) { c.AllowAtomicPublish = true }),
+		s.tune(ctx, workersBucket, func(c *natsjs.StreamConfig) { c.AllowMsgTTL, c.AllowRollup = true, false }),
+		s.tune(ctx, heartbeatsBucket, func(c *natsjs.StreamConfig) { c.AllowRollup = false }),
+	)
+}
+
+func (s *Store) tune(ctx context.Context, bucket string, change func(*natsjs.StreamConfig)) error {
+	stream, err := s.js.Stream(ctx, bucketStream(s.ns.Bucket(bucket)))
+	if err != nil {
+		return err
+	}
+	cfg := stream.CachedInfo().Config
+	change(&cfg)
+	if is := stream.CachedInfo().Config; cfg.AllowAtomicPublish == is.AllowAtomicPublish &&
+		cfg.AllowMsgTTL == is.AllowMsgTTL && cfg.AllowRollup == is.AllowRollup {
+		return nil
+	}
+	_, err = s.js.UpdateStream(ctx, cfg)
+	return err
 }
 
 func unlessThere(err error) error {

@@ -15,12 +15,9 @@ import (
 
 // PutBlob stores what r delivers in the object store under the given name, replacing what was there.
 func (s *Store) PutBlob(ctx context.Context, name string, r io.Reader) (protocol.Blob, error) {
-	store, err := s.js.ObjectStore(ctx, s.ns.BlobStore())
-	if err != nil {
-		return protocol.Blob{}, wrap(err)
-	}
-	info, err := store.Put(ctx, natsjs.ObjectMeta{Name: name}, r)
-	if err != nil {
+	ctx, done := s.allowed(ctx, s.blobSubjects()...)
+	info, err := s.putObject(ctx, name, r)
+	if err = done(err); err != nil {
 		return protocol.Blob{}, wrap(err)
 	}
 	digest, err := base64.URLEncoding.DecodeString(strings.TrimPrefix(info.Digest, "SHA-256="))
@@ -30,11 +27,29 @@ func (s *Store) PutBlob(ctx context.Context, name string, r io.Reader) (protocol
 	return protocol.Blob{Name: name, Size: int64(info.Size), SHA256: hex.EncodeToString(digest)}, nil //nolint:gosec // < 2^63
 }
 
+func (s *Store) putObject(ctx context.Context, name string, r io.Reader) (*natsjs.ObjectInfo, error) {
+	store, err := s.js.ObjectStore(ctx, s.ns.BlobStore())
+	if err != nil {
+		return nil, err
+	}
+	return store.Put(ctx, natsjs.ObjectMeta{Name: name}, r)
+}
+
+// blobSubjects are those that the object store is made of.
+func (s *Store) blobSubjects() []string {
+	stream := "OBJ_" + s.ns.BlobStore()
+	return []string{
+		"$O." + s.ns.BlobStore() + ".", s.api("STREAM.INFO." + stream), s.api("STREAM.PURGE." + stream),
+		s.api("DIRECT.GET." + stream + "."),
+	}
+}
+
 // GetBlob opens a blob. The reader verifies what it read when it reaches the end: a digest that does not match is an error of
 // code corrupt in place of io.EOF. ctx governs the whole reading.
 func (s *Store) GetBlob(ctx context.Context, b protocol.Blob) (io.ReadCloser, error) {
-	store, err := s.js.ObjectStore(ctx, s.ns.BlobStore())
-	if err != nil {
+	opening, done := s.allowed(ctx, s.blobSubjects()...)
+	store, err := s.js.ObjectStore(opening, s.ns.BlobStore())
+	if err = done(err); err != nil {
 		return nil, wrap(err)
 	}
 	object, err := store.Get(ctx, b.Name)

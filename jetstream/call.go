@@ -16,8 +16,9 @@ func (s *Store) call(ctx context.Context, api string, in any) error {
 	if err != nil {
 		return err
 	}
+	ctx, done := s.allowed(ctx, s.api(api))
 	reply, err := s.nc.RequestWithContext(ctx, s.api(api), req)
-	if err != nil {
+	if err = done(err); err != nil {
 		return wrap(err)
 	}
 	var answer struct {

@@ -3,6 +3,7 @@ package jetstream
 import (
 	"context"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -41,6 +42,30 @@ func (s sequences) note(shard int, before uint64, ack *natsjs.PubAck) {
 	}
 }
 
+// indirectFor is how long no input of a kind goes directly after the server has refused one.
+const indirectFor = time.Minute
+
+// indirect are the kinds of inputs that this user may not send directly, and until when that is believed.
+type indirect struct {
+	mu    sync.Mutex
+	kinds map[protocol.InputKind]time.Time
+}
+
+func (i *indirect) is(kind protocol.InputKind) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return time.Now().Before(i.kinds[kind])
+}
+
+func (i *indirect) note(kind protocol.InputKind) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.kinds == nil {
+		i.kinds = make(map[protocol.InputKind]time.Time)
+	}
+	i.kinds[kind] = time.Now().Add(indirectFor)
+}
+
 // tellDirectly sends an input to the shard's owner, which answers on the message's reply subject.
 func (s *Store) tellDirectly(workflow string, body protocol.InputBody, m *nats.Msg, reply string) error {
 	shard := s.shard(workflow)
@@ -62,7 +87,7 @@ func notTaken(m *nats.Msg) bool {
 // takes the input. after is the inbox sequence that the sender knows to be stored; the input must not be handled before it.
 func (s *Store) Directs(shard int, handle func(d protocol.Delivery, after uint64) (taken bool)) (stop func(), err error) {
 	return s.subscribe(s.ns.Directs(shard), "", func(m *nats.Msg) {
-		if m.Reply == "" {
+		if !answerable(m.Reply) {
 			return // nobody would hear what became of it, nor tell the inbox
 		}
 		d := protocol.Delivery{Time: time.Now(), Subject: m.Subject, Header: m.Header, Data: m.Data, Reply: m.Reply}
@@ -76,7 +101,7 @@ func (s *Store) Directs(shard int, handle func(d protocol.Delivery, after uint64
 // RefuseDirect tells the sender of a direct input to use the inbox.
 func (s *Store) RefuseDirect(reply string) {
 	// Should it get lost, the sender's patience ends.
-	_ = s.nc.PublishMsg(&nats.Msg{Subject: reply, Header: nats.Header{protocol.HeaderTaken: {takenNo}}})
+	_ = s.answer(&nats.Msg{Subject: reply, Header: nats.Header{protocol.HeaderTaken: {takenNo}}})
 }
 
 // PublishResult hands over how an attempt ended, and returns once that is part of history, or lies in the workflow's inbox. The first
@@ -87,11 +112,16 @@ func (s *Store) PublishResult(ctx context.Context, workflow string, r protocol.A
 	if err != nil {
 		return err
 	}
+	if s.indirect.is(protocol.KindResult) {
+		return s.Tell(ctx, workflow, r, id, "")
+	}
 	reply, verdicts, stop, err := s.mux.open(verdictsKept)
 	if err != nil {
 		return err
 	}
 	defer stop()
+	refusal, done := s.allowed(context.Background(), s.ns.Direct(s.shard(workflow), protocol.KindResult, workflow))
+	defer done(nil) //nolint:errcheck // there is no error to explain
 	if err := s.tellDirectly(workflow, r, m, reply); err != nil {
 		return err
 	}
@@ -103,6 +133,8 @@ func (s *Store) PublishResult(ctx context.Context, workflow string, r protocol.A
 			return nil // a refusal as well: the attempt is over, and its result is nobody's
 		}
 	case <-patience.C:
+	case <-refusal.Done():
+		s.indirect.note(protocol.KindResult)
 	case <-ctx.Done():
 		return wrap(ctx.Err())
 	}

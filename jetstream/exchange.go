@@ -114,13 +114,13 @@ func readAnswer(m *nats.Msg) (*protocol.WorkflowTaskAnswer, error) {
 type Responder = func(*protocol.WorkflowTaskAnswer) error
 
 // responder answers a message.
-func responder(m *nats.Msg) Responder {
+func (s *Store) responder(m *nats.Msg) Responder {
 	return func(a *protocol.WorkflowTaskAnswer) error {
 		data, err := protocol.Marshal(a)
 		if err != nil {
 			return err
 		}
-		return wrap(m.Respond(protocol.Pack(data)))
+		return s.answer(&nats.Msg{Subject: m.Reply, Data: protocol.Pack(data)})
 	}
 }
 
@@ -143,7 +143,7 @@ func unpack(data []byte, out any) error {
 // worker is there, and is answered here. A worker that runs no workflows has no handle, and answers nothing else.
 func (s *Store) ServeWorkflowTasks(queue, worker string, handle func(*protocol.WorkflowTask, Responder)) (stop func(), err error) {
 	serve := func(m *nats.Msg) {
-		respond := responder(m)
+		respond := s.responder(m)
 		if len(m.Data) == 0 {
 			_ = respond(&protocol.WorkflowTaskAnswer{Worker: worker})
 			return

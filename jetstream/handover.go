@@ -65,6 +65,6 @@ func (s *Store) OnHandOver(
 			give(h)
 			return
 		}
-		_ = s.core(m.Reply, protocol.ActivityHeld{Held: ask(h.Run, h.Ask)})
+		_ = s.answerJSON(m.Reply, protocol.ActivityHeld{Held: ask(h.Run, h.Ask)})
 	})
 }

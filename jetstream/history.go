@@ -189,8 +189,10 @@ func (s *Store) leaderGet(ctx context.Context, stream string, which map[string]a
 	if err != nil {
 		return storedMsg{}, err
 	}
-	reply, err := s.nc.RequestWithContext(ctx, s.api("STREAM.MSG.GET."+stream), req)
-	if err != nil {
+	subject := s.api("STREAM.MSG.GET." + stream)
+	ctx, done := s.allowed(ctx, subject)
+	reply, err := s.nc.RequestWithContext(ctx, subject, req)
+	if err := done(err); err != nil {
 		return storedMsg{}, err
 	}
 	return readStored(reply)

@@ -41,7 +41,9 @@ func (s *Store) Tell(ctx context.Context, workflow string, body protocol.InputBo
 	defer cancel()
 	shard := s.shard(workflow)
 	before := s.stored[shard].Load()
+	ctx, done := s.allowed(ctx, m.Subject)
 	ack, err := s.js.PublishMsg(ctx, m)
+	err = done(err)
 	if err != nil {
 		return wrap(err)
 	}

@@ -19,13 +19,20 @@ func (s *Store) put(bucket, key string, value any) func(context.Context) error {
 	return s.publishJSON(bucketKey(s.ns.Bucket(bucket), key), nil, value)
 }
 
+// putOwn writes to a bucket of which the user may be allowed some keys only, and waits for it.
+func (s *Store) putOwn(ctx context.Context, bucket, key string, value any) error {
+	ctx, done := s.allowed(ctx, bucketKey(s.ns.Bucket(bucket), key))
+	return done(s.put(bucket, key, value)(ctx))
+}
+
 // remove marks a key as deleted.
 func (s *Store) remove(ctx context.Context, bucket, key string, opts ...natsjs.PublishOpt) error {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	m := &nats.Msg{Subject: bucketKey(s.ns.Bucket(bucket), key), Header: nats.Header{"KV-Operation": {"DEL"}}}
+	ctx, done := s.allowed(ctx, m.Subject)
 	_, err := s.js.PublishMsg(ctx, m, opts...)
-	if hasCode(err, codeWrongLastSequence) || hasCode(err, codeInFlight) {
+	if err = done(err); hasCode(err, codeWrongLastSequence) || hasCode(err, codeInFlight) {
 		return protocol.Errorf(protocol.CodeConflict, "%s was changed by somebody else", key)
 	}
 	return wrap(err)
@@ -98,7 +105,7 @@ func (s *Store) Rows(ctx context.Context) iter.Seq2[protocol.Row, error] {
 func (s *Store) PutHeartbeat(ctx context.Context, run string, scheduled int64, h protocol.Heartbeat) error {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	return s.put(heartbeatsBucket, protocol.HeartbeatKey(run, scheduled), h)(ctx)
+	return s.putOwn(ctx, heartbeatsBucket, protocol.HeartbeatKey(run, scheduled), h)
 }
 
 // Heartbeat reads what an activity last reported, or nil when it has not. Its time is that at which the server stored it: deadlines hang
@@ -134,8 +141,8 @@ func (s *Store) DropHeartbeat(ctx context.Context, run string, scheduled, reset 
 	return s.purge(ctx, bucketStream(bucket), natsjs.WithPurgeSubject(key), natsjs.WithPurgeSequence(e.Seq+1))
 }
 
-// DeleteHeartbeat forgets what an activity reported.
+// DeleteHeartbeat forgets what an activity reported. It leaves a marker, which goes as a heartbeat would: whoever may purge a key may purge
+// the whole bucket, and a worker must not.
 func (s *Store) DeleteHeartbeat(ctx context.Context, run string, scheduled int64) error {
-	bucket := s.ns.Bucket(heartbeatsBucket)
-	return s.purge(ctx, bucketStream(bucket), natsjs.WithPurgeSubject(bucketKey(bucket, protocol.HeartbeatKey(run, scheduled))))
+	return s.remove(ctx, heartbeatsBucket, protocol.HeartbeatKey(run, scheduled))
 }

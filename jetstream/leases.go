@@ -16,7 +16,7 @@ const pingTimeout = time.Second
 
 // Join announces a node and answers the others' pings. leave takes that back.
 func (s *Store) Join(ctx context.Context, n protocol.Node) (leave func(context.Context), err error) {
-	stop, err := s.subscribe(s.ns.NodePing(n.ID), "", func(m *nats.Msg) { _ = m.Respond(nil) })
+	stop, err := s.subscribe(s.ns.NodePing(n.ID), "", func(m *nats.Msg) { _ = s.answer(&nats.Msg{Subject: m.Reply}) })
 	if err != nil {
 		return nil, err
 	}

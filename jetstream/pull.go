@@ -101,7 +101,9 @@ func (s *Store) PullTasks(
 func (p *Puller) connect(ctx context.Context) error {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	if _, err := p.s.js.CreateOrUpdateConsumer(ctx, p.stream, p.cfg); err != nil {
+	ctx, done := p.s.allowed(ctx, p.s.api("CONSUMER.CREATE."+p.stream+"."+p.cfg.Durable+"."))
+	_, err := p.s.js.CreateOrUpdateConsumer(ctx, p.stream, p.cfg)
+	if err = done(err); err != nil {
 		return wrap(err)
 	}
 	inbox := p.s.nc.NewInbox()

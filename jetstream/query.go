@@ -2,6 +2,7 @@ package jetstream
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"time"
@@ -75,6 +76,10 @@ func (s *Store) QueryCached(
 	if paused || protocol.ValidateID("workflow ID", workflow) != nil {
 		return answer, false
 	}
+	stream := s.ns.HistoryStream(s.shard(workflow))
+	refusal, done := s.allowed(ctx, s.ns.Queries(""), s.api("STREAM.MSG.GET."+stream), s.api("DIRECT.GET."+stream+"."))
+	defer done(nil) //nolint:errcheck // the control API is asked instead
+	ctx = refusal
 	a := &asking{s: s, workflow: workflow, query: q}
 	defer a.close()
 	if hint.worker != "" && (run == "" || run == hint.run) && a.tell(hint) != nil {
@@ -158,6 +163,13 @@ func (a *asking) read() (err error) {
 	}
 	if a.records, err = a.send(1, a.s.api("STREAM.MSG.GET."+stream), body); err == nil && ask {
 		a.server = a.s.nc.ConnectedServerId()
+		refusal, done := a.s.allowed(context.Background(), a.s.api("STREAM.INFO."+stream))
+		context.AfterFunc(refusal, func() {
+			if errors.Is(context.Cause(refusal), protocol.ErrUnauthorized) {
+				a.s.alone.giveUp(a.server)
+			}
+		})
+		a.stops = append(a.stops, func() { _ = done(nil) })
 		a.infos, err = a.send(1, a.s.api("STREAM.INFO."+stream), nil)
 	}
 	return err
@@ -200,6 +212,9 @@ func (a *asking) await(ctx context.Context) bool {
 			}
 			return false
 		case <-ctx.Done():
+			if errors.Is(context.Cause(ctx), protocol.ErrUnauthorized) {
+				a.s.keepers.pause()
+			}
 			return false
 		}
 	}
@@ -264,9 +279,9 @@ func (s *Store) ServeQueries(queue, worker string, handle func(*protocol.QueryTa
 	return s.subscribe(s.ns.Queries(protocol.WorkerKey(queue, worker)), "", func(m *nats.Msg) {
 		var task protocol.QueryTask
 		if err := unpack(m.Data, &task); err != nil {
-			_ = responder(m)(unreadable(worker, err))
+			_ = s.responder(m)(unreadable(worker, err))
 			return
 		}
-		handle(&task, responder(m))
+		handle(&task, s.responder(m))
 	})
 }

@@ -51,18 +51,3 @@ func (s *Store) PutRows(ctx context.Context, rows []protocol.Row) error {
 	}
 	return nil
 }
-
-// allowBatches lets the bucket of the rows take atomic batches, which the call that makes buckets knows nothing of.
-func (s *Store) allowBatches(ctx context.Context) error {
-	stream, err := s.js.Stream(ctx, bucketStream(s.ns.Bucket(runsBucket)))
-	if err != nil {
-		return err
-	}
-	cfg := stream.CachedInfo().Config
-	if cfg.AllowAtomicPublish {
-		return nil
-	}
-	cfg.AllowAtomicPublish = true
-	_, err = s.js.UpdateStream(ctx, cfg)
-	return err
-}

@@ -34,6 +34,9 @@ func (s *Store) ServeAPI(version string, endpoints map[string]Endpoint) (stop fu
 		handle := micro.HandlerFunc(func(r micro.Request) {
 			// The request itself belongs to the service again when this returns: its Respond and Error may not be called later.
 			data, reply := r.Data(), r.Reply()
+			if !answerable(reply) {
+				return
+			}
 			running.begin(func() { s.serve(ctx, data, reply, endpoint) })
 		})
 		if err := service.AddEndpoint(name, handle, micro.WithEndpointSubject(s.ns.API(name))); err != nil {
@@ -47,6 +50,35 @@ func (s *Store) ServeAPI(version string, endpoints map[string]Endpoint) (stop fu
 	}
 	return stop, nil
 }
+
+// ServeHistories answers the workers of each queue who ask for the histories of its runs, until stop is called.
+func (s *Store) ServeHistories(answer func(ctx context.Context, queue string, data []byte) (any, error)) (stop func(), err error) {
+	var running gate
+	ctx, cancel := context.WithCancel(context.Background())
+	unsubscribe, err := s.subscribe(s.ns.API(protocol.EndpointHistory+".*"), nodeGroup, func(m *nats.Msg) {
+		running.begin(func() {
+			s.serve(ctx, m.Data, m.Reply, func(ctx context.Context, data []byte) (any, error) {
+				queue, err := s.ns.ParseHistoryOf(m.Subject)
+				if err != nil {
+					return nil, err
+				}
+				return answer(ctx, queue, data)
+			})
+		})
+	})
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	return func() {
+		unsubscribe()
+		cancel()
+		running.close()
+	}, nil
+}
+
+// nodeGroup is the queue group of the nodes that answer requests.
+const nodeGroup = "nodes"
 
 // gate lets goroutines begin until it is closed, and then waits for those that have.
 type gate struct {
@@ -80,7 +112,7 @@ func (s *Store) serve(ctx context.Context, request []byte, reply string, endpoin
 	if err == nil {
 		var data []byte
 		if data, err = protocol.Marshal(answer); err == nil {
-			err = wrap(s.nc.Publish(reply, data))
+			err = s.answer(&nats.Msg{Subject: reply, Data: data})
 		}
 	}
 	if err == nil || errors.Is(err, context.Canceled) {
@@ -94,5 +126,5 @@ func (s *Store) serve(ctx context.Context, request []byte, reply string, endpoin
 	m := &nats.Msg{Subject: reply, Data: body, Header: nats.Header{
 		micro.ErrorHeader: {refusal.Message}, micro.ErrorCodeHeader: {string(refusal.Code)},
 	}}
-	_ = s.nc.PublishMsg(m) // nobody to tell: the asker is gone, or the connection is
+	_ = s.answer(m) // nobody to tell: the asker is gone, or the connection is
 }

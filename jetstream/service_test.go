@@ -82,7 +82,7 @@ func TestStopOfTheAPIEndsItsRequests(t *testing.T) {
 		},
 	})
 	must(t, err)
-	must(t, w.Conn().PublishRequest(ns.API("wait"), "nobody", nil))
+	must(t, w.Conn().PublishRequest(ns.API("wait"), "_INBOX.nobody", nil))
 	next(t, begun, "the request")
 	stop()
 	select {

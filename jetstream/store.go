@@ -37,6 +37,9 @@ type Store struct {
 	mux    mux
 	stored sequences // of the inboxes
 
+	refusals *refusals
+	indirect indirect
+
 	versions versions
 	goroutines
 	keepers keepers
@@ -46,12 +49,18 @@ type Store struct {
 }
 
 func newStore(nc *nats.Conn, ns protocol.Namespace) (*Store, error) {
+	if !answerable(inboxes(nc)) {
+		return nil, protocol.Errorf(protocol.CodeBadRequest, "the inbox prefix %q of the connection gets no answers", nc.Opts.InboxPrefix).
+			WithHint("let it begin with an underscore, such as _INBOX_shop")
+	}
 	js, err := natsjs.New(nc, natsjs.WithPublishAsyncMaxPending(maxPending), natsjs.WithPublishAsyncTimeout(defaultTimeout))
 	if err != nil {
 		return nil, wrap(err)
 	}
-	return &Store{nc: nc, js: js, ns: ns, mux: mux{nc: nc}, goroutines: goroutines{next: make(chan func())},
-		closings: closings{families: map[string]bool{}, waiting: map[string]chan<- protocol.Outcome{}}}, nil
+	return &Store{
+		nc: nc, js: js, ns: ns, mux: mux{nc: nc}, refusals: refusalsOf(nc), goroutines: goroutines{next: make(chan func())},
+		closings: closings{families: map[string]bool{}, waiting: map[string]chan<- protocol.Outcome{}},
+	}, nil
 }
 
 // Open returns the store of a namespace that an orchestrator has created. An error of code no_orchestrator says that none

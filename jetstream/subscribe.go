@@ -14,12 +14,23 @@ func (s *Store) subscribe(subject, group string, handle func(*nats.Msg)) (stop f
 	if err != nil {
 		return nil, wrap(err)
 	}
-	if err := s.flush(); err != nil {
+	if err = s.flush(); err == nil {
+		err = s.refusedSubscription(subject)
+	}
+	if err != nil {
 		_ = sub.Unsubscribe()
 		return nil, err
 	}
 	// An error here says that the connection is closed, which ends the subscription as well.
 	return func() { _ = sub.Unsubscribe() }, nil
+}
+
+// refusedSubscription is the server's word about a subscription that was just made and flushed, if it did not want it.
+func (s *Store) refusedSubscription(subject string) error {
+	if verb, of, ok := refusal(s.nc.LastError()); ok && verb == "Subscription" && of == subject {
+		return unauthorized(verb, of)
+	}
+	return nil
 }
 
 // flush waits until the server has seen what this connection has sent. (FlushTimeout would do the same with a timer from a pool

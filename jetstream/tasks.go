@@ -116,7 +116,7 @@ func (s *Store) OnCancel(queue string, f func(protocol.CancelActivity) (held []p
 			return
 		}
 		if held := f(c); m.Reply != "" {
-			_ = s.core(m.Reply, protocol.ActivityHeld{Held: held}) // nobody hears it: the attempt is taken for lost, and comes again
+			_ = s.answerJSON(m.Reply, protocol.ActivityHeld{Held: held}) // nobody hears it: the attempt is taken for lost, and comes again
 		}
 	})
 }

@@ -17,6 +17,9 @@ import (
 const (
 	// rowLook is how often a worker looks whether its row is there.
 	rowLook = 5 * time.Minute
+	// rowMarker is how long the marker stays that a worker leaves in place of its row. It may not purge it: who may purge one row may purge
+	// all of them.
+	rowMarker = time.Minute
 	// rowRetry is how long it waits when the row could not be written.
 	rowRetry = 250 * time.Millisecond
 )
@@ -38,7 +41,7 @@ func (s *Store) KeepWorker(ctx context.Context, w protocol.Worker) (leave func(c
 		stop()
 		<-ended
 		s.nc.RemoveStatusListener(connected)
-		return s.dropWorker(ctx, w.Queue, w.ID)
+		return s.remove(ctx, workersBucket, protocol.WorkerKey(w.Queue, w.ID), natsjs.WithMsgTTL(rowMarker))
 	}, nil
 }
 
@@ -54,7 +57,7 @@ func (s *Store) keepWorker(ctx context.Context, w protocol.Worker, connected <-c
 		case <-connected:
 			written = false
 		case <-look.C:
-			written = written && s.workerRow(ctx, w.Queue, w.ID) != 0
+			written = written && s.hasRow(ctx, w.Queue, w.ID)
 		}
 		wait := rowLook
 		if !written {
@@ -69,7 +72,18 @@ func (s *Store) keepWorker(ctx context.Context, w protocol.Worker, connected <-c
 func (s *Store) putWorker(ctx context.Context, w protocol.Worker) error {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	return s.put(workersBucket, protocol.WorkerKey(w.Queue, w.ID), w)(ctx)
+	return s.putOwn(ctx, workersBucket, protocol.WorkerKey(w.Queue, w.ID), w)
+}
+
+// hasRow reports whether a worker's row is there, as any replica knows it: a worker is allowed to read its own row only, which the subject
+// of a direct get says. If the replica lags, the row is written once more.
+func (s *Store) hasRow(ctx context.Context, queue, worker string) bool {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	bucket := s.ns.Bucket(workersBucket)
+	row, err := s.nc.RequestWithContext(ctx,
+		s.api("DIRECT.GET."+bucketStream(bucket)+"."+bucketKey(bucket, protocol.WorkerKey(queue, worker))), nil)
+	return err == nil && len(row.Data) > 0
 }
 
 // workerRow is the revision of a worker's row; zero if there is none, or it cannot be read.

@@ -25,7 +25,7 @@ func startOf(t *testing.T, wf any, id string) (protocol.StartInput, protocol.Del
 		t.Fatal(err)
 	}
 	return in, protocol.Delivery{
-		Time: time.Now(), Subject: protocol.DefaultNamespace.Direct(0, protocol.KindStart, id), Data: data, Reply: "nobody",
+		Time: time.Now(), Subject: protocol.DefaultNamespace.Direct(0, protocol.KindStart, id), Data: data, Reply: "_INBOX.nobody",
 	}
 }
 

@@ -1,6 +1,7 @@
 package orchestrator
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 
@@ -62,6 +63,53 @@ func (c control) history(ctx context.Context, r protocol.HistoryRequest) (histor
 			WithHint("ask again")
 	}
 	return p.page, nil
+}
+
+// historyOf reads a page of the history of a queue's run, for a worker of the queue: the latest run of a workflow, because workers take
+// steps of no other.
+func (c control) historyOf(ctx context.Context, queue string, data []byte) (out any, err error) {
+	err = guarded(c.log, "the endpoint history of a queue", func() error {
+		var r protocol.HistoryRequest
+		if err := protocol.UnmarshalRequest(data, &r); err != nil {
+			return err
+		}
+		if err := c.belongs(ctx, queue, r.ID, r.Run); err != nil {
+			return err
+		}
+		out, err = c.history(ctx, r)
+		return err
+	})
+	return out, err
+}
+
+// belongs reports by its error whether the latest run of a workflow is this one, and a queue's.
+func (c control) belongs(ctx context.Context, queue, id, run string) error {
+	if err := protocol.ValidateID("workflow ID", id); err != nil {
+		return err
+	}
+	shard := protocol.Shard(id, c.store.Shards())
+	last, err := c.store.Last(ctx, shard, id)
+	if err != nil || last.Seq == 0 {
+		return cmp.Or(err, notFound(id, run))
+	}
+	latest, err := decodeRecord(id, last)
+	if err != nil || latest.Run != run {
+		return cmp.Or(err, notFound(id, run))
+	}
+	first := firstOf(latest, last.Seq)
+	for e, err := range c.store.Range(ctx, shard, id, first, first) {
+		if err != nil {
+			return err
+		}
+		r, err := decodeRecord(id, e)
+		if err != nil {
+			return err
+		}
+		if started, ok := r.Events[0].Attributes.(protocol.WorkflowExecutionStarted); ok && started.Queue == queue {
+			return nil
+		}
+	}
+	return notFound(id, run)
 }
 
 // firstOf is the sequence of the first record of a record's run.

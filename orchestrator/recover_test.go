@@ -149,7 +149,7 @@ func newRelayOf(t *testing.T, first *mortal, via way, opts ...worker.Option) *re
 	if err != nil {
 		t.Fatal(err)
 	}
-	stopAPI, err := store.ServeAPI(Version, control{store: store, views: newViews(), log: slog.New(slog.DiscardHandler)}.endpoints())
+	stopAPI, err := serveAPI(store, control{store: store, views: newViews(), log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -99,7 +99,7 @@ func attach(ctx context.Context, conn *nats.Conn, o Options) (*Server, error) {
 	if s.client, err = client.New(conn, client.Namespace(string(o.Namespace))); err != nil {
 		return nil, err
 	}
-	if s.stopAPI, err = store.ServeAPI(Version, control{store: store, views: newViews(), log: o.Logger}.endpoints()); err != nil {
+	if s.stopAPI, err = serveAPI(store, control{store: store, views: newViews(), log: o.Logger}); err != nil {
 		return nil, err
 	}
 	run, stop := context.WithCancel(ctx)
@@ -117,6 +117,23 @@ func attach(ctx context.Context, conn *nats.Conn, o Options) (*Server, error) {
 		return nil, fmt.Errorf("start the node: %w", err)
 	}
 	return s, nil
+}
+
+// serveAPI answers everybody who asks this node, until stop is called.
+func serveAPI(store *jetstream.Store, c control) (stop func(), err error) {
+	stopAPI, err := store.ServeAPI(Version, c.endpoints())
+	if err != nil {
+		return nil, err
+	}
+	stopHistories, err := store.ServeHistories(c.historyOf)
+	if err != nil {
+		stopAPI()
+		return nil, err
+	}
+	return func() {
+		stopHistories()
+		stopAPI()
+	}, nil
 }
 
 func self(id string) protocol.Node {

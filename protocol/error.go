@@ -19,6 +19,7 @@ const (
 	CodeUnknownType    Code = "unknown_type"    // no worker knows this workflow or activity type
 	CodeUnknownQuery   Code = "unknown_query"   // the run's code answers no query of this name
 	CodeNotReady       Code = "not_ready"       // the run has not taken its first step
+	CodeUnauthorized   Code = "unauthorized"    // NATS does not allow this user to do it
 	CodeNoWorker       Code = "no_worker"       // nobody serves this queue
 	CodeNoOrchestrator Code = "no_orchestrator" // nobody answers for this namespace
 	CodeUnavailable    Code = "unavailable"     // NATS cannot be reached, or refused; try again
@@ -50,6 +51,7 @@ var (
 	ErrUnavailable    = &Error{Code: CodeUnavailable, Message: "NATS is unavailable"}
 	ErrTimeout        = &Error{Code: CodeTimeout, Message: "no answer in time"}
 	ErrConflict       = &Error{Code: CodeConflict, Message: "another writer was first"}
+	ErrUnauthorized   = &Error{Code: CodeUnauthorized, Message: "NATS does not allow it"}
 	ErrTooLarge       = &Error{Code: CodeTooLarge, Message: "the value does not fit"}
 	ErrCorrupt        = &Error{Code: CodeCorrupt, Message: "stored data is broken"}
 )

@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -22,6 +23,7 @@ const (
 	KindResult    InputKind = "result"    // workers: [ActivityResult]
 	KindStarted   InputKind = "started"   // workers: [ActivityStarted]
 	KindReady     InputKind = "ready"     // workers: [WorkerReady]
+	KindSession   InputKind = "session"   // workers: the [SignalInput] that offers a session
 	KindAnswer    InputKind = "answer"    // orchestrators: [AnswerInput]
 	KindChild     InputKind = "child"     // orchestrators: [ChildInput]
 	KindTimer     InputKind = "timer"     // the timers stream or the owner's clock: [TimerInput]; never in an inbox
@@ -164,16 +166,23 @@ type TimerInput struct {
 }
 
 // InputKind implements [InputBody].
-func (StartInput) InputKind() InputKind { return KindStart }
+func (in StartInput) InputKind() InputKind {
+	return from(KindStart, in.From != nil || in.Parent != nil || in.Root != nil)
+}
 
 // InputKind implements [InputBody].
-func (SignalInput) InputKind() InputKind { return KindSignal }
+func (in SignalInput) InputKind() InputKind {
+	if isSessionSignal(in.Name) {
+		return from(KindSession, in.From != nil)
+	}
+	return from(KindSignal, in.From != nil)
+}
 
 // InputKind implements [InputBody].
-func (CancelInput) InputKind() InputKind { return KindCancel }
+func (in CancelInput) InputKind() InputKind { return from(KindCancel, in.From != nil) }
 
 // InputKind implements [InputBody].
-func (TerminateInput) InputKind() InputKind { return KindTerminate }
+func (in TerminateInput) InputKind() InputKind { return from(KindTerminate, in.From != nil) }
 
 // InputKind implements [InputBody].
 func (PauseInput) InputKind() InputKind { return KindPause }
@@ -193,12 +202,35 @@ func (WorkerReady) InputKind() InputKind { return KindReady }
 // InputKind implements [InputBody].
 func (TimerInput) InputKind() InputKind { return KindTimer }
 
-// DecodeInput reads the body of an input of the given kind.
+// fromWorkflow ends the kind of an input in which an orchestrator speaks for a workflow, so that nobody else can.
+const fromWorkflow = "-from"
+
+func from(kind InputKind, workflow bool) InputKind {
+	if workflow {
+		return kind + fromWorkflow
+	}
+	return kind
+}
+
+// From is the kind of such an input when a workflow asks for it: a start, a signal, a cancellation or a termination.
+func (k InputKind) From() InputKind { return from(k, true) }
+
+// DecodeInput reads the body of an input of the given kind. One that is of another kind, such as the start of a child that came as that of
+// a client, is refused: whoever sent it may not be allowed to send the other kind.
 func DecodeInput(kind InputKind, data []byte) (InputBody, error) {
+	body, err := decodeInput(InputKind(strings.TrimSuffix(string(kind), fromWorkflow)), data)
+	if err == nil && body.InputKind() != kind {
+		return nil, Errorf(CodeBadRequest, "a %s came as a %s", body.InputKind(), kind).
+			WithHint("only orchestrators speak for workflows; PROTOCOL.md, section 4, says which subject is whose")
+	}
+	return body, err
+}
+
+func decodeInput(kind InputKind, data []byte) (InputBody, error) {
 	switch kind {
 	case KindStart:
 		return decodeBody[StartInput](data)
-	case KindSignal:
+	case KindSignal, KindSession:
 		return decodeBody[SignalInput](data)
 	case KindCancel:
 		return decodeBody[CancelInput](data)

@@ -1,5 +1,7 @@
 package protocol
 
+import "strings"
+
 // Sessions run a series of activities on one worker. The workflow asks for an activity of type [SessionActivity] on the queue's
 // [SessionQueue], with a [SessionHold] for its input and one attempt. The worker that takes it signals the workflow, by the name of
 // [SessionSignal], a [SessionOffer] with a queue that nobody else serves, and holds the activity until it is canceled. The session has
@@ -26,4 +28,8 @@ func SessionQueue(queue string) string { return queue + "~sessions" }
 func PrivateQueue(queue, worker string) string { return queue + "~" + worker }
 
 // SessionSignal is the name of the signal with the offer for a session.
-func SessionSignal(id string) string { return "millrace.session:" + id }
+func SessionSignal(id string) string { return sessionSignal + id }
+
+const sessionSignal = "millrace.session:"
+
+func isSessionSignal(name string) bool { return strings.HasPrefix(name, sessionSignal) }

@@ -33,6 +33,9 @@ func (n Namespace) Validate() error {
 
 func (n Namespace) asset(name string) string { return "MR_" + string(n) + "_" + name }
 
+// Pattern joins tokens, which may be wildcards, to a subject of the namespace, for permissions.
+func (n Namespace) Pattern(tokens ...string) string { return n.subject(tokens...) }
+
 func (n Namespace) subject(tokens ...string) string {
 	size := len("mr.") + len(n)
 	for _, t := range tokens {
@@ -254,6 +257,19 @@ func (n Namespace) Updated(workflow, update string) string {
 
 // API is the subject of an endpoint of the control API.
 func (n Namespace) API(endpoint string) string { return n.subject("api", endpoint) }
+
+// HistoryOf is the endpoint at which the workers of a queue read the histories of its runs, and of no others: the queue is a part of the
+// subject, so that permissions can name it.
+func HistoryOf(queue string) string { return EndpointHistory + "." + Token(queue) }
+
+// ParseHistoryOf returns the queue that a request for a history names by its subject.
+func (n Namespace) ParseHistoryOf(subject string) (queue string, err error) {
+	token, ok := strings.CutPrefix(subject, n.API(EndpointHistory+"."))
+	if !ok {
+		return "", Errorf(CodeBadRequest, "%q is not the subject of a request for a history", subject)
+	}
+	return ParseToken(token)
+}
 
 // NodePing is the subject on which an orchestrator node answers for as long as it lives.
 func (n Namespace) NodePing(node string) string { return n.subject("node", Token(node)) }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -224,7 +225,7 @@ func (f *fake) Request(ctx context.Context, endpoint string, in, out any) error 
 		return err
 	}
 	req, ok := in.(protocol.HistoryRequest)
-	if !ok || endpoint != protocol.EndpointHistory {
+	if !ok || !strings.HasPrefix(endpoint, protocol.EndpointHistory+".") {
 		return fmt.Errorf("an unexpected request to %s: %+v", endpoint, in)
 	}
 	f.asked = append(f.asked, req)

@@ -163,7 +163,7 @@ func (w *Worker) eventsOf(ctx context.Context, task *protocol.WorkflowTask) ([]p
 	req := protocol.HistoryRequest{ID: task.Workflow, Run: task.Run}
 	for req.After < task.Omitted {
 		var page protocol.HistoryPage
-		if err := w.store.Request(ctx, protocol.EndpointHistory, req, &page); err != nil {
+		if err := w.store.Request(ctx, protocol.HistoryOf(w.queue), req, &page); err != nil {
 			return nil, err
 		}
 		req.Cursor = page.Cursor

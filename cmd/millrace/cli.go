@@ -18,9 +18,9 @@ type std struct{ out, err io.Writer }
 
 // cli is the tree of verbs. Its fields are the global flags, named as in the nats CLI.
 type cli struct {
-	Server    string        `help:"URL of the NATS server." short:"s" env:"NATS_URL" placeholder:"URL"`
-	Context   string        `help:"NATS context, as saved by the nats CLI." env:"NATS_CONTEXT" placeholder:"NAME"`
-	Creds     string        `help:"File with the user's credentials." env:"NATS_CREDS" placeholder:"FILE"`
+	Server    string `help:"URL of the NATS server." short:"s" env:"NATS_URL" placeholder:"URL"`
+	Context   string `help:"NATS context, as saved by the nats CLI." env:"NATS_CONTEXT" placeholder:"NAME"`
+	login     `embed:""`
 	KeyFile   string        `help:"File with the keys of encrypted values." env:"MILLRACE_KEY_FILE" placeholder:"FILE"`
 	Namespace string        `help:"Namespace of the workflows." short:"n" env:"MILLRACE_NAMESPACE" default:"default"`
 	Timeout   time.Duration `help:"How long to wait for an answer." default:"15s"`
@@ -48,6 +48,7 @@ type cli struct {
 	Export     exportCmd       `cmd:"" help:"Write the histories of runs to files." group:"look"`
 	CheckHist  checkHistoryCmd `cmd:"" name:"check-history" help:"Check the code of a worker against recorded runs." group:"look"`
 	Workers    workersCmd      `cmd:"" help:"List the workers that are there right now." group:"look"`
+	Auth       authCmd         `cmd:"" help:"Print what a role needs to be allowed in NATS." group:"look"`
 	Versions   versionsCmd     `cmd:"" help:"List the versions of the code that a queue's workers run." group:"look"`
 	Promote    promoteCmd      `cmd:"" help:"Make a version of the code current on a queue." group:"work"`
 	Version    versionCmd      `cmd:"" help:"Print the version." group:"look"`

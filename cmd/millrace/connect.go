@@ -3,8 +3,10 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/x509"
 	"errors"
 	"io/fs"
+	"net/url"
 	"os"
 	"strings"
 
@@ -19,13 +21,11 @@ import (
 // them, it is the context that is selected there, or a server on this machine.
 func (a *app) connect(opts ...nats.Option) (*nats.Conn, error) {
 	opts = append([]nats.Option{nats.Name("millrace " + Version()), nats.Timeout(a.Timeout)}, opts...)
-	if a.Creds != "" {
-		if _, err := os.Stat(a.Creds); err != nil {
-			return nil, protocol.Errorf(protocol.CodeBadRequest, "cannot read the credentials: %v", err).
-				WithHint("--creds, or NATS_CREDS, names the file of a user")
-		}
-		opts = append(opts, nats.UserCredentials(a.Creds))
+	who, err := a.options()
+	if err != nil {
+		return nil, err
 	}
+	opts = append(opts, append(who, nats.ErrorHandler(a.natsError))...)
 	// A flag is closer to the user than the environment: --context counts although NATS_URL is set.
 	named := a.Context != "" && a.Context != os.Getenv("NATS_CONTEXT") && a.Server == os.Getenv("NATS_URL")
 	if a.Server != "" && !named {
@@ -40,8 +40,14 @@ func (a *app) connect(opts ...nats.Option) (*nats.Conn, error) {
 	return nc, explain(err, where)
 }
 
+// natsError notes what NATS reports of a connection and belongs to nothing that somebody waits for.
+func (a *app) natsError(_ *nats.Conn, _ *nats.Subscription, err error) {
+	a.logger().Debug("NATS reports an error", "error", redacted(err.Error()))
+}
+
 // explain turns a failed connection into a sentence and a hint.
 func explain(err error, where string) error {
+	where = redacted(where)
 	switch {
 	case err == nil:
 		return nil
@@ -49,12 +55,20 @@ func explain(err error, where string) error {
 		return protocol.Errorf(protocol.CodeUnavailable, "no NATS server answers at %s", where).
 			WithHint("start one with `millrace dev`, or name yours with --server or --context")
 	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired):
-		return protocol.Errorf(protocol.CodeUnavailable, "the NATS server at %s refuses these credentials", where).
-			WithHint("pass --creds FILE, or a --context that has them")
+		return protocol.Errorf(protocol.CodeUnauthorized, "the NATS server at %s refuses these credentials", where).
+			WithHint("pass --creds, --nkey, --user and --password or --tlscert, or a --context that has them")
 	case errors.Is(err, fs.ErrNotExist):
 		return protocol.Errorf(protocol.CodeBadRequest, "there is no %s: %v", where, err).WithHint("`nats context ls` lists them")
 	}
-	return protocol.Errorf(protocol.CodeUnavailable, "cannot connect to %s: %v", where, err).
+	if _, isURL := errors.AsType[*url.Error](err); isURL { // its text may quote a password
+		return protocol.Errorf(protocol.CodeBadRequest, "the URL %s cannot be read", where).
+			WithHint("what is special in a password is escaped: / is %%2F, @ is %%40")
+	}
+	if unknown := (x509.UnknownAuthorityError{}); errors.As(err, &unknown) {
+		return protocol.Errorf(protocol.CodeUnavailable, "the certificate of %s is of an authority that is not trusted here", where).
+			WithHint("pass --tlsca FILE, or a --context that has it")
+	}
+	return protocol.Errorf(protocol.CodeUnavailable, "cannot connect to %s: %s", where, redacted(err.Error())).
 		WithHint("check --server, --context and --creds; `nats context ls` lists the saved contexts")
 }
 

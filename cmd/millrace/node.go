@@ -73,9 +73,9 @@ func (s *serveCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	a.logger().Info("node ready", "nats", nc.ConnectedUrlRedacted(), "namespace", a.Namespace)
+	a.logger().Info("node ready", "nats", redacted(nc.ConnectedUrl()), "namespace", a.Namespace)
 	if a.JSON {
-		err = printJSON(a.out, map[string]string{"url": nc.ConnectedUrlRedacted(), "namespace": a.Namespace})
+		err = printJSON(a.out, map[string]string{"url": redacted(nc.ConnectedUrl()), "namespace": a.Namespace})
 	}
 	return errors.Join(err, untilDone(ctx, srv))
 }

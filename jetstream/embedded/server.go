@@ -36,6 +36,9 @@ type Options struct {
 	// Cluster makes the server one of several that keep copies of each other's streams: the addresses on which they talk to each other,
 	// this server's own first. JetStream answers when more than half of them run. Needs Listen. Empty means that the server is alone.
 	Cluster []string
+	// Config is a configuration file of nats-server: accounts, users and TLS are taken from it, and whatever else is not said here. When
+	// it has users, [Server.Conn] needs an option that names one. Empty means that whoever can connect may do everything.
+	Config string
 }
 
 // Server is a running server. It is safe for concurrent use.
@@ -109,11 +112,16 @@ func (o Options) server() (*server.Options, error) {
 	if o.Dir == "" {
 		return nil, misuse(`set Dir, such as orchestrator.Options{Dir: "data"}`, "an embedded NATS needs a data directory")
 	}
-	opts := &server.Options{
-		ServerName: "millrace", JetStream: true, StoreDir: filepath.Join(o.Dir, "nats"), MaxPayload: cmp.Or(o.MaxPayload, maxPayload),
-		DontListen: o.Listen == "", NoSigs: true, NoLog: true,
-		JetStreamLimits: server.JSLimitOpts{DefaultMaxConsumers: unlimited},
+	opts := &server.Options{}
+	if o.Config != "" {
+		var err error
+		if opts, err = server.ProcessConfigFile(o.Config); err != nil {
+			return nil, misuse("`nats-server -t -c FILE` says what is wrong", "the configuration of NATS cannot be used: %v", err)
+		}
 	}
+	opts.ServerName, opts.JetStream, opts.StoreDir = "millrace", true, filepath.Join(o.Dir, "nats")
+	opts.MaxPayload, opts.DontListen, opts.NoSigs, opts.NoLog = cmp.Or(o.MaxPayload, maxPayload), o.Listen == "", true, true
+	opts.JetStreamLimits.DefaultMaxConsumers = unlimited
 	switch o.Sync {
 	case "", "always":
 		opts.SyncAlways = true

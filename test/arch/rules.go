@@ -34,13 +34,14 @@ const (
 
 	codecs      = "./protocol/codec/..."
 	propagation = "./protocol/propagation"
+	roles       = "./protocol/access"
 )
 
 // Rules is the architecture. It names packages that do not exist yet: a rule must be there before its package.
 var Rules = []*Rule{
 	// The vocabulary.
 	{
-		In: []string{"./protocol/..."}, But: []string{codecs, "./protocol/protobuf", propagation},
+		In: []string{"./protocol/..."}, But: []string{codecs, "./protocol/protobuf", propagation, roles},
 		Allow: append([]string{"std"}, words...), check: imports,
 		Why: "everything depends on the vocabulary, so it depends on nothing but the JSON of the next Go",
 	},
@@ -53,6 +54,10 @@ var Rules = []*Rule{
 		In:    []string{"./protocol/codec/zstd"},
 		Allow: []string{"std", "./protocol", "./protocol/codec", "github.com/klauspost/compress/zstd"},
 		check: imports, Why: "a codec brings its own library and no other",
+	},
+	{
+		In: []string{roles}, Allow: []string{"std", "./protocol"}, check: imports,
+		Why: "who may do what is a list of subjects, and those are made in the vocabulary",
 	},
 	{
 		In: []string{"./protocol/protobuf"}, Allow: []string{"std", "./protocol", "google.golang.org/protobuf/..."},
