@@ -223,7 +223,7 @@ func DecodeInput(kind InputKind, data []byte) (InputBody, error) {
 	case KindTimer:
 		return decodeBody[TimerInput](data)
 	}
-	return nil, Errorf(CodeUnsupported, "unknown kind of input %q", kind)
+	return nil, Errorf(CodeUnsupported, "unknown kind of input %.40q", kind)
 }
 
 func decodeBody[T InputBody](data []byte) (InputBody, error) {
