@@ -1,8 +1,6 @@
 package jetstream
 
 import (
-	"context"
-	"maps"
 	"strings"
 	"sync"
 
@@ -12,7 +10,23 @@ import (
 )
 
 // Reply sends a verdict to the subject that asked for it.
-func (s *Store) Reply(subject string, v protocol.Verdict) error { return s.core(subject, v) }
+func (s *Store) Reply(subject string, v protocol.Verdict) error {
+	if err := s.replyable(subject); err != nil {
+		return err
+	}
+	return s.core(subject, v)
+}
+
+// maxReply is the most bytes of a reply subject that somebody names. A line of NATS that is too long costs the connection.
+const maxReply = 1024
+
+// replyable refuses a reply subject that is one of ours or the server's: whoever may publish requests must not write history by them.
+func (s *Store) replyable(subject string) error {
+	if len(subject) > maxReply || strings.HasPrefix(subject, "mr.") || strings.HasPrefix(subject, "$") {
+		return protocol.Errorf(protocol.CodeBadRequest, "%.80q is no subject to reply to", subject)
+	}
+	return nil
+}
 
 // Closed announces the end of a run to whoever listens right now.
 func (s *Store) Closed(o protocol.Outcome) error { return s.core(s.ns.Closed(o.Run), o) }
@@ -37,9 +51,9 @@ func (s *Store) WatchClosed(run string) (outcome <-chan protocol.Outcome, stop f
 	return ch, func() { _ = sub.Unsubscribe() }, nil
 }
 
-// WatchOwn is WatchClosed for a run of the caller's own making. All runs of a [protocol.RunFamily] share a subscription, which lasts as long
-// as the connection: one for each run would have to be told to every server of a cluster, twice for each start, and makes a server look
-// up all of its subjects anew.
+// WatchOwn is WatchClosed for a run of the caller's own making. All runs of a [protocol.RunFamily] share a subscription, which lasts as
+// long as the connection: one for each run would have to be told to every server of a cluster, twice for each start, and makes a server
+// look up all of its subjects anew.
 func (s *Store) WatchOwn(run string) (outcome <-chan protocol.Outcome, stop func(), err error) {
 	w := &s.closings
 	w.mu.Lock()
@@ -79,24 +93,3 @@ func (c *closings) deliver(m *nats.Msg) {
 	default:
 	}
 }
-
-// DeadLetter stores a message that could not be decoded or applied, as it was but for the server's headers, with its subject
-// and the reason.
-func (s *Store) DeadLetter(ctx context.Context, d protocol.Delivery, reason error) error {
-	header := nats.Header(maps.Clone(d.Header))
-	if header == nil {
-		header = nats.Header{}
-	}
-	// The server's own headers told it once what to do with the message. Here they could make it refuse the message, and the
-	// same message may be buried again.
-	maps.DeleteFunc(header, func(name string, _ []string) bool { return strings.HasPrefix(name, "Nats-") })
-	header.Set(protocol.HeaderFrom, d.Subject)
-	header.Set(protocol.HeaderWhy, reason.Error())
-	ctx, cancel := bounded(ctx)
-	defer cancel()
-	_, err := s.js.PublishMsg(ctx, &nats.Msg{Subject: s.ns.Dead(deadSource(d.Subject)), Header: header, Data: d.Data})
-	return wrap(err)
-}
-
-// deadSource is the last token of a dead letter's subject: the original subject's shape, without its free parts.
-func deadSource(subject string) string { return protocol.Token(subject) }

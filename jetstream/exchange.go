@@ -101,7 +101,7 @@ func readAnswer(m *nats.Msg) (*protocol.WorkflowTaskAnswer, error) {
 		return nil, protocol.ErrNoWorker
 	}
 	var answer protocol.WorkflowTaskAnswer
-	if err := unpack(m.Data, &answer); err != nil {
+	if err := unpackShallow(m.Data, &answer); err != nil {
 		// The step failed, and the run should say why; it is tried again like any other failed step.
 		return &protocol.WorkflowTaskAnswer{
 			Cause: protocol.CauseBadCommand, Failure: protocol.NewFailure(err),
@@ -132,6 +132,18 @@ func unreadable(worker string, err error) *protocol.WorkflowTaskAnswer {
 // unpack reads a body that may be compressed.
 func unpack(data []byte, out any) error {
 	data, err := protocol.Unpack(data)
+	if err != nil {
+		return err
+	}
+	return protocol.Unmarshal(data, out)
+}
+
+// unpackShallow is unpack for what is passed on.
+func unpackShallow(data []byte, out any) error {
+	data, err := protocol.Unpack(data)
+	if err == nil {
+		err = protocol.Shallow(data)
+	}
 	if err != nil {
 		return err
 	}

@@ -87,6 +87,10 @@ func (a *actor) listen() error {
 	for _, event := range a.w.Silent(now()) {
 		err := a.shard.persist("look for a heartbeat", func(ctx context.Context) error {
 			h, err := a.shard.store.Heartbeat(ctx, a.w.Run.ID(), event)
+			if errors.Is(err, protocol.ErrCorrupt) {
+				a.shard.log.Warn("a heartbeat cannot be read; it counts as none", "workflow_id", a.id, "error", err)
+				return nil
+			}
 			if err == nil && h != nil {
 				a.w.Heard(event, h.Time)
 			}

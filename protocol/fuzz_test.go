@@ -119,7 +119,7 @@ func FuzzEvent(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if v, ok := same(t, reflect.TypeFor[protocol.Event](), data); ok {
-			if e, _ := v.Elem().Interface().(protocol.Event); e.Attributes == nil && string(bytes.TrimSpace(data)) != "null" {
+			if e, _ := reflect.TypeAssert[protocol.Event](v.Elem()); e.Attributes == nil && string(bytes.TrimSpace(data)) != "null" {
 				t.Fatal("an event without attributes was read")
 			}
 		}
@@ -193,7 +193,7 @@ func FuzzFailure(f *testing.F) {
 		if !ok {
 			return
 		}
-		failure, _ := v.Interface().(*protocol.Failure)
+		failure, _ := reflect.TypeAssert[*protocol.Failure](v)
 		_ = failure.Error()
 		bound, err := protocol.Marshal(failure.Bound())
 		if err != nil {
@@ -216,7 +216,7 @@ func FuzzRetryPolicy(f *testing.F) {
 	f.Add([]byte(`{"initial_interval":"1s","backoff_coefficient":1e308,"maximum_interval":"2000000h"}`), 1<<40)
 	f.Fuzz(func(t *testing.T, data []byte, attempt int) {
 		v, ok := same(t, reflect.TypeFor[protocol.RetryPolicy](), data)
-		p, _ := v.Interface().(*protocol.RetryPolicy)
+		p, _ := reflect.TypeAssert[*protocol.RetryPolicy](v)
 		if !ok || p.Validate() != nil || attempt < 1 {
 			return
 		}
@@ -256,13 +256,13 @@ func FuzzPayload(f *testing.F) {
 		if !ok {
 			return
 		}
-		p, _ := v.Interface().(*protocol.Payload)
+		p, _ := reflect.TypeAssert[*protocol.Payload](v)
 		if len(p.Data) > len(data) {
 			t.Fatalf("%d bytes hold a payload of %d", len(data), len(p.Data))
 		}
 		_, _, _ = p.String(), p.Digest(), p.Equal(protocol.Payload{})
-		var any any
-		if err := p.Decode(&any); err != nil {
+		var value any
+		if err := p.Decode(&value); err != nil {
 			hasCode(t, err, protocol.CodeBadPayload)
 		}
 	})
@@ -298,7 +298,7 @@ func FuzzToken(f *testing.F) {
 		if back, err := protocol.ParseToken(token); err != nil || back != s {
 			t.Fatalf("%q became %q and %q, %v", s, token, back, err)
 		}
-		if len(token) > max(3*len(s), 1) || bytes.ContainsAny([]byte(token), " .*>\r\n\t\x00") || token == "" {
+		if len(token) > max(3*len(s), 1) || strings.ContainsAny(token, " .*>\r\n\t\x00") || token == "" {
 			t.Fatalf("%q is no token of a subject", token)
 		}
 		if text, err := protocol.ParseToken(s); err == nil && protocol.Token(text) != s {

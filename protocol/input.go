@@ -231,6 +231,9 @@ func decodeBody[T InputBody](data []byte) (InputBody, error) {
 	if len(data) == 0 {
 		return v, nil
 	}
+	if err := Shallow(data); err != nil {
+		return nil, err
+	}
 	if err := Unmarshal(data, &v); err != nil {
 		return nil, Errorf(CodeBadRequest, "the body of a %s cannot be read: %s", v.InputKind(), misfit(err)).
 			WithHint("PROTOCOL.md shows every body")

@@ -12,7 +12,7 @@ import (
 // worker that dies before leaves the task to the next one.
 func (w *Worker) runActivity(ctx context.Context, t Task) {
 	var task protocol.ActivityTask
-	if err := protocol.Unmarshal(t.Body(), &task); err != nil {
+	if err := protocol.UnmarshalTask(t.Body(), &task); err != nil {
 		w.bury(ctx, t, err)
 		return
 	}

@@ -152,7 +152,7 @@ func TestTaskThatIsNoTaskGoesToTheDeadLetters(t *testing.T) {
 			s.buried = nil
 		}
 		s.fail("DeadLetter", func() error { return protocol.ErrUnavailable })
-		if how := <-s.give(protocol.TaskActivity, []byte("{"), 1).ended; how != "nak" {
+		if how := <-s.give(protocol.TaskActivity, []byte("{"), 1).ended; how != "leave" {
 			t.Errorf("a task that could not be buried ended with %s", how)
 		}
 	})
@@ -167,7 +167,7 @@ func TestCallForAWorkerIsAnswered(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.fail("Tell", func() error { return errors.New("no connection") })
-		if how := <-s.give(protocol.TaskWorkflow, body, 1).ended; how != "nak" {
+		if how := <-s.give(protocol.TaskWorkflow, body, 1).ended; how != "leave" {
 			t.Errorf("a call whose answer was not stored ended with %s", how)
 		}
 		s.fail("Tell", nil)

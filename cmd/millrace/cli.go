@@ -50,6 +50,7 @@ type cli struct {
 	Workers    workersCmd      `cmd:"" help:"List the workers that are there right now." group:"look"`
 	Versions   versionsCmd     `cmd:"" help:"List the versions of the code that a queue's workers run." group:"look"`
 	Promote    promoteCmd      `cmd:"" help:"Make a version of the code current on a queue." group:"work"`
+	Dlq        dlqCmd          `cmd:"" help:"List, show, retry and remove what could not be understood." group:"look"`
 	Version    versionCmd      `cmd:"" help:"Print the version." group:"look"`
 	Completion completionCmd   `cmd:"" help:"Print a completion script for a shell." group:"look"`
 

@@ -83,6 +83,9 @@ func TestCommandsParse(t *testing.T) {
 			seen++
 			verb, _, _ := strings.Cut(command, " ")
 			about := h.of(t, verb)
+			if words := strings.Fields(command); len(words) > 1 && strings.Contains(about, "\n  "+verb+" "+words[1]+" ") {
+				about = h.of(t, verb+" "+words[1])
+			}
 			for word := range strings.FieldsSeq(command) {
 				name, _, _ := strings.Cut(word, "=")
 				if strings.HasPrefix(name, "-") && !regexp.MustCompile(regexp.QuoteMeta(name)+`[=,\s]`).MatchString(about) {
