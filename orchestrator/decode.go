@@ -26,6 +26,9 @@ func (s *shard) input(d protocol.Delivery) (protocol.Input, error) {
 	if kind == protocol.KindTimer {
 		return in, protocol.Errorf(protocol.CodeBadRequest, "a timer cannot come through the inbox")
 	}
+	if err := s.store.Roomy(d.Data); err != nil {
+		return in, err
+	}
 	in.Body, err = protocol.DecodeInput(kind, d.Data)
 	return in, err
 }

@@ -192,6 +192,8 @@ func (t *taking) decide(ctx context.Context) machine.Ready {
 			return t.turn.Answer(answer, now())
 		case errors.Is(err, protocol.ErrTimeout):
 			return t.turn.TimedOut("", now())
+		case errors.Is(err, protocol.ErrTooLarge):
+			return t.turn.Answer(doesNotFit(err), now())
 		case !interrupted:
 			return t.turn.Decide(now())
 		}
@@ -230,7 +232,10 @@ func (t *taking) tooLarge(err error) machine.Ready {
 		return t.turn.Decide(now())
 	}
 	t.turn.Task(now())
-	return t.turn.Answer(&protocol.WorkflowTaskAnswer{
-		Cause: protocol.CauseBadCommand, Failure: protocol.NewFailure(err),
-	}, now())
+	return t.turn.Answer(doesNotFit(err), now())
+}
+
+// doesNotFit fails a workflow task.
+func doesNotFit(err error) *protocol.WorkflowTaskAnswer {
+	return &protocol.WorkflowTaskAnswer{Cause: protocol.CauseBadCommand, Failure: protocol.NewFailure(err)}
 }

@@ -127,8 +127,11 @@ func (w *Worker) report(ctx context.Context, task *protocol.ActivityTask, r prot
 		if err == nil {
 			return nil
 		}
-		if e := protocol.AsError(err); e.Code == protocol.CodeTooLarge {
-			r.Result, r.Failure = protocol.Payload{}, protocol.NewFailure(undecodable{err})
+		if e := protocol.AsError(err); e.Code == protocol.CodeTooLarge && r.Next != nil {
+			r.Next = nil // the step that was foreseen is taken when it comes
+			continue
+		} else if e.Code == protocol.CodeTooLarge {
+			r.Result, r.LastFailure, r.Failure = protocol.Payload{}, nil, protocol.NewFailure(undecodable{err})
 		}
 		w.log.Warn("a result could not be stored; trying again", "workflow_id", task.Workflow, "activity_type", task.Type,
 			"error", err)

@@ -167,7 +167,7 @@ func TestCallForAWorkerIsAnswered(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.fail("Tell", func() error { return errors.New("no connection") })
-		if how := <-s.give(protocol.TaskWorkflow, body, 1).ended; how != "leave" {
+		if how := <-s.give(protocol.TaskWorkflow, body, 1).ended; how != "nak" {
 			t.Errorf("a call whose answer was not stored ended with %s", how)
 		}
 		s.fail("Tell", nil)
