@@ -228,7 +228,13 @@ func (s *Store) deadLetter(header nats.Header, data []byte) protocol.DeadLetter 
 	return d
 }
 
+// mostUnzipped is how large a message can have been; the server allows none that is larger.
+const mostUnzipped = 64 << 20
+
 func unzip(data []byte, size int) ([]byte, error) {
+	if size < 0 || size > mostUnzipped {
+		return nil, io.ErrUnexpectedEOF
+	}
 	r, err := gzip.NewReader(bytes.NewReader(data))
 	if err != nil {
 		return nil, err

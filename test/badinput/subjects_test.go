@@ -398,6 +398,36 @@ func TestStored(t *testing.T) {
 	}
 }
 
+// A node whose own lease cannot be read any more takes its shard again, and one that cannot read how far the shard's owner had come looks at
+// everything.
+func TestOwnership(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	h.hello(t, "nothing")
+	for shard := range shards {
+		h.publish(t, "$KV.MR_default_leases."+protocol.ProgressKey(shard), []byte("{broken"))
+		h.publish(t, "$KV.MR_default_leases."+protocol.LeaseKey(shard), []byte("{broken"))
+	}
+	h.publish(t, "$KV.MR_default_nodes.stranger", []byte(`{"id":"somebody else"}`))
+	h.publish(t, ns.NodeNews(), nil)
+	leases, err := h.js.KeyValue(t.Context(), ns.Bucket("leases"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for shard := range shards {
+		rig.Until(t, "a lease that can be read", func() bool {
+			e, err := leases.Get(t.Context(), protocol.LeaseKey(shard))
+			var l protocol.Lease
+			if err != nil || protocol.Unmarshal(e.Value(), &l) != nil {
+				h.publish(t, ns.NodeNews(), nil)
+				return false
+			}
+			return l.Node != "" && l.Node != "somebody else"
+		})
+	}
+	h.hello(t, "leases that cannot be read")
+}
+
 // A history that is damaged quarantines its workflow: what it is told goes to the dead letters, and after the repair a retry goes on.
 func TestHistories(t *testing.T) {
 	t.Parallel()
