@@ -297,7 +297,7 @@ func (s *shard) route(it item) bool {
 		s.actors[a.id] = a
 	}
 	a.queue = append(a.queue, it)
-	if a.interrupt != nil && a.urgent() {
+	if a.interrupt != nil && (a.urgent() || a.crowds()) {
 		a.interrupt()
 	}
 	if !a.awake {

@@ -172,7 +172,7 @@ type taking struct {
 // decide asks workers until the step is decided: by an answer, by a failure, or because nobody is there.
 func (t *taking) decide(ctx context.Context) machine.Ready {
 	for ctx.Err() == nil {
-		if !t.turn.Wants() {
+		if !t.turn.Wants() || t.crowded() {
 			return t.turn.Decide(now())
 		}
 		offering, cancel := context.WithCancel(ctx)
@@ -181,6 +181,9 @@ func (t *taking) decide(ctx context.Context) machine.Ready {
 		t.onInterrupt(nil)
 		interrupted := offering.Err() != nil
 		cancel()
+		if interrupted && !t.mustHear() {
+			return t.turn.Decide(now()) // a crowd waits
+		}
 		// What arrived while the worker worked waits for the next step, unless there will be none.
 		if interrupted || answer != nil && machine.Closes(answer) && t.waiting() {
 			if t.join() {

@@ -155,6 +155,55 @@ func TestPoisonWorkflows(t *testing.T) {
 	}
 }
 
+// A workflow that cannot go on, and is told more than a shard has in work at once, keeps nobody out; what it was told is in its history, or
+// among the dead letters when that cannot be read.
+func TestFlood(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("takes seconds")
+	}
+	p := poison{over: make(chan struct{})}
+	h := open(t, worker.Workflow(p.Spins, worker.Named("Spins")))
+	t.Cleanup(func() { close(p.over) })
+	const n = 10_000
+	spins, newer := name("spins", 0), name("newer", 0)
+	_, err := client.StartNamed[string](t.Context(), h.Client(), "Spins", "x", client.Queue(rig.Queue), client.ID(spins),
+		client.TaskTimeout(500*time.Millisecond))
+	if err != nil {
+		t.Fatal(err)
+	}
+	start(t, h, newer)
+	h.publish(t, ns.History(0, newer), []byte(`{"v":99,"events":[{"id":1,"type":"WorkflowExecutionFlown","attributes":{}}]}`))
+	for _, id := range []string{spins, newer} {
+		for range n {
+			h.publish(t, ns.Input(0, protocol.KindSignal, id), []byte(`{"signal":"word","input":{"data":"x"}}`))
+		}
+	}
+	var worst time.Duration
+	first := time.Now()
+	for i := 0; time.Since(first) < 3*time.Second; i++ {
+		begin := time.Now()
+		h.hello(t, fmt.Sprintf("flood-%d", i))
+		worst = max(worst, time.Since(begin))
+	}
+	t.Logf("the slowest two hellos took %v", worst)
+	if worst > 5*time.Second { // the machine is shared; without room it takes as long as forty steps that time out
+		t.Errorf("two hellos took %v", worst)
+	}
+	rig.Until(t, "the signals in the history", func() bool {
+		d, err := h.Client().Describe(t.Context(), spins)
+		return err == nil && d.HistoryLength > n
+	})
+	if got := len(rig.Find[protocol.WorkflowExecutionSignaled](h.History(t, spins))); got != n {
+		t.Errorf("%d signals are recorded, want %d", got, n)
+	}
+	for _, d := range h.letters(t)[ns.Input(0, protocol.KindSignal, newer)] {
+		if d.Code != protocol.CodeUnsupported {
+			t.Fatalf("a dead letter says %s: %s", d.Code, d.Reason)
+		}
+	}
+}
+
 // An activity that kills its worker each time has its attempts counted, and ends by its policy; the others of its queue go on.
 func TestDeadlyActivity(t *testing.T) {
 	t.Parallel()
