@@ -55,7 +55,8 @@ func (s *Store) DeadLetter(ctx context.Context, d protocol.Delivery, reason erro
 
 // fit makes a dead letter fit into a message. Headers that fill one are dropped as well.
 func (s *Store) fit(m *nats.Msg) {
-	room := s.MaxMessage() - deadRoom
+	most := s.MaxMessage()
+	room := most - min(deadRoom, most/2)
 	if headerSize(m.Header)+len(m.Data) <= room {
 		return
 	}
@@ -70,7 +71,7 @@ func (s *Store) fit(m *nats.Msg) {
 		}
 		m.Header = kept
 	}
-	room -= headerSize(m.Header)
+	room = max(room-headerSize(m.Header), 0)
 	if len(m.Data) <= room {
 		return
 	}

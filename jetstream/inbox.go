@@ -38,9 +38,10 @@ const besides = 64 << 10
 
 // Roomy refuses an input that leaves no room in a message for what is made of it: its event in a page of history, a task, a verdict.
 func (s *Store) Roomy(body []byte) error {
-	if most := s.MaxMessage() - besides; len(body) > most {
+	limit := s.MaxMessage()
+	if most := limit - min(besides, limit/8); len(body) > most {
 		return protocol.Errorf(protocol.CodeTooLarge, "it has %d bytes, and %d are allowed on a server with a max_payload of %d",
-			len(body), most, s.MaxMessage()).WithHint("let large values travel through the object store, or raise max_payload")
+			len(body), most, limit).WithHint("let large values travel through the object store, or raise max_payload")
 	}
 	return nil
 }
