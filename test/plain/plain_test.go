@@ -196,7 +196,7 @@ func TestWorkerFromTheSpecification(t *testing.T) {
 	e := rig.Start(t)
 	w := newWorker(t, e.Conn())
 	w.serve()
-	closed, err := e.Conn().SubscribeSync("mr.default.closed.run-1")
+	closed, err := e.Conn().SubscribeSync("mr.default.closed.1.run-1")
 	if err != nil {
 		t.Fatal(err)
 	}
