@@ -49,6 +49,14 @@ golden: ## Rewrite every golden file; review the difference like code
 chaos: ## Kill processes at random moments, again and again
 	go test -count 5 -timeout 30m ./test/crash
 
+# How long make fuzz looks with each fuzz test.
+FUZZTIME ?= 1m
+
+.PHONY: fuzz
+fuzz: ## Let every fuzz test look for bad input, for FUZZTIME each
+	@git grep -o 'func Fuzz[A-Za-z]*' -- '*_test.go' | sed 's|/[^/]*_test.go:func | |' | while read -r p f; do \
+		echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./$$p || exit 1; done
+
 .PHONY: bench
 bench: ## Run the benchmarks, and the engine against the floor of its broker
 	go test -run '^$$' -bench . -benchmem ./...

@@ -1,9 +1,6 @@
 package jetstream
 
 import (
-	"context"
-	"maps"
-	"strings"
 	"sync"
 
 	"github.com/nats-io/nats.go"
@@ -79,24 +76,3 @@ func (c *closings) deliver(m *nats.Msg) {
 	default:
 	}
 }
-
-// DeadLetter stores a message that could not be decoded or applied, as it was but for the server's headers, with its subject
-// and the reason.
-func (s *Store) DeadLetter(ctx context.Context, d protocol.Delivery, reason error) error {
-	header := nats.Header(maps.Clone(d.Header))
-	if header == nil {
-		header = nats.Header{}
-	}
-	// The server's own headers told it once what to do with the message. Here they could make it refuse the message, and the
-	// same message may be buried again.
-	maps.DeleteFunc(header, func(name string, _ []string) bool { return strings.HasPrefix(name, "Nats-") })
-	header.Set(protocol.HeaderFrom, d.Subject)
-	header.Set(protocol.HeaderWhy, reason.Error())
-	ctx, cancel := bounded(ctx)
-	defer cancel()
-	_, err := s.js.PublishMsg(ctx, &nats.Msg{Subject: s.ns.Dead(deadSource(d.Subject)), Header: header, Data: d.Data})
-	return wrap(err)
-}
-
-// deadSource is the last token of a dead letter's subject: the original subject's shape, without its free parts.
-func deadSource(subject string) string { return protocol.Token(subject) }

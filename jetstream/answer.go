@@ -14,12 +14,17 @@ import (
 
 // answerable reports whether a subject can be that of an answer: of an inbox, or of what a server makes of one on its way between accounts
 // and clusters. All of them begin with an underscore, and nothing else should.
-func answerable(subject string) bool { return strings.HasPrefix(subject, "_") }
+func answerable(subject string) bool {
+	return strings.HasPrefix(subject, "_") && len(subject) <= maxAnswer
+}
+
+// maxAnswer is the most bytes of the subject of an answer. A line of NATS that is too long costs the connection.
+const maxAnswer = 1024
 
 // answer sends a message to the subject that somebody named.
 func (s *Store) answer(m *nats.Msg) error {
 	if !answerable(m.Subject) {
-		return protocol.Errorf(protocol.CodeBadRequest, "%q is no subject for an answer", m.Subject).
+		return protocol.Errorf(protocol.CodeBadRequest, "%.80q is no subject for an answer", m.Subject).
 			WithHint("reply subjects begin with an underscore: set the inbox prefix of the connection to such a one")
 	}
 	return wrap(s.nc.PublishMsg(m))

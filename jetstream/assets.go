@@ -48,7 +48,7 @@ func Create(ctx context.Context, nc *nats.Conn, ns protocol.Namespace, o Options
 	if o.Replicas == 0 {
 		o.Replicas = 1
 	}
-	if o.Shards < 0 || o.Shards > 1024 {
+	if o.Shards < 0 || o.Shards > maxShards {
 		return nil, protocol.Errorf(protocol.CodeBadRequest, "%d shards are not possible", o.Shards).WithHint("1 to 1,024 are")
 	}
 	s, err := newStore(nc, ns)
@@ -125,7 +125,7 @@ func (s *Store) decide(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	return protocol.Unmarshal(entry.Value(), &s.config)
+	return s.configure(entry.Value())
 }
 
 // stream makes a stream unless it is there. One that is there is left as it is: an operator may have tuned it.

@@ -14,6 +14,8 @@ import (
 const (
 	codeWrongLastSequence natsjs.ErrorCode = 10071 // the expected sequence is not the last: a conflict, or my own earlier write
 	codeMaxPerSubject     natsjs.ErrorCode = 10077 // the subject holds its one message already
+	codeNoMessage         natsjs.ErrorCode = 10043 // there is no message of this sequence to delete
+	codeNotDeleted        natsjs.ErrorCode = 10057 // there is none any more
 	codeInFlight          natsjs.ErrorCode = 10164 // another write to the subject is under way, perhaps my own: ask again
 )
 

@@ -2,6 +2,7 @@ package jetstream
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -47,7 +48,7 @@ func (s *Store) Offer(
 	for silence := time.Duration(0); ; {
 		select {
 		case m := <-answers:
-			answer, err := readAnswer(m)
+			answer, err := s.readAnswer(m)
 			if err != nil || !answer.Progress {
 				return answer, err
 			}
@@ -96,12 +97,16 @@ func (l *lifeline) close() {
 	}
 }
 
-func readAnswer(m *nats.Msg) (*protocol.WorkflowTaskAnswer, error) {
+func (s *Store) readAnswer(m *nats.Msg) (*protocol.WorkflowTaskAnswer, error) {
 	if noResponders(m) {
 		return nil, protocol.ErrNoWorker
 	}
 	var answer protocol.WorkflowTaskAnswer
-	if err := unpack(m.Data, &answer); err != nil {
+	data, err := unpackShallow(m.Data, &answer)
+	if err == nil {
+		err = s.fits(data, answer.Commands)
+	}
+	if err != nil {
 		// The step failed, and the run should say why; it is tried again like any other failed step.
 		return &protocol.WorkflowTaskAnswer{
 			Cause: protocol.CauseBadCommand, Failure: protocol.NewFailure(err),
@@ -136,6 +141,36 @@ func unpack(data []byte, out any) error {
 		return err
 	}
 	return protocol.Unmarshal(data, out)
+}
+
+// unpackShallow is unpack for what is passed on, and returns the body as it was unpacked.
+func unpackShallow(data []byte, out any) ([]byte, error) {
+	data, err := protocol.Unpack(data)
+	if err == nil {
+		err = protocol.Shallow(data)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return data, protocol.Unmarshal(data, out)
+}
+
+// fits refuses a command that is too large for a message of its own. The answer with it was compressed, and so would be the record. But
+// its task, its event in a page of history, or its word to another workflow is not, and would be tried for ever.
+func (s *Store) fits(body []byte, commands []protocol.Command) error {
+	if s.Roomy(body) == nil {
+		return nil
+	}
+	for i, c := range commands {
+		data, err := protocol.Marshal(c)
+		if err != nil {
+			return err
+		}
+		if err := s.Roomy(data); err != nil {
+			return fmt.Errorf("command %d, a %s: %w", i+1, c.Type(), err)
+		}
+	}
+	return nil
 }
 
 // ServeWorkflowTasks takes workflow tasks for a worker, those for any worker of the queue and those for this one, until stop

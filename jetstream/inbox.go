@@ -11,6 +11,9 @@ import (
 
 func (s *Store) inputMsg(workflow string, body protocol.InputBody, id, reply string) (*nats.Msg, error) {
 	data, err := protocol.Marshal(body)
+	if err == nil {
+		err = s.Roomy(data)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -28,6 +31,19 @@ func (s *Store) inputMsg(workflow string, body protocol.InputBody, id, reply str
 		trace(m.Header, b.Headers)
 	}
 	return m, nil
+}
+
+// besides is what a message may need beside an input or a command that it is made of.
+const besides = 64 << 10
+
+// Roomy refuses an input that leaves no room in a message for what is made of it: its event in a page of history, a task, a verdict.
+func (s *Store) Roomy(body []byte) error {
+	limit := s.MaxMessage()
+	if most := limit - min(besides, limit/8); len(body) > most {
+		return protocol.Errorf(protocol.CodeTooLarge, "it has %d bytes, and %d are allowed on a server with a max_payload of %d",
+			len(body), most, limit).WithHint("let large values travel through the object store, or raise max_payload")
+	}
+	return nil
 }
 
 // Tell stores an input in the workflow's inbox. The same id is stored once; reply, when not empty, is the subject that gets

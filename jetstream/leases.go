@@ -37,11 +37,15 @@ func (s *Store) Join(ctx context.Context, n protocol.Node) (leave func(context.C
 // Nodes lists the announced nodes.
 func (s *Store) Nodes(ctx context.Context) ([]protocol.Node, error) {
 	var nodes []protocol.Node
-	for n, err := range values[protocol.Node](ctx, s, nodesBucket) {
+	for e, err := range s.entries(ctx, nodesBucket) {
 		if err != nil {
 			return nil, err
 		}
-		nodes = append(nodes, n)
+		var n protocol.Node
+		// One under another key no node has written, nor could anybody forget it.
+		if protocol.Unmarshal(e.value, &n) == nil && e.key == protocol.Token(n.ID) {
+			nodes = append(nodes, n)
+		}
 	}
 	return nodes, nil
 }
@@ -69,8 +73,8 @@ func (s *Store) Leases(ctx context.Context) (map[int]protocol.HeldLease, error) 
 		if _, err := fmt.Sscanf(e.key, "shard.%d", &shard); err != nil {
 			continue // not ours
 		}
-		if err := protocol.Unmarshal(e.value, &l.Lease); err != nil {
-			return nil, protocol.Errorf(protocol.CodeCorrupt, "the lease %q cannot be read: %v", e.key, err)
+		if protocol.Unmarshal(e.value, &l.Lease) != nil {
+			l.Lease = protocol.Lease{} // nobody's: whoever should have the shard takes it, by a compare-and-set on what is there
 		}
 		l.Revision = e.revision
 		leases[shard] = l

@@ -306,6 +306,9 @@ func (p *Puller) Stop(ctx context.Context) {
 // Body is the task's body.
 func (t *Task) Body() []byte { return t.msg.Data }
 
+// Header is the task's headers.
+func (t *Task) Header() map[string][]string { return t.msg.Header }
+
 // Subject is where the task lay.
 func (t *Task) Subject() string { return t.msg.Subject }
 

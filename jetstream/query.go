@@ -195,7 +195,7 @@ func (a *asking) await(ctx context.Context) bool {
 				return false
 			}
 		case m := <-a.answers:
-			answer, err := readAnswer(m)
+			answer, err := a.s.readAnswer(m)
 			if err != nil {
 				answer = &protocol.WorkflowTaskAnswer{Refusal: protocol.RefusalCacheMiss}
 			}

@@ -25,6 +25,9 @@ type Options struct {
 	Replicas int
 }
 
+// maxShards is the most shards of a namespace.
+const maxShards = 1024
+
 // DefaultShards is the number of shards of a namespace unless told otherwise.
 const DefaultShards = 8
 
@@ -78,11 +81,20 @@ func Open(ctx context.Context, nc *nats.Conn, ns protocol.Namespace) (*Store, er
 	case err != nil:
 		return nil, wrap(err)
 	}
-	if err := protocol.Unmarshal(entry.Data, &s.config); err != nil || s.config.Shards <= 0 {
-		return nil, protocol.Errorf(protocol.CodeCorrupt, "the configuration of namespace %q cannot be read", string(ns))
+	if err := s.configure(entry.Data); err != nil {
+		return nil, err
 	}
 	s.stored = make(sequences, s.config.Shards)
 	return s, nil
+}
+
+// configure reads the namespace's configuration.
+func (s *Store) configure(data []byte) error {
+	if err := protocol.Unmarshal(data, &s.config); err != nil || s.config.Shards <= 0 || s.config.Shards > maxShards {
+		return protocol.Errorf(protocol.CodeCorrupt, "the configuration of namespace %q cannot be read", string(s.ns)).
+			WithHint("restore the key %q of %s", protocol.ConfigKey, s.ns.Bucket(configBucket))
+	}
+	return nil
 }
 
 // Shards is the namespace's number of shards.

@@ -130,8 +130,8 @@ func (s *Store) LiveWorkers(ctx context.Context, queue string) ([]protocol.Worke
 			return nil, err
 		}
 		var w protocol.Worker
-		if protocol.Unmarshal(e.value, &w) != nil || queue != "" && w.Queue != queue {
-			continue
+		if protocol.Unmarshal(e.value, &w) != nil || queue != "" && w.Queue != queue || e.key != protocol.WorkerKey(w.Queue, w.ID) {
+			continue // of another queue, or nothing that a worker has written
 		}
 		lives, err := s.prune(ctx, w.Queue, w.ID, e.revision)
 		if err != nil {

@@ -141,7 +141,7 @@ func (a *actor) onInterrupt(f func()) {
 	a.shard.mu.Lock()
 	defer a.shard.mu.Unlock()
 	a.interrupt = f
-	if f != nil && a.urgent() {
+	if f != nil && (a.urgent() || a.crowds()) {
 		f()
 	}
 }
@@ -196,7 +196,8 @@ func (a *actor) load(batch []item) error {
 	var broken error
 	err := a.shard.persist("read a history", func(ctx context.Context) error {
 		w, last, err := loadRun(ctx, a.shard.store, a.shard.id, a.id)
-		if errors.Is(err, protocol.ErrCorrupt) {
+		newer := err != nil && protocol.AsError(err).Code == protocol.CodeUnsupported
+		if errors.Is(err, protocol.ErrCorrupt) || newer && a.crowded() { // what waits for a newer node must not keep others out
 			broken = err
 			return nil
 		}

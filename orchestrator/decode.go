@@ -9,12 +9,12 @@ import (
 // input understands a message that came through the inbox or directly.
 func (s *shard) input(d protocol.Delivery) (protocol.Input, error) {
 	kind, workflow, err := s.ns.ParseInput(d.Subject)
-	if err != nil {
-		return protocol.Input{}, err
-	}
 	in := protocol.Input{
 		Seq: d.Seq, Time: d.Time, Workflow: workflow,
 		ID: d.Get(protocol.HeaderMsgID), Reply: cmp.Or(d.Reply, d.Get(protocol.HeaderReply)),
+	}
+	if err != nil {
+		return in, err
 	}
 	if err := protocol.ValidateID("workflow ID", workflow); err != nil {
 		return in, err
@@ -25,6 +25,9 @@ func (s *shard) input(d protocol.Delivery) (protocol.Input, error) {
 	}
 	if kind == protocol.KindTimer {
 		return in, protocol.Errorf(protocol.CodeBadRequest, "a timer cannot come through the inbox")
+	}
+	if err := s.store.Roomy(d.Data); err != nil {
+		return in, err
 	}
 	in.Body, err = protocol.DecodeInput(kind, d.Data)
 	return in, err
@@ -37,6 +40,9 @@ func (s *shard) fired(d protocol.Delivery) (protocol.Input, error) {
 		return protocol.Input{}, err
 	}
 	in := protocol.Input{Time: d.Time, Workflow: workflow}
+	if protocol.Shard(workflow, s.store.Shards()) != s.id {
+		return in, protocol.Errorf(protocol.CodeBadRequest, "workflow %q does not belong to shard %d", workflow, s.id)
+	}
 	in.Body, err = protocol.DecodeInput(protocol.KindTimer, d.Data)
 	return in, err
 }

@@ -58,7 +58,7 @@ func decodeRecord(id string, e protocol.Entry) (*protocol.Record, error) {
 	var r protocol.Record
 	data, err := protocol.Unpack(e.Data)
 	if err != nil {
-		return nil, err
+		return nil, protocol.Errorf(protocol.CodeCorrupt, "workflow %q: the record at %d cannot be read: %v", id, e.Seq, err)
 	}
 	if err := protocol.Unmarshal(data, &r); err != nil {
 		if perr := protocol.AsError(err); perr.Code == protocol.CodeUnsupported {
@@ -136,7 +136,7 @@ func (v *runView) add(e protocol.Entry, r *protocol.Record) error {
 
 func notFound(id, run string) error {
 	if run != "" {
-		return protocol.Errorf(protocol.CodeNotFound, "workflow %q has no run %s", id, run).
+		return protocol.Errorf(protocol.CodeNotFound, "workflow %q has no run %.80s", id, run).
 			WithHint("leave the run ID out to see the latest run")
 	}
 	return protocol.Errorf(protocol.CodeNotFound, "there is no workflow %q", id).

@@ -2,6 +2,7 @@ package orchestrator
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -122,7 +123,9 @@ func (s *shard) takeStock() error {
 		return err
 	}
 	progress, err := s.store.Progress(s.ctx, s.id)
-	if err != nil {
+	if errors.Is(err, protocol.ErrCorrupt) { // every record is looked after, which is harmless
+		s.log.Error("ALARM: how far the shard's owner had come cannot be read; its whole history is gone through", "error", err)
+	} else if err != nil {
 		return err
 	}
 	gone, last, err := s.store.InboxBounds(s.ctx, s.id)
@@ -294,7 +297,7 @@ func (s *shard) route(it item) bool {
 		s.actors[a.id] = a
 	}
 	a.queue = append(a.queue, it)
-	if a.interrupt != nil && a.urgent() {
+	if a.interrupt != nil && (a.urgent() || a.crowds()) {
 		a.interrupt()
 	}
 	if !a.awake {

@@ -87,6 +87,10 @@ func (a *actor) listen() error {
 	for _, event := range a.w.Silent(now()) {
 		err := a.shard.persist("look for a heartbeat", func(ctx context.Context) error {
 			h, err := a.shard.store.Heartbeat(ctx, a.w.Run.ID(), event)
+			if errors.Is(err, protocol.ErrCorrupt) {
+				a.shard.log.Warn("a heartbeat cannot be read; it counts as none", "workflow_id", a.id, "error", err)
+				return nil
+			}
 			if err == nil && h != nil {
 				a.w.Heard(event, h.Time)
 			}
@@ -168,7 +172,7 @@ type taking struct {
 // decide asks workers until the step is decided: by an answer, by a failure, or because nobody is there.
 func (t *taking) decide(ctx context.Context) machine.Ready {
 	for ctx.Err() == nil {
-		if !t.turn.Wants() {
+		if !t.turn.Wants() || t.crowded() {
 			return t.turn.Decide(now())
 		}
 		offering, cancel := context.WithCancel(ctx)
@@ -177,6 +181,9 @@ func (t *taking) decide(ctx context.Context) machine.Ready {
 		t.onInterrupt(nil)
 		interrupted := offering.Err() != nil
 		cancel()
+		if interrupted && !t.mustHear() {
+			return t.turn.Decide(now()) // a crowd waits
+		}
 		// What arrived while the worker worked waits for the next step, unless there will be none.
 		if interrupted || answer != nil && machine.Closes(answer) && t.waiting() {
 			if t.join() {
@@ -188,6 +195,8 @@ func (t *taking) decide(ctx context.Context) machine.Ready {
 			return t.turn.Answer(answer, now())
 		case errors.Is(err, protocol.ErrTimeout):
 			return t.turn.TimedOut("", now())
+		case errors.Is(err, protocol.ErrTooLarge):
+			return t.turn.Answer(doesNotFit(err), now())
 		case !interrupted:
 			return t.turn.Decide(now())
 		}
@@ -226,7 +235,10 @@ func (t *taking) tooLarge(err error) machine.Ready {
 		return t.turn.Decide(now())
 	}
 	t.turn.Task(now())
-	return t.turn.Answer(&protocol.WorkflowTaskAnswer{
-		Cause: protocol.CauseBadCommand, Failure: protocol.NewFailure(err),
-	}, now())
+	return t.turn.Answer(doesNotFit(err), now())
+}
+
+// doesNotFit fails a workflow task.
+func doesNotFit(err error) *protocol.WorkflowTaskAnswer {
+	return &protocol.WorkflowTaskAnswer{Cause: protocol.CauseBadCommand, Failure: protocol.NewFailure(err)}
 }

@@ -174,6 +174,8 @@ type Store interface {
 	Versions
 	Announcer
 	Leases
+	// Roomy refuses an input that leaves no room in a message for what is made of it.
+	Roomy(body []byte) error
 	// Shards is the number of shards of the namespace.
 	Shards() int
 	// Go runs f on a goroutine that may have been used before.

@@ -142,7 +142,7 @@ func (c *Command) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 		return err
 	}
 	if !u.known() {
-		return Errorf(CodeUnsupported, "unknown command type %q", u.name).
+		return Errorf(CodeUnsupported, "unknown command type %.80q", u.name).
 			WithHint("the worker is newer than the orchestrator: upgrade the orchestrator first")
 	}
 	c.Attributes, err = u.resolve()

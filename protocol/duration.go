@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"math"
 	"strconv"
 	"time"
 
@@ -39,7 +40,7 @@ func (d *Duration) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 		return nil
 	case v.Kind() == '0':
 		seconds, err := strconv.ParseFloat(v.String(), 64)
-		if err != nil {
+		if err != nil || math.Abs(seconds) >= math.MaxInt64/float64(time.Second) {
 			return notADuration(v.String())
 		}
 		*d = Duration(seconds * float64(time.Second))

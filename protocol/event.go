@@ -61,7 +61,7 @@ func (e *Event) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 		return err
 	}
 	if !u.known() {
-		return Errorf(CodeUnsupported, "unknown event type %q", u.name).
+		return Errorf(CodeUnsupported, "unknown event type %.80q", u.name).
 			WithHint("the history was written by a newer version: upgrade this node or worker")
 	}
 	e.Attributes, err = u.resolve()

@@ -13,6 +13,11 @@ const (
 	HeaderTaken  = "Mr-Taken"  // answers to direct inputs: "no" says that the input must go through the inbox
 	HeaderFrom   = "Mr-From"   // dead letters: the subject of the message
 	HeaderWhy    = "Mr-Why"    // dead letters: the reason
+	HeaderCode   = "Mr-Code"   // dead letters: the code of the reason
+	HeaderWas    = "Mr-Was"    // dead letters: the message ID that the message had
+	HeaderSize   = "Mr-Size"   // dead letters that did not fit: how many bytes the message had
+	HeaderPacked = "Mr-Packed" // dead letters that did not fit: how the body is compressed
+	HeaderCut    = "Mr-Cut"    // dead letters that did not fit even so: what was cut
 )
 
 // HeaderMsgID is the server's header for deduplication: the request ID of an input, the task ID of a result.

@@ -257,13 +257,16 @@ func decodeInput(kind InputKind, data []byte) (InputBody, error) {
 	case KindTimer:
 		return decodeBody[TimerInput](data)
 	}
-	return nil, Errorf(CodeUnsupported, "unknown kind of input %q", kind)
+	return nil, Errorf(CodeUnsupported, "unknown kind of input %.40q", kind)
 }
 
 func decodeBody[T InputBody](data []byte) (InputBody, error) {
 	var v T
 	if len(data) == 0 {
 		return v, nil
+	}
+	if err := Shallow(data); err != nil {
+		return nil, err
 	}
 	if err := Unmarshal(data, &v); err != nil {
 		return nil, Errorf(CodeBadRequest, "the body of a %s cannot be read: %s", v.InputKind(), misfit(err)).

@@ -97,34 +97,6 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-func FuzzDecodeInput(f *testing.F) {
-	for _, in := range inputs {
-		data, err := protocol.Marshal(in)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(string(in.InputKind()), data)
-	}
-	f.Add("start", []byte(`{"input":{"metadata":{"encoding":"binary/plain"},"data":17}}`))
-	f.Add("start", []byte(`{"run_timeout":1e300}`))
-	f.Fuzz(func(t *testing.T, kind string, data []byte) {
-		in, err := protocol.DecodeInput(protocol.InputKind(kind), data)
-		if err != nil {
-			if protocol.AsError(err).Code == protocol.CodeInternal {
-				t.Errorf("an error without a code: %v", err)
-			}
-			return
-		}
-		again, err := protocol.Marshal(in)
-		if err != nil {
-			t.Fatalf("what was read cannot be written: %v", err)
-		}
-		if _, err := protocol.DecodeInput(in.InputKind(), again); err != nil {
-			t.Fatalf("what was written cannot be read: %v in %s", err, again)
-		}
-	})
-}
-
 // How an attempt ended counts, whatever a newer worker foresaw.
 func TestResultWithAStepThatIsNotUnderstood(t *testing.T) {
 	t.Parallel()

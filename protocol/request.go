@@ -15,11 +15,22 @@ import (
 
 // UnmarshalRequest reads a request. Its error says what is wrong with it to whoever wrote it, who need not know Go.
 func UnmarshalRequest(data []byte, v any) error {
+	if err := Shallow(data); err != nil {
+		return err
+	}
 	if err := Unmarshal(data, v); err != nil {
 		return Errorf(CodeBadRequest, "the request cannot be read: %s", misfit(err)).
 			WithHint("send one JSON object; section 8 of PROTOCOL.md shows every request")
 	}
 	return nil
+}
+
+// UnmarshalTask reads a task, and reports what is wrong with it.
+func UnmarshalTask(data []byte, task interface{ Validate() error }) error {
+	if err := Unmarshal(data, task); err != nil {
+		return Errorf(CodeBadRequest, "the task cannot be read: %s", misfit(err)).WithHint("PROTOCOL.md shows every body")
+	}
+	return task.Validate()
 }
 
 // misfit says in words what is wrong with some JSON: which member, what it must be, and what it is. The engine's errors name the types of

@@ -31,7 +31,8 @@ func (p RetryPolicy) Normalize() RetryPolicy {
 		p.BackoffCoefficient = 2
 	}
 	if p.MaximumInterval == 0 {
-		p.MaximumInterval = 100 * p.InitialInterval
+		p.MaximumInterval = 100 * min(p.InitialInterval, math.MaxInt64/100)
+		p.MaximumInterval = max(p.MaximumInterval, p.InitialInterval)
 	}
 	return p
 }
@@ -55,7 +56,7 @@ func (p RetryPolicy) Validate() error {
 // Delay is the wait after the given attempt (from 1) failed. The policy must be normalised.
 func (p RetryPolicy) Delay(attempt int) time.Duration {
 	d := float64(p.InitialInterval) * math.Pow(p.BackoffCoefficient, float64(attempt-1))
-	if d > float64(p.MaximumInterval) {
+	if d >= float64(p.MaximumInterval) {
 		return time.Duration(p.MaximumInterval)
 	}
 	return time.Duration(d)

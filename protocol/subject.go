@@ -102,7 +102,7 @@ func (n Namespace) ParseInput(subject string) (kind InputKind, workflow string, 
 	}
 	parts := strings.Split(rest, ".")
 	if !ok || len(parts) != 3 {
-		return "", "", Errorf(CodeBadRequest, "%q is not the subject of an input", subject)
+		return "", "", Errorf(CodeBadRequest, "%.200q is not the subject of an input", subject)
 	}
 	workflow, err = ParseToken(parts[2])
 	return InputKind(parts[1]), workflow, err
@@ -120,7 +120,7 @@ func (n Namespace) ParseHistory(subject string) (workflow string, err error) {
 	rest, ok := strings.CutPrefix(subject, n.subject("hist", ""))
 	shard, token, found := strings.Cut(rest, ".")
 	if !ok || !found || shard == "" {
-		return "", Errorf(CodeBadRequest, "%q is not the subject of a record", subject)
+		return "", Errorf(CodeBadRequest, "%.200q is not the subject of a record", subject)
 	}
 	return ParseToken(token)
 }
@@ -156,7 +156,7 @@ func (n Namespace) ParseFired(subject string) (workflow string, err error) {
 	rest, ok := strings.CutPrefix(subject, n.subject("timer", ""))
 	parts := strings.Split(rest, ".")
 	if !ok || len(parts) < 3 || parts[1] != "fired" {
-		return "", Errorf(CodeBadRequest, "%q is not the subject of a fired timer", subject)
+		return "", Errorf(CodeBadRequest, "%.200q is not the subject of a fired timer", subject)
 	}
 	return ParseToken(parts[2])
 }
@@ -347,11 +347,11 @@ func ParseToken(token string) (string, error) {
 			return "", nil
 		}
 		if i+2 >= len(token) {
-			return "", Errorf(CodeBadRequest, "%q is not an escaped name", token)
+			return "", Errorf(CodeBadRequest, "%.200q is not an escaped name", token)
 		}
 		v, err := strconv.ParseUint(token[i+1:i+3], 16, 8)
 		if err != nil {
-			return "", Errorf(CodeBadRequest, "%q is not an escaped name", token)
+			return "", Errorf(CodeBadRequest, "%.200q is not an escaped name", token)
 		}
 		b.WriteByte(byte(v))
 		i += 2
@@ -359,7 +359,7 @@ func ParseToken(token string) (string, error) {
 	if s := b.String(); Token(s) == token {
 		return s, nil
 	}
-	return "", Errorf(CodeBadRequest, "%q is not an escaped name", token).
+	return "", Errorf(CodeBadRequest, "%.200q is not an escaped name", token).
 		WithHint("letters, digits, - and _ stay, every other byte is =XX in upper-case hex")
 }
 

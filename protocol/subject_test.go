@@ -211,14 +211,3 @@ func TestValidate(t *testing.T) {
 		}
 	}
 }
-
-func FuzzParseToken(f *testing.F) {
-	for _, seed := range []string{"", "=", "order-42", "Ada=20Lovelace", "=C3=A9", "=2", "=2e", "a.b", "==", "=3D=3D"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, token string) {
-		if text, err := protocol.ParseToken(token); err == nil && protocol.Token(text) != token {
-			t.Errorf("ParseToken(%q) = %q, whose token is %q", token, text, protocol.Token(text))
-		}
-	})
-}

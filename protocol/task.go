@@ -3,6 +3,7 @@ package protocol
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"time"
 )
 
@@ -248,6 +249,19 @@ func (s ActivityStarted) Number() int { return s.Attempt + s.Forgiven }
 
 // Number counts every attempt; see [ActivityTask.Number].
 func (t ActivityToken) Number() int { return t.Attempt + t.Forgiven }
+
+// Validate reports what no task may be without: whoever runs it could not say what came of it.
+func (t ActivityTask) Validate() error {
+	if t.ScheduledID < 1 || t.Attempt < 1 || t.Forgiven < 0 {
+		return Errorf(CodeBadRequest, "an activity task without an event or an attempt")
+	}
+	return errors.Join(ValidateID("workflow ID", t.Workflow), ValidateToken("run ID", t.Run))
+}
+
+// Validate is as for an activity task.
+func (t QueuedWorkflowTask) Validate() error {
+	return errors.Join(ValidateID("workflow ID", t.Workflow), ValidateToken("run ID", t.Run))
+}
 
 // String writes the token as one word.
 func (t ActivityToken) String() string {

@@ -58,7 +58,7 @@ func (u *union[K, A]) resolve() (A, error) {
 	case u.read == u.name:
 		return u.attributes, nil
 	case u.raw == nil:
-		return u.attributes, Errorf(CodeBadRequest, "there are no attributes of type %q", u.name)
+		return u.attributes, Errorf(CodeBadRequest, "there are no attributes of type %.80q", u.name)
 	}
 	err := u.decode(jsontext.NewDecoder(bytes.NewReader(u.raw), wire))
 	return u.attributes, err

@@ -12,7 +12,7 @@ import (
 // worker that dies before leaves the task to the next one.
 func (w *Worker) runActivity(ctx context.Context, t Task) {
 	var task protocol.ActivityTask
-	if err := protocol.Unmarshal(t.Body(), &task); err != nil {
+	if err := protocol.UnmarshalTask(t.Body(), &task); err != nil {
 		w.bury(ctx, t, err)
 		return
 	}
@@ -132,7 +132,7 @@ func (w *Worker) report(ctx context.Context, task *protocol.ActivityTask, r prot
 				r.Next = nil // the result may fit without the step that follows
 				continue
 			}
-			r.Result, r.Failure = protocol.Payload{}, protocol.NewFailure(undecodable{err})
+			r.Result, r.LastFailure, r.Failure = protocol.Payload{}, nil, protocol.NewFailure(undecodable{err})
 		}
 		w.log.Warn("a result could not be stored; trying again", "workflow_id", task.Workflow, "activity_type", task.Type,
 			"error", err)

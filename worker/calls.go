@@ -12,7 +12,7 @@ import (
 // inbox, the call is done.
 func (w *Worker) answerCall(ctx context.Context, t Task) {
 	var call protocol.QueuedWorkflowTask
-	if err := protocol.Unmarshal(t.Body(), &call); err != nil {
+	if err := protocol.UnmarshalTask(t.Body(), &call); err != nil {
 		w.bury(ctx, t, err)
 		return
 	}
@@ -36,9 +36,10 @@ func (w *Worker) settle(err error) {
 // bury stores a task that cannot be understood among the dead letters, and only then takes it off the queue.
 func (w *Worker) bury(ctx context.Context, t Task, why error) {
 	w.log.Error("a task cannot be understood and was moved to the dead letters", "subject", t.Subject(), "error", why)
-	d := protocol.Delivery{Subject: t.Subject(), Data: t.Body()}
+	d := protocol.Delivery{Subject: t.Subject(), Header: t.Header(), Data: t.Body()}
 	if err := w.store.DeadLetter(ctx, d, why); err != nil {
-		w.settle(t.Nak())
+		w.log.Warn("a dead letter could not be stored; the task comes again", "subject", t.Subject(), "error", err)
+		t.Leave() // not at once
 		return
 	}
 	w.settle(t.Ack())

@@ -152,7 +152,7 @@ func TestTaskThatIsNoTaskGoesToTheDeadLetters(t *testing.T) {
 			s.buried = nil
 		}
 		s.fail("DeadLetter", func() error { return protocol.ErrUnavailable })
-		if how := <-s.give(protocol.TaskActivity, []byte("{"), 1).ended; how != "nak" {
+		if how := <-s.give(protocol.TaskActivity, []byte("{"), 1).ended; how != "leave" {
 			t.Errorf("a task that could not be buried ended with %s", how)
 		}
 	})

@@ -346,12 +346,13 @@ func (f *fake) give(kind protocol.TaskKind, body []byte, delivered int) *fakeTas
 	return t
 }
 
-func (t *fakeTask) Body() []byte   { return t.body }
-func (*fakeTask) Subject() string  { return "mr.default.task.test" }
-func (t *fakeTask) Delivered() int { return t.delivered }
-func (t *fakeTask) Ack() error     { return t.end("ack") }
-func (t *fakeTask) Nak() error     { return t.end("nak") }
-func (t *fakeTask) Leave()         { _ = t.end("leave") }
+func (t *fakeTask) Body() []byte              { return t.body }
+func (*fakeTask) Header() map[string][]string { return nil }
+func (*fakeTask) Subject() string             { return "mr.default.task.test" }
+func (t *fakeTask) Delivered() int            { return t.delivered }
+func (t *fakeTask) Ack() error                { return t.end("ack") }
+func (t *fakeTask) Nak() error                { return t.end("nak") }
+func (t *fakeTask) Leave()                    { _ = t.end("leave") }
 func (t *fakeTask) signs() []time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/millrace-dev/millrace/protocol"
@@ -60,6 +61,10 @@ func (e *execution) settle() {
 // lastHeartbeat reads what an earlier attempt reported last, unless a reset since then said that it must not be found.
 func (e *execution) lastHeartbeat(ctx context.Context) (*protocol.Payload, error) {
 	h, err := e.w.store.Heartbeat(ctx, e.task.Run, e.task.ScheduledID)
+	if errors.Is(err, protocol.ErrCorrupt) {
+		e.w.log.Warn("what an attempt before reported cannot be read; this one begins anew", "workflow_id", e.task.Workflow, "error", err)
+		return nil, nil
+	}
 	if err != nil || h == nil || h.Before(e.task.Dropped) {
 		return nil, err
 	}

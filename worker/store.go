@@ -70,8 +70,9 @@ type Puller interface {
 
 // Task is a task out of the task stream.
 type Task interface {
-	// Body is the task's body, Subject where it lay.
+	// Body is the task's body, Header its headers and Subject where it lay.
 	Body() []byte
+	Header() map[string][]string
 	Subject() string
 	// Delivered counts how often the task has been given to a worker, this time included.
 	Delivered() int

@@ -3,6 +3,7 @@ package worker
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -47,7 +48,13 @@ func (w *Worker) sign(task *protocol.WorkflowTask, a *protocol.WorkflowTaskAnswe
 
 func (w *Worker) respond(task *protocol.WorkflowTask, respond Responder, a *protocol.WorkflowTaskAnswer) {
 	w.sign(task, a)
-	if err := respond(a); err != nil {
+	err := respond(a)
+	if errors.Is(err, protocol.ErrTooLarge) { // the run says why, in place of silence
+		a = failedTask(protocol.CauseBadCommand, protocol.NewFailure(err))
+		w.sign(task, a)
+		err = respond(a)
+	}
+	if err != nil {
 		w.log.Warn("a workflow task could not be answered; it will come again", "workflow_id", task.Workflow, "error", err)
 	}
 }

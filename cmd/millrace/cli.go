@@ -51,6 +51,7 @@ type cli struct {
 	Auth       authCmd         `cmd:"" help:"Print what a role needs to be allowed in NATS." group:"look"`
 	Versions   versionsCmd     `cmd:"" help:"List the versions of the code that a queue's workers run." group:"look"`
 	Promote    promoteCmd      `cmd:"" help:"Make a version of the code current on a queue." group:"work"`
+	Dlq        dlqCmd          `cmd:"" help:"List, show, retry and remove what could not be understood." group:"look"`
 	Version    versionCmd      `cmd:"" help:"Print the version." group:"look"`
 	Completion completionCmd   `cmd:"" help:"Print a completion script for a shell." group:"look"`
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,7 +33,20 @@ func TestMain(m *testing.M) {
 
 // commands are further commands of the scripts. "until TEXT COMMAND..." runs a command until it prints the text: rows of runs, which list
 // shows, come after their runs.
+//
+// "publish SUBJECT BODY [HEADER VALUE]..." publishes a message as it is.
 var commands = map[string]func(*testscript.TestScript, bool, []string){
+	"publish": func(ts *testscript.TestScript, _ bool, args []string) {
+		nc, err := nats.Connect(ts.Getenv("NATS_URL"))
+		ts.Check(err)
+		defer nc.Close()
+		m := &nats.Msg{Subject: args[0], Data: []byte(args[1]), Header: nats.Header{}}
+		for header := range slices.Chunk(args[2:], 2) {
+			m.Header.Set(header[0], header[1])
+		}
+		_, err = nc.RequestMsg(m, 5*time.Second) // the stream's acknowledgement
+		ts.Check(err)
+	},
 	"until": func(ts *testscript.TestScript, _ bool, args []string) {
 		for found := false; !found; found = strings.Contains(ts.ReadFile("stdout"), args[0]) {
 			ts.Check(ts.Exec(args[1], args[2:]...))

@@ -138,6 +138,9 @@ func (t *Turn) complete(a *protocol.WorkflowTaskAnswer) error {
 		t.settleUpdates(a, 0)
 		return nil
 	}
+	if n := len(a.Commands); n > protocol.MaxCommands {
+		return protocol.Errorf(protocol.CodeTooLarge, "the step has %d commands, and %d are allowed", n, protocol.MaxCommands)
+	}
 	t.start(a.Worker)
 	id := t.event(protocol.WorkflowTaskCompleted{
 		ScheduledID: t.scheduled, StartedID: t.started, Identity: a.Worker, SDK: a.SDK, Version: a.Version,

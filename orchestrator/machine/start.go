@@ -137,6 +137,14 @@ func ValidateStart(b protocol.StartInput) error {
 		return protocol.Errorf(protocol.CodeBadRequest, "the policies %s and %s exclude each other", b.Conflict, b.Reuse).
 			WithHint("a run that was terminated to make room is a run of this ID")
 	}
+	if err := protocol.ValidateToken("run ID", b.Run); err != nil {
+		return err
+	}
+	if b.Update != nil {
+		if err := protocol.ValidateToken("update ID", b.Update.UpdateID); err != nil {
+			return err
+		}
+	}
 	for _, err := range []error{b.Reuse.Validate(), b.Conflict.Validate(), protocol.ValidateQueue(b.Queue)} {
 		if err != nil {
 			return err

@@ -92,8 +92,8 @@ func (r *Run) follow(e protocol.Event) {
 // retryAs makes next the run that tries again after a failure. The signals that its predecessor began with belong to it as well.
 func (r *Run) retryAs(next *protocol.WorkflowExecutionStarted, id string, f *protocol.Failure, now time.Time) {
 	next.RunID = id
-	if id == "" {
-		return
+	if id == "" || f == nil || r.Start.RetryPolicy == nil {
+		return // in the last two cases no orchestrator wrote the event
 	}
 	delay, _ := r.Start.RetryPolicy.Next(f, r.Start.Attempt, now, r.Start.ExecutionDeadline)
 	next.Initiator, next.Attempt, next.FirstTaskDelay = protocol.InitiatorRetry, r.Start.Attempt+1, protocol.Duration(delay)

@@ -85,10 +85,10 @@ func misses(id string, r *Run, run, first string) *protocol.Error {
 		return protocol.Errorf(protocol.CodeNotFound, "there is no workflow %q", id).
 			WithHint("check the ID: `millrace list` shows what there is")
 	case run != "" && run != r.ID():
-		return protocol.Errorf(protocol.CodeNotFound, "workflow %q has no open run %s", id, run).
+		return protocol.Errorf(protocol.CodeNotFound, "workflow %q has no open run %.80s", id, run).
 			WithHint("leave the run ID out to speak to the latest run")
 	case first != "" && first != r.FirstRun():
-		return protocol.Errorf(protocol.CodeNotFound, "workflow %q has no open run that followed from run %s", id, first).
+		return protocol.Errorf(protocol.CodeNotFound, "workflow %q has no open run that followed from run %.80s", id, first).
 			WithHint("leave the first run's ID out to speak to the latest run")
 	case !r.Open():
 		return protocol.Errorf(protocol.CodeClosed, "workflow %q has ended (%s)", id, r.Status).

@@ -35,6 +35,10 @@ func (t *Turn) takeUpdate(in protocol.Input, b protocol.UpdateInput, existing bo
 		t.refuse(in, errNoUpdate)
 		return
 	}
+	if err := protocol.ValidateToken("update ID", b.UpdateID); err != nil {
+		t.refuse(in, protocol.AsError(err))
+		return
+	}
 	t.askers = append(slices.Clip(t.askers), asker{input: in, update: b.UpdateID, existing: existing})
 	if !known && !t.drafted(b.UpdateID) {
 		t.fresh = append(slices.Clip(t.fresh), b.UpdateCall)

@@ -140,28 +140,6 @@ func noise(n int) string {
 	return string(b)
 }
 
-// FuzzDecode: whatever lies in a stream, decoding it fails with an error or gives a payload.
-func FuzzDecode(f *testing.F) {
-	c := codec.Chain(zstd.New(zstd.Limit(1<<20)), aesgcm.New(ring(f, "k1")))
-	p, err := c.Encode(encode(f, secret))
-	if err != nil {
-		f.Fatal(err)
-	}
-	compressed, err := zstd.New().Encode(encode(f, strings.Repeat(secret, 100)))
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(aesgcm.Encoding, "k1", p.Data)
-	f.Add(zstd.Encoding, "", compressed.Data)
-	f.Add("json/plain", "", []byte(`"x"`))
-	f.Fuzz(func(t *testing.T, encoding, key string, data []byte) {
-		p := protocol.Payload{Metadata: map[string]string{protocol.MetadataEncoding: encoding, "key": key}, Data: data}
-		if _, err := c.Decode(p); err != nil && protocol.AsError(err).Code != protocol.CodeBadPayload {
-			t.Errorf("%v is not about the payload", err)
-		}
-	})
-}
-
 // FuzzUnpack: what can be unpacked is what was packed.
 func FuzzUnpack(f *testing.F) {
 	f.Add([]byte("{}\nx"))

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"fmt"
 	"runtime"
 
 	"github.com/millrace-dev/millrace/protocol"
@@ -27,9 +28,24 @@ func (r *Run) emit(attributes protocol.CommandAttributes, op *Operation) *comman
 		c.sent = true
 		return c
 	}
+	r.bound(attributes)
 	runtime.Callers(3, c.callers[:])
 	r.turn.commands = append(r.turn.commands, c)
 	return c
+}
+
+// bound panics, and so fails the step, when the code asks for more than a step can have. What was recorded was less.
+func (r *Run) bound(attributes protocol.CommandAttributes) {
+	t := &r.turn
+	t.carried += protocol.Carried(attributes)
+	switch {
+	case t.replaying:
+	case len(t.commands) >= protocol.MaxCommands:
+		panic(fmt.Sprintf("the code asks for more than %d things in one step: it never waits for any of them, or should be cut into steps",
+			protocol.MaxCommands))
+	case t.carried > protocol.MaxStepBytes:
+		panic(fmt.Sprintf("what the code asks for in one step carries more than %d MB of values", protocol.MaxStepBytes>>20))
+	}
 }
 
 // takeBack drops a command that has not left the step, and reports whether it could.

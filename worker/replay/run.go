@@ -77,6 +77,7 @@ type turn struct {
 	now       time.Time
 	replaying bool
 	commands  []*command
+	carried   int   // bytes of values in them
 	marks     marks // what the code wrote down when the step was recorded
 	inputs    int   // events that the step showed to the code
 	updates   int   // and updates
