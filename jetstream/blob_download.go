@@ -16,7 +16,7 @@ import (
 
 const (
 	// downloadBytes is how much of a blob is asked for at once. Twice as much may wait in memory for its reader.
-	downloadBytes = 4 << 20
+	downloadBytes = 2 << 20
 	// downloadSilence is how long a reading waits for the next chunk before it asks again, and downloadPause how long it rests when the
 	// server says that it cannot answer.
 	downloadSilence = 5 * time.Second
@@ -113,6 +113,9 @@ func (d *download) Close() error {
 
 // chunk waits for the next chunk.
 func (d *download) chunk() (*nats.Msg, error) {
+	if err := d.ctx.Err(); err != nil {
+		return nil, wrap(err)
+	}
 	since := time.Now()
 	wait := time.NewTimer(downloadSilence)
 	defer wait.Stop()
@@ -123,7 +126,7 @@ func (d *download) chunk() (*nats.Msg, error) {
 			return m, nil
 		case errors.Is(err, errNoChunk):
 			return d.fromLeader()
-		case errors.Is(err, protocol.ErrUnavailable) && time.Since(since) < downloadPatience:
+		case errors.Is(err, protocol.ErrUnavailable) && !d.s.nc.IsClosed() && time.Since(since) < downloadPatience:
 			wait.Reset(downloadPause)
 		case err != nil:
 			return nil, err
@@ -154,8 +157,8 @@ func (d *download) take() (m *nats.Msg, err error) {
 		m = d.arrived[0]
 		d.arrived[0] = nil
 		d.arrived = d.arrived[1:]
-	} else {
-		err = d.trouble
+	} else if err = d.trouble; d.s.nc.IsClosed() {
+		err = wrap(nats.ErrConnectionClosed)
 	}
 	d.more()
 	return m, err
@@ -188,6 +191,7 @@ func (d *download) ask() {
 			d.trouble = wrap(d.trouble)
 			return
 		}
+		d.sub.SetClosedHandler(func(string) { d.notify() })
 	}
 	d.asked++
 	d.pending = true
@@ -221,6 +225,11 @@ func (d *download) deliver(m *nats.Msg) {
 		d.trouble = protocol.Errorf(protocol.CodeUnavailable, "the object store does not answer (%s)", status).WithHint("it may pass")
 	}
 	d.more()
+	d.notify()
+}
+
+// notify wakes the reader.
+func (d *download) notify() {
 	select {
 	case d.wake <- struct{}{}:
 	default:
