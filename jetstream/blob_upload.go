@@ -87,6 +87,8 @@ func (u *upload) copy(ctx context.Context, r io.Reader) error {
 		switch {
 		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 			return nil
+		case ctx.Err() != nil: // a pipe that was closed therefore says only that it is closed
+			return wrap(ctx.Err())
 		case err != nil:
 			return err
 		}
