@@ -7,7 +7,6 @@ import (
 	"io"
 	"slices"
 	"testing"
-	"testing/synctest"
 
 	"github.com/millrace-dev/millrace/protocol"
 )
@@ -15,24 +14,22 @@ import (
 // A reading that loses its connection goes on where it was.
 func TestReadingOutlivesItsConnection(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		w := start(t)
-		data := noise(9*chunk + 5)
-		b := put(t, w, data)
-		var l line
-		r, err := w.other(t, l.through).GetBlob(t.Context(), b)
+	w := start(t)
+	data := noise(9*chunk + 5)
+	b := put(t, w, data)
+	var l line
+	r, err := w.other(t, l.through).GetBlob(t.Context(), b)
+	must(t, err)
+	defer r.Close()
+	got := make([]byte, len(data))
+	for part := range slices.Chunk(got, 3*chunk) {
+		_, err := io.ReadFull(r, part)
 		must(t, err)
-		defer r.Close()
-		got := make([]byte, len(data))
-		for part := range slices.Chunk(got, 3*chunk) {
-			_, err := io.ReadFull(r, part)
-			must(t, err)
-			l.cut()
-		}
-		if _, err := r.Read(make([]byte, 1)); !errors.Is(err, io.EOF) || !bytes.Equal(got, data) {
-			t.Errorf("it comes back as something else, %v", err)
-		}
-	})
+		l.cut()
+	}
+	if _, err := r.Read(make([]byte, 1)); !errors.Is(err, io.EOF) || !bytes.Equal(got, data) {
+		t.Errorf("it comes back as something else, %v", err)
+	}
 }
 
 // A reading over a connection that is closed for good says so.
