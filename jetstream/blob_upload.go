@@ -149,6 +149,11 @@ func (u *upload) land(ctx context.Context) error {
 		return nil
 	case err := <-f.ack.Err():
 		u.landed()
+		if errors.Is(err, natsjs.ErrAsyncPublishTimeout) { // a server whose disk is full says nothing
+			silent := protocol.Errorf(protocol.CodeUnavailable, "the server did not store a part of the file within %s", chunkTimeout).
+				WithHint("its disk is full, or very slow: free some space; storing the file again is safe")
+			return &natsError{coded: silent, cause: err}
+		}
 		return wrap(err)
 	case <-ctx.Done():
 		return wrap(ctx.Err())
