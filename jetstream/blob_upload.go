@@ -166,7 +166,9 @@ func (u *upload) landed() {
 	u.flying = u.flying[1:]
 	u.s.window.leave(f.slot)
 	<-f.summed
-	buffers.Put(&f.buf)
+	if f.buf != nil {
+		buffers.Put(&f.buf)
+	}
 }
 
 // slot waits until one more chunk may be on its way, and reports whether it is one of all windows.
@@ -274,6 +276,7 @@ func (u *upload) abandon() {
 		case <-u.flying[0].ack.Ok():
 		case <-u.flying[0].ack.Err(): //nolint:errcheck // nobody wants it any more
 		case <-ctx.Done():
+			u.flying[0].buf = nil // it may be sent once more
 		}
 		u.landed()
 	}
