@@ -35,6 +35,8 @@ const DefaultShards = 8
 type Store struct {
 	nc     *nats.Conn
 	js     natsjs.JetStream
+	blobs  natsjs.JetStream // publishes chunks of blobs, with more patience
+	window window
 	ns     protocol.Namespace
 	config protocol.NamespaceConfig
 	mux    mux
@@ -60,8 +62,12 @@ func newStore(nc *nats.Conn, ns protocol.Namespace) (*Store, error) {
 	if err != nil {
 		return nil, wrap(err)
 	}
+	blobs, err := natsjs.New(nc, natsjs.WithPublishAsyncMaxPending(maxPending), natsjs.WithPublishAsyncTimeout(chunkTimeout))
+	if err != nil {
+		return nil, wrap(err)
+	}
 	return &Store{
-		nc: nc, js: js, ns: ns, mux: mux{nc: nc}, refusals: refusalsOf(nc), goroutines: goroutines{next: make(chan func())},
+		nc: nc, js: js, blobs: blobs, ns: ns, mux: mux{nc: nc}, refusals: refusalsOf(nc), goroutines: goroutines{next: make(chan func())},
 		closings: closings{families: map[string]bool{}, waiting: map[string]chan<- protocol.Outcome{}},
 	}, nil
 }

@@ -33,6 +33,8 @@ type Options struct {
 	Sync string
 	// MaxPayload is the most bytes of a message. Defaults to 8 MiB.
 	MaxPayload int32
+	// MaxStore is the most bytes that the streams take on the disk. Defaults to three quarters of what is free when the server starts.
+	MaxStore int64
 	// Cluster makes the server one of several that keep copies of each other's streams: the addresses on which they talk to each other,
 	// this server's own first. JetStream answers when more than half of them run. Needs Listen. Empty means that the server is alone.
 	Cluster []string
@@ -122,6 +124,9 @@ func (o Options) server() (*server.Options, error) {
 	opts.ServerName, opts.JetStream, opts.StoreDir = "millrace", true, filepath.Join(o.Dir, "nats")
 	opts.MaxPayload, opts.DontListen, opts.NoSigs, opts.NoLog = cmp.Or(o.MaxPayload, maxPayload), o.Listen == "", true, true
 	opts.JetStreamLimits.DefaultMaxConsumers = unlimited
+	if o.MaxStore != 0 {
+		opts.JetStreamMaxStore = o.MaxStore
+	}
 	switch o.Sync {
 	case "", "always":
 		opts.SyncAlways = true

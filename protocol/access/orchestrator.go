@@ -55,7 +55,7 @@ func (g *grants) blobs() {
 
 func (g *grants) readBlobs() {
 	stream := "OBJ_" + g.ns.BlobStore()
-	g.send("large payloads, to read them", info(stream), read(stream), api("DIRECT.GET", stream, ">"),
+	g.send("large payloads, to read them", info(stream), read(stream), api("DIRECT.GET", stream), api("DIRECT.GET", stream, ">"),
 		api("CONSUMER.CREATE", stream, ">"), api("CONSUMER.DELETE", stream, "*"), "$JS.FC."+stream+".>")
 }
 

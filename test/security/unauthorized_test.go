@@ -50,7 +50,7 @@ func TestRefusalsAreSaid(t *testing.T) {
 			return err
 		}, "mr.default.api.versions"},
 		"an observer with a large payload": {func(ctx context.Context) error {
-			_, err := h.client("observer").PutBlob(ctx, "b", strings.NewReader("x"))
+			_, err := h.client("observer").PutBlob(ctx, strings.NewReader("x"))
 			return err
 		}, "$O.MR_default_blobs."},
 		"a client that completes an activity": {func(ctx context.Context) error {

@@ -35,7 +35,7 @@ var uses = []any{
 	(*client.Client).ActivityToken, (*client.Client).Cancel, (*client.Client).CompleteActivity, (*client.Client).DeadLetter,
 	(*client.Client).DeadLetters, (*client.Client).RemoveDeadLetter, (*client.Client).RetryDeadLetter, (*client.Client).Describe,
 	(*client.Client).Export, (*client.Client).FailActivity, (*client.Client).HeartbeatActivity, (*client.Client).History,
-	(*client.Client).List, (*client.Client).OpenBlob, (*client.Client).Pause, (*client.Client).PauseActivity, (*client.Client).Promote,
+	(*client.Client).List, (*client.Client).OpenBlob, (*client.Client).OpenRange, (*client.Client).Pause, (*client.Client).PauseActivity, (*client.Client).Promote,
 	(*client.Client).PutBlob, (*client.Client).Reset, (*client.Client).ResetActivity, (*client.Client).RestoreActivity,
 	(*client.Client).SignalNamed, (*client.Client).Terminate, (*client.Client).Unpause, (*client.Client).UnpauseActivity,
 	(*client.Client).UpdateActivity, (*client.Client).Versions, (*client.Client).Workers,
