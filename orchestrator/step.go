@@ -137,7 +137,7 @@ func (a *actor) commit(ready machine.Ready) error {
 	if err != nil {
 		return err
 	}
-	r.Size = len(data)
+	r.Size, r.Blobs = len(data), protocol.References(data)
 	data = protocol.Pack(data)
 	var seq uint64
 	var final error
