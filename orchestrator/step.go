@@ -50,6 +50,9 @@ func (a *actor) step(ctx context.Context, batch []item) error {
 // takeStep takes one step with as many of the inputs as it can, and returns those that it left. After a conflict those are all, and
 // the ones that came meanwhile.
 func (a *actor) takeStep(ctx context.Context, fresh []item) (left []item, err error) {
+	if b, ok := fresh[0].input.Body.(protocol.DeleteInput); ok {
+		return fresh[1:], a.remove(fresh[0], b)
+	}
 	if machine.Begins(fresh[0].input) {
 		// Once the next run has a record, nothing tells any more that the row of the one before may be missing.
 		if err := a.shard.rows.settle(ctx, a.id); err != nil {

@@ -17,6 +17,7 @@ const (
 	KindPause     InputKind = "pause"     // clients: [PauseInput]
 	KindReset     InputKind = "reset"     // clients: [ResetInput]
 	KindActivity  InputKind = "activity"  // clients: [ActivityInput]
+	KindDelete    InputKind = "delete"    // clients: [DeleteInput]
 	KindResult    InputKind = "result"    // workers: [ActivityResult]
 	KindStarted   InputKind = "started"   // workers: [ActivityStarted]
 	KindReady     InputKind = "ready"     // workers: [WorkerReady]
@@ -41,7 +42,7 @@ type Input struct {
 	Body InputBody
 }
 
-// InputBody is one of StartInput, SignalInput, CancelInput, TerminateInput, UpdateInput, PauseInput, ResetInput, ActivityInput,
+// InputBody is one of StartInput, SignalInput, CancelInput, TerminateInput, UpdateInput, PauseInput, ResetInput, ActivityInput, DeleteInput,
 // ActivityResult, ActivityStarted, WorkerReady, AnswerInput, ChildInput and TimerInput.
 type InputBody interface {
 	// InputKind names the kind of input that the body belongs to.
@@ -152,6 +153,12 @@ type ResetInput struct {
 	Identity    string `json:"identity,omitempty"`
 }
 
+// DeleteInput removes a run that has ended, and those of its workflow that were before it. It leaves no event: nothing is left that could
+// have one. Whoever takes the request names the run, so that the same request cannot remove another run later.
+type DeleteInput struct {
+	Run string `json:"run_id"`
+}
+
 // TimerInput says that a wake-up came. With Task it is the end of a retry's wait; without, the workflow looks at its own
 // deadlines and ignores the call when none has passed.
 //
@@ -178,6 +185,9 @@ func (PauseInput) InputKind() InputKind { return KindPause }
 
 // InputKind implements [InputBody].
 func (ResetInput) InputKind() InputKind { return KindReset }
+
+// InputKind implements [InputBody].
+func (DeleteInput) InputKind() InputKind { return KindDelete }
 
 // InputKind implements [InputBody].
 func (ActivityResult) InputKind() InputKind { return KindResult }
@@ -210,6 +220,8 @@ func DecodeInput(kind InputKind, data []byte) (InputBody, error) {
 		return decodeBody[ResetInput](data)
 	case KindActivity:
 		return decodeBody[ActivityInput](data)
+	case KindDelete:
+		return decodeBody[DeleteInput](data)
 	case KindResult:
 		return decodeBody[ActivityResult](data)
 	case KindStarted:

@@ -36,6 +36,7 @@ type cli struct {
 	Update     updateCmd       `cmd:"" help:"Ask a workflow to change something, and for its answer." group:"work"`
 	Cancel     cancelCmd       `cmd:"" help:"Ask a workflow to stop." group:"work"`
 	Terminate  terminateCmd    `cmd:"" help:"End a workflow at once." group:"work"`
+	Delete     deleteCmd       `cmd:"" help:"Remove a workflow that has ended, with its history." group:"work"`
 	Pause      pauseCmd        `cmd:"" help:"Stop a workflow before its next step." group:"work"`
 	Unpause    unpauseCmd      `cmd:"" help:"Let a paused workflow go on." group:"work"`
 	Reset      resetCmd        `cmd:"" help:"Take a workflow's steps anew from one of them on." group:"work"`
