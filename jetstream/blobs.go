@@ -1,49 +1,108 @@
 package jetstream
 
 import (
+	"bytes"
 	"context"
-	"encoding/base64"
+	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"io"
-	"strings"
-
-	natsjs "github.com/nats-io/nats.go/jetstream"
 
 	"github.com/millrace-dev/millrace/protocol"
 )
 
-// PutBlob stores what r delivers in the object store under the given name, replacing what was there.
-func (s *Store) PutBlob(ctx context.Context, name string, r io.Reader) (protocol.Blob, error) {
-	store, err := s.js.ObjectStore(ctx, s.ns.BlobStore())
-	if err != nil {
-		return protocol.Blob{}, wrap(err)
+// Blobs are objects of the namespace's object store, on the wire as the client library and `nats object` write them: chunks under a
+// subject of the upload's own, and a message that describes the object under a subject made of its name. The names are digests of what
+// is stored, so an object never changes, whoever stores the same bytes again stores nothing, and a second attempt does no harm.
+//
+// What the library does not do is done here: it keeps thousands of chunks in flight, ends a reading that takes longer than its patience
+// with one answer, reads from the beginning only, and neither writes nor deletes by compare-and-set.
+
+// PutBlob stores what r delivers, in constant memory, and returns a reference to it. If it is there already, it is as if it had been
+// stored now. When r fails or ctx ends, nothing is left.
+func (s *Store) PutBlob(ctx context.Context, r io.Reader) (protocol.Blob, error) {
+	u := s.newUpload()
+	if err := u.copy(ctx, r); err != nil {
+		u.abandon()
+		return protocol.Blob{}, err
 	}
-	info, err := store.Put(ctx, natsjs.ObjectMeta{Name: name}, r)
+	b, err := u.finish(ctx)
 	if err != nil {
-		return protocol.Blob{}, wrap(err)
+		u.abandon()
 	}
-	digest, err := base64.URLEncoding.DecodeString(strings.TrimPrefix(info.Digest, "SHA-256="))
-	if err != nil {
-		return protocol.Blob{}, wrap(err)
+	return b, err
+}
+
+// PutBytes is PutBlob of what is in memory. Of what is there already, nothing is sent.
+func (s *Store) PutBytes(ctx context.Context, data []byte) (protocol.Blob, error) {
+	sum := sha256.Sum256(data)
+	b := protocol.Blob{Name: protocol.BlobName(sum[:]), Size: int64(len(data)), SHA256: hex.EncodeToString(sum[:])}
+	if there, err := s.refresh(ctx, b); there || err != nil {
+		return b, err
 	}
-	return protocol.Blob{Name: name, Size: int64(info.Size), SHA256: hex.EncodeToString(digest)}, nil //nolint:gosec // < 2^63
+	return s.PutBlob(ctx, bytes.NewReader(data))
 }
 
 // GetBlob opens a blob. The reader verifies what it read when it reaches the end: a digest that does not match is an error of
 // code corrupt in place of io.EOF. ctx governs the whole reading.
 func (s *Store) GetBlob(ctx context.Context, b protocol.Blob) (io.ReadCloser, error) {
-	store, err := s.js.ObjectStore(ctx, s.ns.BlobStore())
+	o, err := s.lookup(ctx, b)
 	if err != nil {
-		return nil, wrap(err)
+		return nil, err
 	}
-	object, err := store.Get(ctx, b.Name)
-	if errors.Is(err, natsjs.ErrObjectNotFound) {
-		return nil, protocol.Errorf(protocol.CodeNotFound, "the blob %q is not in the object store", b.Name).
-			WithHint("it was removed, or belongs to another namespace")
-	}
+	r, err := s.download(ctx, b, o, 0, int64(o.Size)) //nolint:gosec // < 2^63
 	if err != nil {
-		return nil, wrap(err)
+		return nil, err
 	}
-	return verify(object, b), nil
+	return verify(r, b), nil
+}
+
+// GetRange opens a part of a blob: length bytes from offset on, or all from there if length is negative. A part beyond the end is cut to
+// what there is. A digest tells about the whole, so of a part it is verified that each of its chunks is the right one, in its place and
+// of its length; the server verifies a checksum of each message that it reads from its disk. ctx governs the whole reading.
+func (s *Store) GetRange(ctx context.Context, b protocol.Blob, offset, length int64) (io.ReadCloser, error) {
+	if offset < 0 {
+		return nil, protocol.Errorf(protocol.CodeBadRequest, "a blob has no byte %d", offset)
+	}
+	o, err := s.lookup(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	size := int64(o.Size) //nolint:gosec // < 2^63
+	offset = min(offset, size)
+	end := size
+	if length >= 0 && length < size-offset {
+		end = offset + length
+	}
+	r, err := s.download(ctx, b, o, offset, end)
+	if err != nil {
+		return nil, err
+	}
+	if offset == 0 && end == size {
+		return verify(r, b), nil
+	}
+	return r, nil
+}
+
+// lookup finds the object that a reference is to.
+func (s *Store) lookup(ctx context.Context, b protocol.Blob) (object, error) {
+	o, err := s.object(ctx, b.Name)
+	switch {
+	case err != nil:
+		return o, err
+	case o.gone():
+		return o, missing(b.Name)
+	case int64(o.Size) != b.StoredSize(): //nolint:gosec // < 2^63
+		return o, damaged(b, int64(o.Size)) //nolint:gosec // < 2^63
+	}
+	return o, nil
+}
+
+func missing(name string) error {
+	return protocol.Errorf(protocol.CodeNotFound, "the blob %q is not in the object store", name).
+		WithHint("it was removed, or belongs to another namespace")
+}
+
+func damaged(b protocol.Blob, size int64) error {
+	return protocol.Errorf(protocol.CodeCorrupt, "the blob %q is not what was stored: %d bytes, expected %d", b.Name, size, b.StoredSize()).
+		WithHint("it was overwritten or damaged; store it again")
 }

@@ -3,6 +3,8 @@ package jetstream
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 
 	"github.com/nats-io/nats.go"
 	natsjs "github.com/nats-io/nats.go/jetstream"
@@ -13,9 +15,28 @@ import (
 // Error codes of the server that decide what happens next.
 const (
 	codeWrongLastSequence natsjs.ErrorCode = 10071 // the expected sequence is not the last: a conflict, or my own earlier write
-	codeMaxPerSubject     natsjs.ErrorCode = 10077 // the subject holds its one message already
+	codeStoreFailed       natsjs.ErrorCode = 10077 // the text says why: the subject holds its one message already, or the disk is full
 	codeInFlight          natsjs.ErrorCode = 10164 // another write to the subject is under way, perhaps my own: ask again
 )
+
+// Error codes of the server that say that there is no room.
+var noRoom = []natsjs.ErrorCode{
+	10002, // the account's limits
+	10023, // the server's limits: max_file_store, max_mem_store
+	10028, // no memory for another stream
+	10047, // no disk for another stream
+}
+
+// full reports whether the server refused something because there is no room for it. What a stream says when it cannot store a message
+// has one code for all reasons, and the reason as text.
+func full(err error) bool {
+	var api *natsjs.APIError
+	if !errors.As(err, &api) {
+		return false
+	}
+	return slices.Contains(noRoom, api.ErrorCode) || api.ErrorCode == codeStoreFailed &&
+		(strings.Contains(api.Description, "maximum bytes exceeded") || strings.Contains(api.Description, "no space left"))
+}
 
 func hasCode(err error, code natsjs.ErrorCode) bool {
 	var api *natsjs.APIError
@@ -46,6 +67,9 @@ func wrap(err error) error {
 	case errors.Is(err, nats.ErrMaxPayload):
 		e = protocol.Errorf(protocol.CodeTooLarge, "the message is larger than the server's max_payload").
 			WithHint("raise max_payload (8 MB is a good value)")
+	case full(err):
+		e = protocol.Errorf(protocol.CodeUnavailable, "NATS has no room left: %v", err).WithHint(
+			"free space on the server's disk or raise max_file_store (or the account's or the stream's limit), then it goes on")
 	default:
 		e = protocol.Errorf(protocol.CodeUnavailable, "NATS: %v", err).WithHint("it may pass; asking again is safe")
 	}

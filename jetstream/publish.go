@@ -3,6 +3,7 @@ package jetstream
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/nats-io/nats.go"
 	natsjs "github.com/nats-io/nats.go/jetstream"
@@ -38,7 +39,12 @@ func (s *Store) publishJSON(subject string, header nats.Header, body any, opts .
 }
 
 // waiting reports whether a publish was refused because its subject holds a message already.
-func waiting(err error) bool { return hasCode(err, codeMaxPerSubject) }
+func waiting(err error) bool {
+	return hasCode(err, codeStoreFailed) && strings.Contains(err.Error(), maxPerSubject)
+}
+
+// maxPerSubject is how the server says so: a full disk has the same code.
+const maxPerSubject = "maximum messages per subject exceeded"
 
 // core sends a message that is not stored.
 func (s *Store) core(subject string, body any) error {

@@ -32,6 +32,7 @@ const DefaultShards = 8
 type Store struct {
 	nc     *nats.Conn
 	js     natsjs.JetStream
+	blobs  natsjs.JetStream // publishes chunks of blobs, with more patience
 	ns     protocol.Namespace
 	config protocol.NamespaceConfig
 	mux    mux
@@ -48,7 +49,11 @@ func newStore(nc *nats.Conn, ns protocol.Namespace) (*Store, error) {
 	if err != nil {
 		return nil, wrap(err)
 	}
-	return &Store{nc: nc, js: js, ns: ns, mux: mux{nc: nc}, goroutines: goroutines{next: make(chan func())}}, nil
+	blobs, err := natsjs.New(nc, natsjs.WithPublishAsyncMaxPending(maxPending), natsjs.WithPublishAsyncTimeout(chunkTimeout))
+	if err != nil {
+		return nil, wrap(err)
+	}
+	return &Store{nc: nc, js: js, blobs: blobs, ns: ns, mux: mux{nc: nc}, goroutines: goroutines{next: make(chan func())}}, nil
 }
 
 // Open returns the store of a namespace that an orchestrator has created. An error of code no_orchestrator says that none

@@ -7,8 +7,6 @@ import (
 	"hash"
 	"io"
 
-	natsjs "github.com/nats-io/nats.go/jetstream"
-
 	"github.com/millrace-dev/millrace/protocol"
 )
 
@@ -28,13 +26,8 @@ func (v *verifier) Read(p []byte) (int, error) {
 	n, err := v.r.Read(p)
 	v.sum.Write(p[:n])
 	v.size += int64(n)
-	damaged := errors.Is(err, natsjs.ErrDigestMismatch) // the object store looks, too
-	if errors.Is(err, io.EOF) {
-		damaged = v.size != v.want.Size || hex.EncodeToString(v.sum.Sum(nil)) != v.want.SHA256
-	}
-	if damaged {
-		return n, protocol.Errorf(protocol.CodeCorrupt, "the blob %q is not what was stored: %d bytes, expected %d",
-			v.want.Name, v.size, v.want.Size).WithHint("it was overwritten or damaged; store it again")
+	if errors.Is(err, io.EOF) && (v.size != v.want.StoredSize() || hex.EncodeToString(v.sum.Sum(nil)) != v.want.SHA256) {
+		return n, damaged(v.want, v.size)
 	}
 	return n, err
 }

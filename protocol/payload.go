@@ -34,16 +34,6 @@ type Payload struct {
 	Blob *Blob
 }
 
-// Blob refers to bytes in the namespace's object store.
-type Blob struct {
-	// Name is the object's name in the store.
-	Name string `json:"name"`
-	// Size is the number of bytes.
-	Size int64 `json:"size"`
-	// SHA256 is the hex digest of the bytes, verified by whoever reads them.
-	SHA256 string `json:"sha256"`
-}
-
 // Encode turns a Go value into a payload: []byte as raw bytes, a [Payload] as itself, what a [Converter] knows as the converter does, and
 // everything else as JSON.
 func Encode(v any) (Payload, error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"runtime/debug"
 	"sync"
@@ -84,10 +83,10 @@ func (w *Worker) execute(ctx context.Context, task *protocol.ActivityTask, numbe
 			return result, failure
 		}
 		w.logFailure(ctx, task, failure)
-		return w.sealResult(ctx, task, result, failure)
+		return w.sealResult(ctx, result, failure)
 	case <-e.over:
 		w.logFailure(ctx, task, e.expired())
-		return w.sealResult(ctx, task, protocol.Payload{}, e.expired())
+		return w.sealResult(ctx, protocol.Payload{}, e.expired())
 	}
 }
 
@@ -213,10 +212,8 @@ func (e *execution) env(t *protocol.ActivityTask, deadline time.Time) *activity.
 		Logger:        e.w.log,
 		Heartbeat:     e.beat,
 		LastHeartbeat: e.lastHeartbeat,
-		OpenBlob:      func(ctx context.Context, b protocol.Blob) (io.ReadCloser, error) { return e.w.store.GetBlob(ctx, b) },
-		PutBlob: func(ctx context.Context, name string, r io.Reader) (protocol.Blob, error) {
-			return e.w.store.PutBlob(ctx, name, r)
-		},
+		OpenBlob:      e.w.store.GetBlob,
+		PutBlob:       e.w.store.PutBlob,
 	}
 }
 

@@ -277,16 +277,38 @@ func (f *fake) DeleteHeartbeat(ctx context.Context, run string, scheduled int64)
 	return err
 }
 
-func (f *fake) PutBlob(ctx context.Context, name string, r io.Reader) (protocol.Blob, error) {
-	data, readErr := io.ReadAll(r)
-	leave, err := f.enter(ctx, "PutBlob")
-	defer leave()
-	if err != nil || readErr != nil {
+func (f *fake) PutBlob(ctx context.Context, r io.Reader) (protocol.Blob, error) {
+	data, err := io.ReadAll(r)
+	if err != nil {
 		return protocol.Blob{}, err
 	}
-	f.blobs[name] = data
+	return f.PutBytes(ctx, data)
+}
+
+func (f *fake) PutBytes(ctx context.Context, data []byte) (protocol.Blob, error) {
+	leave, err := f.enter(ctx, "PutBlob")
+	defer leave()
+	if err != nil {
+		return protocol.Blob{}, err
+	}
 	sum := sha256.Sum256(data)
-	return protocol.Blob{Name: name, Size: int64(len(data)), SHA256: hex.EncodeToString(sum[:])}, nil
+	b := protocol.Blob{Name: protocol.BlobName(sum[:]), Size: int64(len(data)), SHA256: hex.EncodeToString(sum[:])}
+	f.blobs[b.Name] = bytes.Clone(data)
+	return b, nil
+}
+
+func (f *fake) GetRange(ctx context.Context, b protocol.Blob, offset, length int64) (io.ReadCloser, error) {
+	r, err := f.GetBlob(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := io.CopyN(io.Discard, r, offset); err != nil {
+		return nil, err
+	}
+	if length < 0 {
+		return r, nil
+	}
+	return io.NopCloser(io.LimitReader(r, length)), nil
 }
 
 // GetBlob opens a blob as the object store does: what is not as it was stored ends with an error in place of io.EOF.

@@ -38,7 +38,7 @@ func (e *execution) beat(details protocol.Payload) error {
 		ctx, cancel := context.WithTimeout(context.Background(), e.w.store.AckWait())
 		defer cancel()
 		var err error
-		if h.Details, err = e.w.edge(ctx).Seal(e.task.Run, details); err == nil {
+		if h.Details, err = e.w.edge(ctx).Seal(details); err == nil {
 			err = e.w.store.PutHeartbeat(ctx, e.task.Run, e.task.ScheduledID, h)
 		}
 		if err != nil {

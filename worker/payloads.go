@@ -13,19 +13,19 @@ import (
 func (w *Worker) edge(ctx context.Context) codec.Edge {
 	return codec.Edge{
 		Codec: w.codec, Failures: w.encodeFailures, Threshold: w.blobThreshold, Strict: true,
-		Put: func(name string, r io.Reader) (protocol.Blob, error) { return w.store.PutBlob(ctx, name, r) },
+		Put: func(data []byte) (protocol.Blob, error) { return w.store.PutBytes(ctx, data) },
 		Get: func(b protocol.Blob) (io.ReadCloser, error) { return w.store.GetBlob(ctx, b) },
 	}
 }
 
 // sealResult prepares what an activity came to for the way out, even if the worker is about to be cut off.
 func (w *Worker) sealResult(
-	ctx context.Context, task *protocol.ActivityTask, result protocol.Payload, failure *protocol.Failure,
+	ctx context.Context, result protocol.Payload, failure *protocol.Failure,
 ) (protocol.Payload, *protocol.Failure) {
 	edge := w.edge(context.WithoutCancel(ctx))
-	result, err := edge.Seal(task.Run, result)
+	result, err := edge.Seal(result)
 	if err == nil {
-		err = edge.SealAll(task.Run, &failure)
+		err = edge.SealAll(&failure)
 	}
 	if err != nil {
 		return protocol.Payload{}, protocol.NewFailure(fmt.Errorf("store the activity's result: %w", err))
@@ -35,10 +35,10 @@ func (w *Worker) sealResult(
 
 // sealFailure prepares the failure of a step. The report of a change in the code quotes what the code asked for, so with a codec it is
 // encoded in any case.
-func (w *Worker) sealFailure(ctx context.Context, run string, cause protocol.TaskFailedCause, f *protocol.Failure) *protocol.Failure {
+func (w *Worker) sealFailure(ctx context.Context, cause protocol.TaskFailedCause, f *protocol.Failure) *protocol.Failure {
 	edge := w.edge(ctx)
 	edge.Failures = edge.Failures || cause == protocol.CauseNonDeterministic
-	if err := edge.SealAll(run, &f); err != nil {
+	if err := edge.SealAll(&f); err != nil {
 		return protocol.NewFailure(fmt.Errorf("encode the step's failure: %w", err))
 	}
 	return f

@@ -50,7 +50,7 @@ func (w *Worker) replayed(
 	run := replay.New(p)
 	if a := run.Step(events); a.Failure != nil {
 		run.Close()
-		return nil, failedTask(a.Cause, w.sealFailure(ctx, task.Run, a.Cause, a.Failure))
+		return nil, failedTask(a.Cause, w.sealFailure(ctx, a.Cause, a.Failure))
 	}
 	return &cached{id: task.Run, run: run, nonce: task.Last, kind: task.Type}, nil
 }
@@ -62,7 +62,7 @@ func (w *Worker) ask(ctx context.Context, run *replay.Run, task *protocol.Workfl
 		return failedTask(protocol.CauseWorkflowPanic, protocol.NewFailure(fmt.Errorf("fetch the query's input: %w", err)))
 	}
 	answer := run.Query(q)
-	if err := w.edge(ctx).SealAll(task.Run, &answer); err != nil {
+	if err := w.edge(ctx).SealAll(&answer); err != nil {
 		answer = &protocol.WorkflowQueryAnswer{Failure: protocol.NewFailure(fmt.Errorf("store the query's answer: %w", err))}
 	}
 	return &protocol.WorkflowTaskAnswer{Query: answer}

@@ -16,7 +16,7 @@ func (w *Worker) holdSession(ctx context.Context, hold protocol.SessionHold) (st
 		return struct{}{}, err
 	}
 	info := activity.Info(ctx)
-	if offer, err = w.edge(ctx).Seal(info.Run, offer); err != nil {
+	if offer, err = w.edge(ctx).Seal(offer); err != nil {
 		return struct{}{}, err
 	}
 	name := protocol.SessionSignal(hold.ID)

@@ -35,9 +35,11 @@ type Store interface {
 	PutHeartbeat(ctx context.Context, run string, scheduled int64, h protocol.Heartbeat) error
 	Heartbeat(ctx context.Context, run string, scheduled int64) (*protocol.Heartbeat, error)
 	DeleteHeartbeat(ctx context.Context, run string, scheduled int64) error
-	// PutBlob and GetBlob write and read the object store.
-	PutBlob(ctx context.Context, name string, r io.Reader) (protocol.Blob, error)
+	// PutBlob and PutBytes write to the object store, GetBlob and GetRange read it; a negative length is all from the offset on.
+	PutBlob(ctx context.Context, r io.Reader) (protocol.Blob, error)
+	PutBytes(ctx context.Context, data []byte) (protocol.Blob, error)
 	GetBlob(ctx context.Context, b protocol.Blob) (io.ReadCloser, error)
+	GetRange(ctx context.Context, b protocol.Blob, offset, length int64) (io.ReadCloser, error)
 	// DeadLetter stores a message that cannot be understood.
 	DeadLetter(ctx context.Context, d protocol.Delivery, reason error) error
 	// Go runs f on a goroutine that may have been used before.

@@ -105,6 +105,6 @@ func TestLargeUpdateTravelsThroughTheObjectStore(t *testing.T) {
 		if !ok {
 			t.Fatalf("the update ends with %s", a.Commands[1].Type())
 		}
-		s.lies(t, replaytest.RunID, done.Result, large+large)
+		s.lies(t, done.Result, large+large)
 	})
 }

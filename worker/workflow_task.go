@@ -86,7 +86,7 @@ func (w *Worker) step(ctx context.Context, task *protocol.WorkflowTask, ready fu
 	}
 	if answer.Failure != nil {
 		run.Close()
-		return failedTask(answer.Cause, w.sealFailure(ctx, task.Run, answer.Cause, answer.Failure))
+		return failedTask(answer.Cause, w.sealFailure(ctx, answer.Cause, answer.Failure))
 	}
 	reply, err := w.seal(ctx, task, answer)
 	if err != nil {
@@ -104,7 +104,7 @@ func (w *Worker) step(ctx context.Context, task *protocol.WorkflowTask, ready fu
 // seal makes the reply to a step that was taken, and says which of its activities the worker takes.
 func (w *Worker) seal(ctx context.Context, task *protocol.WorkflowTask, answer replay.Answer) (*protocol.WorkflowTaskAnswer, error) {
 	reply := &protocol.WorkflowTaskAnswer{Commands: answer.Commands, Rejections: answer.Rejections}
-	if err := w.edge(ctx).SealAll(task.Run, reply); err != nil {
+	if err := w.edge(ctx).SealAll(reply); err != nil {
 		return nil, err
 	}
 	reply.Takes = w.promise(task.Run, answer.Commands)

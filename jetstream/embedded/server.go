@@ -33,6 +33,8 @@ type Options struct {
 	Sync string
 	// MaxPayload is the most bytes of a message. Defaults to 8 MiB.
 	MaxPayload int32
+	// MaxStore is the most bytes that the streams take on the disk. Defaults to three quarters of what is free when the server starts.
+	MaxStore int64
 	// Cluster makes the server one of several that keep copies of each other's streams: the addresses on which they talk to each other,
 	// this server's own first. JetStream answers when more than half of them run. Needs Listen. Empty means that the server is alone.
 	Cluster []string
@@ -111,7 +113,7 @@ func (o Options) server() (*server.Options, error) {
 	}
 	opts := &server.Options{
 		ServerName: "millrace", JetStream: true, StoreDir: filepath.Join(o.Dir, "nats"), MaxPayload: cmp.Or(o.MaxPayload, maxPayload),
-		DontListen: o.Listen == "", NoSigs: true, NoLog: true,
+		JetStreamMaxStore: o.MaxStore, DontListen: o.Listen == "", NoSigs: true, NoLog: true,
 		JetStreamLimits: server.JSLimitOpts{DefaultMaxConsumers: unlimited},
 	}
 	switch o.Sync {

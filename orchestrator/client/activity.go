@@ -33,7 +33,7 @@ func (c *Client) endActivity(ctx context.Context, token string, r protocol.Activ
 	if err != nil {
 		return err
 	}
-	if err := c.edge(ctx).SealAll(t.Run, &r); err != nil {
+	if err := c.edge(ctx).SealAll(&r); err != nil {
 		return err
 	}
 	r.Run, r.ScheduledID, r.Worker = t.Run, t.ScheduledID, c.identity
@@ -51,7 +51,7 @@ func (c *Client) HeartbeatActivity(ctx context.Context, token string, details an
 	if err != nil {
 		return false, err
 	}
-	payload, err := c.seal(ctx, t.Run, details)
+	payload, err := c.seal(ctx, details)
 	if err != nil {
 		return false, err
 	}

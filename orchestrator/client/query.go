@@ -25,7 +25,7 @@ func Reject(condition protocol.QueryReject) ToOption { return func(t *to) { t.re
 func QueryNamed[O any](ctx context.Context, c *Client, id, name string, in any, opts ...ToOption) (O, error) {
 	var out O
 	to := target(opts)
-	payload, err := c.seal(ctx, to.requestID, in)
+	payload, err := c.seal(ctx, in)
 	if err != nil {
 		return out, err
 	}

@@ -51,7 +51,7 @@ func SignalWithStartNamed[O any](
 	if err != nil {
 		return nil, err
 	}
-	payload, err := c.seal(ctx, s.Run, value)
+	payload, err := c.seal(ctx, value)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,7 @@ func (c *Client) newStart(ctx context.Context, typ string, in any, opts []StartO
 	if err != nil {
 		return s, err
 	}
-	err = c.edge(ctx).SealAll(s.Run, &s)
+	err = c.edge(ctx).SealAll(&s)
 	return s, err
 }
 
@@ -117,7 +117,7 @@ func Signal[T any](ctx context.Context, c *Client, id string, signal protocol.Si
 // SignalNamed is Signal by name, for workflows whose package is not imported. value may be a [protocol.Payload].
 func (c *Client) SignalNamed(ctx context.Context, id, name string, value any, opts ...ToOption) error {
 	to := target(opts)
-	payload, err := c.seal(ctx, to.requestID, value)
+	payload, err := c.seal(ctx, value)
 	if err != nil {
 		return err
 	}

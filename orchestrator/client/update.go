@@ -107,7 +107,7 @@ func (h *UpdateHandle[O]) Wait(ctx context.Context) (O, error) {
 // ask sends an update and returns what the step that took it made of it.
 func ask[O any](ctx context.Context, c *Client, id, name string, in any, opts []ToOption) (*UpdateHandle[O], error) {
 	to := target(opts)
-	payload, err := c.seal(ctx, to.requestID, in)
+	payload, err := c.seal(ctx, in)
 	if err != nil {
 		return nil, err
 	}

@@ -31,7 +31,7 @@ func UpdateWithStartNamed[O, UO any](
 	if err != nil {
 		return nil, nil, err
 	}
-	payload, err := c.seal(ctx, s.Run, arg)
+	payload, err := c.seal(ctx, arg)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -8,9 +8,9 @@ import (
 
 // SealAll seals every payload in what ptr points to: commands, the result of an activity, the input of a start. Search attributes stay
 // as they are, so that runs can be found by them.
-func (e Edge) SealAll(owner string, ptr any) error {
+func (e Edge) SealAll(ptr any) error {
 	w := walker{
-		payload: func(p protocol.Payload) (protocol.Payload, error) { return e.Seal(owner, p) },
+		payload: e.Seal,
 		wants: func(p *protocol.Payload) bool {
 			return p.Blob == nil && !p.IsZero() && (e.Codec != nil || len(p.Data) > e.Threshold)
 		},

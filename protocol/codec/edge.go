@@ -25,8 +25,8 @@ type Edge struct {
 	Threshold int
 	// Strict says that what comes in must be readable: whoever replays would take a value that it cannot read for one that has changed.
 	Strict bool
-	// Put stores what r delivers in the object store, and Get opens it. A nil Get leaves references as they are.
-	Put func(name string, r io.Reader) (protocol.Blob, error)
+	// Put stores data in the object store, and Get opens it. A nil Get leaves references as they are.
+	Put func(data []byte) (protocol.Blob, error)
 	Get func(protocol.Blob) (io.ReadCloser, error)
 }
 
@@ -44,9 +44,9 @@ const (
 	metadataOf     = "of"
 )
 
-// Seal prepares a payload for the way out. owner is the run, or the request, that its object is stored under. Null stays as it is:
+// Seal prepares a payload for the way out. Null stays as it is:
 // orchestrators remove the entries of a memo that are null.
-func (e Edge) Seal(owner string, p protocol.Payload) (protocol.Payload, error) {
+func (e Edge) Seal(p protocol.Payload) (protocol.Payload, error) {
 	if p.Blob != nil || p.IsZero() || p.Encoding() == protocol.EncodingNull {
 		return p, nil
 	}
@@ -60,7 +60,7 @@ func (e Edge) Seal(owner string, p protocol.Payload) (protocol.Payload, error) {
 	if len(sealed.Data) <= e.Threshold {
 		return sealed, nil
 	}
-	blob, err := e.Put("run/"+owner+"/"+sealed.Digest(), bytes.NewReader(sealed.Data))
+	blob, err := e.Put(sealed.Data)
 	if err != nil {
 		return p, err
 	}

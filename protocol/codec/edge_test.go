@@ -26,11 +26,10 @@ type objects struct {
 func (o *objects) edge(c codec.Codec) codec.Edge {
 	return codec.Edge{
 		Codec: c, Failures: true, Threshold: 300, Strict: true,
-		Put: func(name string, r io.Reader) (protocol.Blob, error) {
-			data, err := io.ReadAll(r)
-			o.stored[name] = data
+		Put: func(data []byte) (protocol.Blob, error) {
 			sum := protocol.Payload{Data: data}.Digest()
-			return protocol.Blob{Name: name, Size: int64(len(data)), SHA256: sum}, err
+			o.stored["sha256-"+sum] = data
+			return protocol.Blob{Name: "sha256-" + sum, Size: int64(len(data)), SHA256: sum}, nil
 		},
 		Get: func(b protocol.Blob) (io.ReadCloser, error) {
 			o.reads++
@@ -52,7 +51,7 @@ func TestLargeValueComparesByItsDigest(t *testing.T) {
 	e, o := newEdge(t)
 	for _, v := range []any{secret + noise(1000), []byte(secret + noise(1000))} {
 		plain := encode(t, v)
-		out, err := e.Seal("r", plain)
+		out, err := e.Seal(plain)
 		if err != nil || out.Blob == nil || len(out.Data) > 0 {
 			t.Fatalf("sealed as %s, %v", out, err)
 		}
@@ -87,11 +86,11 @@ func TestLargeValueComparesByItsDigest(t *testing.T) {
 func TestDigestIsNoPayload(t *testing.T) {
 	t.Parallel()
 	e, _ := newEdge(t)
-	out, err := e.Seal("r", encode(t, noise(1000)))
+	out, err := e.Seal(encode(t, noise(1000)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	small, err := e.Seal("r", encode(t, noise(100)))
+	small, err := e.Seal(encode(t, noise(100)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +150,7 @@ func TestNothingIsForgotten(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := e.SealAll("r", v); err != nil {
+			if err := e.SealAll(v); err != nil {
 				t.Fatal(err)
 			}
 			sealed, err := protocol.Marshal(v)
@@ -184,7 +183,7 @@ func TestWhatStaysReadable(t *testing.T) {
 		SearchAttributes: protocol.SearchAttributes(protocol.NewSearchKey[string]("city").Is("Oslo")),
 	}
 	want := in
-	if err := e.SealAll("r", &in); err != nil || !cmp.Equal(in, want) {
+	if err := e.SealAll(&in); err != nil || !cmp.Equal(in, want) {
 		t.Errorf("it became %+v, %v", in, err)
 	}
 }
@@ -193,7 +192,7 @@ func TestWhatStaysReadable(t *testing.T) {
 func TestWithoutTheKey(t *testing.T) {
 	t.Parallel()
 	e, o := newEdge(t)
-	p, err := e.Seal("r", encode(t, secret))
+	p, err := e.Seal(encode(t, secret))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,11 +216,11 @@ func TestObjectStoreFails(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("the disk is full")
 	e := codec.Edge{
-		Put: func(string, io.Reader) (protocol.Blob, error) { return protocol.Blob{}, broken },
+		Put: func([]byte) (protocol.Blob, error) { return protocol.Blob{}, broken },
 		Get: func(protocol.Blob) (io.ReadCloser, error) { return nil, broken },
 	}
 	in := protocol.SignalInput{Input: encode(t, "x")}
-	if err := e.SealAll("r", &in); !errors.Is(err, broken) {
+	if err := e.SealAll(&in); !errors.Is(err, broken) {
 		t.Errorf("sealing: %v", err)
 	}
 	in.Input = protocol.Payload{Blob: &protocol.Blob{Name: "x"}}

@@ -3,9 +3,7 @@ package activity_test
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
-	"slices"
 	"strings"
 	"testing"
 
@@ -39,7 +37,7 @@ func TestOutsideOfAnActivityNothingHarmfulHappens(t *testing.T) {
 func TestBlobsNeedAnActivity(t *testing.T) {
 	t.Parallel()
 	_, openErr := activity.OpenBlob(t.Context(), protocol.Blob{Name: "b"})
-	_, putErr := activity.PutBlob(t.Context(), "b", strings.NewReader("data"))
+	_, putErr := activity.PutBlob(t.Context(), strings.NewReader("data"))
 	for name, err := range map[string]error{"activity.OpenBlob": openErr, "activity.PutBlob": putErr} {
 		e, ok := errors.AsType[*protocol.Error](err)
 		if !ok || e.Code != protocol.CodeBadRequest || !strings.Contains(e.Message, name) || !strings.Contains(e.Hint, "context") {
@@ -69,30 +67,5 @@ func TestHeartbeatHandsOverWhatCanBeReadAgain(t *testing.T) {
 	}
 	if err := activity.Heartbeat(ctx, func() {}); protocol.AsError(err).Code != protocol.CodeBadPayload {
 		t.Errorf("a report that cannot be encoded is answered %v", err)
-	}
-}
-
-// Two attempts of an activity share its files; two activities of a run do not, nor do two runs.
-func TestBlobNamesBelongToTheActivity(t *testing.T) {
-	t.Parallel()
-	var names []string
-	for _, id := range []struct {
-		run, id string
-		attempt int
-	}{{"r1", "1", 1}, {"r1", "1", 2}, {"r1", "2", 1}, {"r2", "1", 1}} {
-		ctx := activity.With(t.Context(), &activity.Env{
-			Details: activity.Details{Run: id.run, ID: id.id, Attempt: id.attempt},
-			PutBlob: func(_ context.Context, name string, _ io.Reader) (protocol.Blob, error) {
-				names = append(names, name)
-				return protocol.Blob{Name: name}, nil
-			},
-		})
-		if _, err := activity.PutBlob(ctx, "page.png", strings.NewReader("")); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want := []string{"run/r1/1/page.png", "run/r1/1/page.png", "run/r1/2/page.png", "run/r2/1/page.png"}
-	if !slices.Equal(names, want) {
-		t.Errorf("got %s\nwant %s", names, want)
 	}
 }

@@ -17,12 +17,12 @@ func OpenBlob(ctx context.Context, b protocol.Blob) (io.ReadCloser, error) {
 	return e.OpenBlob(ctx, b)
 }
 
-// PutBlob stores what r delivers in the namespace's object store, in constant memory. name tells it from the activity's other
-// files; a later attempt that uses the same name replaces the file.
-func PutBlob(ctx context.Context, name string, r io.Reader) (protocol.Blob, error) {
+// PutBlob stores what r delivers in the namespace's object store, in constant memory. A file is named after its content, so an attempt that
+// stores what an earlier one has stored does no harm.
+func PutBlob(ctx context.Context, r io.Reader) (protocol.Blob, error) {
 	e, ok := envOf(ctx)
 	if !ok {
 		return protocol.Blob{}, outside("activity.PutBlob")
 	}
-	return e.PutBlob(ctx, "run/"+e.Details.Key()+"/"+name, r)
+	return e.PutBlob(ctx, r)
 }

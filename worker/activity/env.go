@@ -25,7 +25,7 @@ type Env struct {
 	LastHeartbeat func(context.Context) (*protocol.Payload, error)
 	// OpenBlob and PutBlob read and write the object store.
 	OpenBlob func(context.Context, protocol.Blob) (io.ReadCloser, error)
-	PutBlob  func(context.Context, string, io.Reader) (protocol.Blob, error)
+	PutBlob  func(context.Context, io.Reader) (protocol.Blob, error)
 }
 
 type envKey struct{}

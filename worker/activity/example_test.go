@@ -95,7 +95,7 @@ func Count(ctx context.Context, file protocol.Blob) (string, error) {
 
 // Print writes a file.
 func Print(ctx context.Context, text string) (protocol.Blob, error) {
-	return activity.PutBlob(ctx, "page.txt", strings.NewReader(text))
+	return activity.PutBlob(ctx, strings.NewReader(text))
 }
 
 // Files travel between activities by reference, in the object store.

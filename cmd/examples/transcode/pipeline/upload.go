@@ -35,5 +35,5 @@ func upload(ctx context.Context, c *client.Client, job string, dir fs.FS, name s
 		return protocol.Blob{}, err
 	}
 	defer f.Close()
-	return c.PutBlob(ctx, "job/"+job+"/"+name, f)
+	return c.PutBlob(ctx, f)
 }

@@ -1,0 +1,274 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+const (
+	// downloadBytes is how much of a blob is asked for at once. Twice as much may wait in memory for its reader.
+	downloadBytes = 4 << 20
+	// downloadSilence is how long a reading waits for the next chunk before it asks again, and downloadPause how long it rests when the
+	// server says that it cannot answer.
+	downloadSilence = 5 * time.Second
+	downloadPause   = 250 * time.Millisecond
+	// downloadPatience is how long it asks for the same chunk.
+	downloadPatience = 30 * time.Second
+)
+
+// errNoChunk says that whoever answered has not the next chunk. A replica may lag behind; if the leader says so, it is lost.
+var errNoChunk = errors.New("no such chunk")
+
+// download reads an object's chunks by direct gets, some at a time: the next ones are asked for while the reader works on those that
+// came. So the reader sets the pace, and a reading that was interrupted goes on where it was.
+type download struct {
+	ctx     context.Context //nolint:containedctx // it governs the reading; an io.Reader has none
+	s       *Store
+	blob    protocol.Blob
+	object  object
+	at, end int64  // the next byte for the reader, and the first that is not for it any more
+	rest    []byte // of the chunk that the reader is in
+
+	inbox string
+	sub   *nats.Subscription
+	wake  chan struct{} // something came
+
+	mu      sync.Mutex
+	asked   int         // requests so far: what answers another than the last is late
+	open    bool        // the last request is not answered to its end
+	next    uint64      // the sequence that the next request begins with
+	index   int         // the chunk that comes next
+	have    int64       // the object's byte that it begins with
+	arrived []*nats.Msg // in order
+	trouble error       // why the last request was not answered
+	closed  bool
+}
+
+// download opens the bytes from offset to end of an object.
+func (s *Store) download(ctx context.Context, b protocol.Blob, o object, offset, end int64) (*download, error) {
+	d := &download{ctx: ctx, s: s, blob: b, object: o, at: offset, end: end, next: 1, wake: make(chan struct{}, 1)}
+	if d.at >= d.end {
+		return d, nil
+	}
+	if err := d.locate(); err != nil {
+		return nil, err
+	}
+	d.at = d.have
+	if offset > d.have { // what is before it in its chunk, or in the object if that is not made of equal chunks
+		if _, err := io.CopyN(io.Discard, d, offset-d.have); err != nil {
+			return nil, errors.Join(err, d.Close())
+		}
+	}
+	return d, nil
+}
+
+// Read implements [io.Reader].
+func (d *download) Read(p []byte) (int, error) {
+	for len(d.rest) == 0 {
+		if d.at >= d.end {
+			return 0, io.EOF
+		}
+		m, err := d.chunk()
+		if err != nil {
+			return 0, err
+		}
+		d.rest = m.Data[:min(int64(len(m.Data)), d.end-d.at)]
+	}
+	n := copy(p, d.rest)
+	d.rest = d.rest[n:]
+	d.at += int64(n)
+	return n, nil
+}
+
+// Close implements [io.Closer].
+func (d *download) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.sub != nil && !d.closed {
+		_ = d.sub.Unsubscribe() // fails only on a closed connection
+	}
+	d.closed, d.arrived = true, nil
+	return nil
+}
+
+// chunk waits for the next chunk.
+func (d *download) chunk() (*nats.Msg, error) {
+	since := time.Now()
+	wait := time.NewTimer(downloadSilence)
+	defer wait.Stop()
+	for {
+		m, err := d.take()
+		switch {
+		case m != nil:
+			return m, nil
+		case errors.Is(err, errNoChunk):
+			return d.fromLeader()
+		case errors.Is(err, protocol.ErrUnavailable) && time.Since(since) < downloadPatience:
+			wait.Reset(downloadPause)
+		case err != nil:
+			return nil, err
+		}
+		select {
+		case <-d.wake:
+			continue
+		case <-wait.C:
+		case <-d.ctx.Done():
+			return nil, wrap(d.ctx.Err())
+		}
+		if time.Since(since) > downloadPatience {
+			return nil, wrap(nats.ErrTimeout)
+		}
+		wait.Reset(downloadSilence)
+		d.again()
+	}
+}
+
+// take is the next chunk that has come, if one has. It sees to it that more comes.
+func (d *download) take() (m *nats.Msg, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return nil, protocol.Errorf(protocol.CodeClosed, "the blob was closed while it was read")
+	}
+	if len(d.arrived) > 0 {
+		m = d.arrived[0]
+		d.arrived[0] = nil
+		d.arrived = d.arrived[1:]
+	} else {
+		err = d.trouble
+	}
+	d.more()
+	return m, err
+}
+
+// more asks for the next chunks if all that was asked for is here and not too much of it waits. mu is held.
+func (d *download) more() {
+	if !d.open && d.trouble == nil && !d.closed && d.have < d.end && int64(len(d.arrived)) <= d.batch() {
+		d.ask()
+	}
+}
+
+// again asks once more for what did not come.
+func (d *download) again() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.arrived) == 0 && !d.closed {
+		d.ask()
+	}
+}
+
+// batch is how many chunks are asked for at once.
+func (d *download) batch() int64 { return max(downloadBytes/d.object.chunkSize(), 1) }
+
+// ask sends a request. mu is held.
+func (d *download) ask() {
+	if d.sub == nil {
+		d.inbox = d.s.nc.NewInbox() + "."
+		if d.sub, d.trouble = d.s.nc.Subscribe(d.inbox+"*", d.deliver); d.trouble != nil {
+			d.trouble = wrap(d.trouble)
+			return
+		}
+	}
+	d.asked++
+	d.open = true
+	batch := min(d.batch(), (d.end-1)/d.object.chunkSize()-d.have/d.object.chunkSize()+1)
+	req := `{"seq":` + strconv.FormatUint(d.next, 10) + `,"next_by_subj":"` + d.s.chunkSubject(d.object.NUID) +
+		`","batch":` + strconv.FormatInt(max(batch, 1), 10) + `,"max_bytes":` + strconv.Itoa(downloadBytes) + `}`
+	d.trouble = wrap(d.s.nc.PublishRequest(d.s.api("DIRECT.GET."+d.s.blobStream()), d.inbox+strconv.Itoa(d.asked), []byte(req)))
+}
+
+// deliver takes an answer.
+func (d *download) deliver(m *nats.Msg) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed || m.Subject != d.inbox+strconv.Itoa(d.asked) {
+		return
+	}
+	switch status := m.Header.Get("Status"); status {
+	case "":
+		seq, err := strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
+		if err != nil {
+			d.trouble = wrap(err)
+		} else {
+			d.arrive(seq, m)
+		}
+	case "204": // the end of what was asked for
+		d.open = false
+	case "404":
+		d.open, d.trouble = false, errNoChunk
+	default:
+		d.open = false
+		d.trouble = protocol.Errorf(protocol.CodeUnavailable, "the object store does not answer (%s)", status).WithHint("it may pass")
+	}
+	d.more()
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
+// arrive takes a chunk, unless it is not the one that comes next. mu is held.
+func (d *download) arrive(seq uint64, m *nats.Msg) {
+	if !d.object.fits(d.index, len(m.Data), m.Header) {
+		d.trouble = damaged(d.blob, d.have)
+		return
+	}
+	if d.trouble != nil {
+		return
+	}
+	d.next = seq + 1
+	d.index++
+	d.have += int64(len(m.Data))
+	d.arrived = append(d.arrived, m)
+}
+
+// fromLeader asks the stream's leader for the chunk that a replica, or a server without more, has not.
+func (d *download) fromLeader() (*nats.Msg, error) {
+	d.mu.Lock()
+	next := d.next
+	d.mu.Unlock()
+	stored, err := d.s.leaderGet(d.ctx, d.s.blobStream(), map[string]any{
+		"seq": next, "next_by_subj": d.s.chunkSubject(d.object.NUID),
+	})
+	if err != nil {
+		return nil, wrap(err)
+	}
+	if stored.Seq == 0 {
+		return nil, d.lost()
+	}
+	h, err := stored.header()
+	if err != nil {
+		return nil, wrap(err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.trouble = nil
+	d.arrive(stored.Seq, &nats.Msg{Header: h, Data: stored.Data})
+	if d.trouble != nil {
+		return nil, d.trouble
+	}
+	m := d.arrived[0]
+	d.arrived = d.arrived[1:]
+	d.more()
+	return m, nil
+}
+
+// lost says why the rest of an object is not there.
+func (d *download) lost() error {
+	o, err := d.s.object(d.ctx, d.blob.Name)
+	switch {
+	case err != nil:
+		return err
+	case o.gone(), o.NUID != d.object.NUID:
+		return missing(d.blob.Name)
+	}
+	return damaged(d.blob, d.have)
+}
