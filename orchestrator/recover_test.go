@@ -60,7 +60,26 @@ type mortal struct {
 
 	fears func(*protocol.Record) // called before a record is written; may be nil
 	dies  func(*protocol.Record) bool
-	died  chan struct{}
+	// buries is called before and after a history is removed, and says whether the node dies there; may be nil.
+	buries func(gone bool) bool
+	died   chan struct{}
+}
+
+func (m *mortal) Purge(ctx context.Context, shard int, workflow string, seq uint64) error {
+	for _, gone := range []bool{false, true} {
+		if m.buries != nil && m.buries(gone) {
+			close(m.died)
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		if gone {
+			break
+		}
+		if err := m.Store.Purge(ctx, shard, workflow, seq); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (m *mortal) Append(ctx context.Context, shard int, r *protocol.Record, data []byte, expect uint64) (uint64, error) {

@@ -102,9 +102,9 @@ func readPast(e protocol.Entry) (run string, blobs []string) {
 		Run string `json:"run_id"`
 	}
 	if err := protocol.Unmarshal(data, &r); err != nil {
-		return "", protocol.References(data)
+		return "", protocol.BlobNames(data)
 	}
-	return r.Run, protocol.References(data)
+	return r.Run, protocol.BlobNames(data)
 }
 
 // mayGo says why runs cannot be removed now, if they cannot.
@@ -140,7 +140,7 @@ func (a *actor) purge(p *past) error {
 	s := a.shard
 	err := s.persist("remove runs", func(ctx context.Context) error {
 		for name := range p.blobs {
-			if err := s.store.TouchBlob(ctx, name); err != nil {
+			if err := s.store.KeepBlob(ctx, name); err != nil {
 				return err
 			}
 		}

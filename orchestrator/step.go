@@ -140,7 +140,7 @@ func (a *actor) commit(ready machine.Ready) error {
 	if err != nil {
 		return err
 	}
-	r.Size, r.Blobs = len(data), protocol.References(data)
+	r.Size, r.Blobs = len(data), protocol.BlobNames(data)
 	data = protocol.Pack(data)
 	var seq uint64
 	var final error

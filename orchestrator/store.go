@@ -149,8 +149,8 @@ type Past interface {
 	ForgetRun(ctx context.Context, workflow, run string) error
 	// FirstInput is the sequence of the workflow's first message in the shard's inbox; zero when there is none.
 	FirstInput(ctx context.Context, shard int, workflow string) (uint64, error)
-	// TouchBlob makes an object look as if it had been stored just now. One that is not there is not an error.
-	TouchBlob(ctx context.Context, name string) error
+	// KeepBlob makes an object look as if it had been stored just now. One that is not there is not an error.
+	KeepBlob(ctx context.Context, name string) error
 }
 
 // Leases says which node works on which shard.

@@ -1,11 +1,6 @@
 package protocol
 
-import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
-	"slices"
-)
+import "encoding/hex"
 
 // Blob refers to a file in the namespace's object store. It is a value as any other: it can be, or be in, the input or the result of a
 // workflow or an activity, a signal, an update or a memo, and is as small as it looks, whatever the size of the file. A run that it is
@@ -38,33 +33,4 @@ func (b Blob) StoredSize() int64 {
 		return b.Stored
 	}
 	return b.Size
-}
-
-// BlobNames finds the references to objects in plain bytes, whatever they are part of: each name once, in order. Every reference contains
-// the name as it is, so that nothing has to be decoded to find it.
-func BlobNames(data []byte) []string {
-	var names []string
-	for {
-		i := bytes.Index(data, []byte(blobPrefix))
-		if i < 0 {
-			return names
-		}
-		data = data[i:]
-		n := len(blobPrefix) + 2*sha256.Size
-		if len(data) >= n && isDigest(data[len(blobPrefix):n]) {
-			if name := string(data[:n]); !slices.Contains(names, name) {
-				names = append(names, name)
-			}
-		}
-		data = data[len(blobPrefix):]
-	}
-}
-
-func isDigest(text []byte) bool {
-	for _, c := range text {
-		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
-	return true
 }

@@ -6,16 +6,13 @@ import (
 	"strings"
 )
 
-// A reference to an object of the namespace's object store is a text: the object's name, which is made of its content. It stands in
-// plain JSON wherever a value refers to the object, be it the payload itself or a handle inside a user's value. So whoever has the bytes
+// A reference to an object of the namespace's object store is a text: what [BlobName] makes of the object's content. It stands in plain
+// JSON wherever a value refers to the object, be it the payload itself or a handle inside a user's value. So whoever has the bytes
 // of a message knows what it refers to, without knowing what it means.
 
 const (
-	// BlobPrefix begins the name of an object that is named after its content: the hex SHA-256 of its bytes follows.
-	BlobPrefix = "sha256-"
-
 	digestLength = 64
-	nameLength   = len(BlobPrefix) + digestLength
+	nameLength   = len(blobPrefix) + digestLength
 	// probe is how far apart bytes are looked at. Of any two digits of a digest that are this far apart, at least one is looked at.
 	probe = digestLength / 2
 
@@ -24,9 +21,9 @@ const (
 	manyBlobs = "many"
 )
 
-// References finds the names of objects in the bytes of a message, in order and without repetition. It returns nil for most messages, and
+// BlobNames finds the references to objects in the bytes of a message: each name once, in order. It returns nil for most messages, and
 // takes some 60 ns for 1.5 KB: it looks at every 32nd byte, because a digest has 64 digits in a row. To look for the text takes six times that.
-func References(data []byte) []string {
+func BlobNames(data []byte) []string {
 	var names []string
 	for name := range references(data) {
 		if !contains(names, name) {
@@ -48,10 +45,10 @@ func references(data []byte) iter.Seq[[]byte] {
 				start--
 			}
 			end := start + digestLength
-			if end > len(data) || !bytes.HasSuffix(data[:start], []byte(BlobPrefix)) || !allHex(data[start:end]) {
+			if end > len(data) || !bytes.HasSuffix(data[:start], []byte(blobPrefix)) || !allHex(data[start:end]) {
 				continue
 			}
-			if !yield(data[start-len(BlobPrefix) : end]) {
+			if !yield(data[start-len(blobPrefix) : end]) {
 				return
 			}
 			at = end - 1

@@ -3,7 +3,6 @@ package protocol_test
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/hex"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,10 +17,10 @@ import (
 // objectOf is the name of an object with that content.
 func objectOf(content string) string {
 	sum := sha256.Sum256([]byte(content))
-	return protocol.BlobPrefix + hex.EncodeToString(sum[:])
+	return protocol.BlobName(sum[:])
 }
 
-func TestReferences(t *testing.T) {
+func TestBlobNames(t *testing.T) {
 	t.Parallel()
 	a, b := objectOf("a"), objectOf("b")
 	for _, c := range []struct {
@@ -43,14 +42,14 @@ func TestReferences(t *testing.T) {
 		{"of another kind", "sha512-" + a[7:], nil},
 		{"digits without an end", strings.Repeat("0", 1000), nil},
 	} {
-		if diff := cmp.Diff(c.want, protocol.References([]byte(c.data))); diff != "" {
+		if diff := cmp.Diff(c.want, protocol.BlobNames([]byte(c.data))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.name, diff)
 		}
 	}
 }
 
 // Looking at every 32nd byte finds what looking at all of them finds.
-func TestReferencesAreFoundAnywhere(t *testing.T) {
+func TestBlobNamesAreFoundAnywhere(t *testing.T) {
 	t.Parallel()
 	plain := regexp.MustCompile(`sha256-[0-9a-f]{64}`)
 	rapid.Check(t, func(t *rapid.T) {
@@ -65,7 +64,7 @@ func TestReferencesAreFoundAnywhere(t *testing.T) {
 				want = append(want, name)
 			}
 		}
-		if diff := cmp.Diff(want, protocol.References([]byte(data))); diff != "" {
+		if diff := cmp.Diff(want, protocol.BlobNames([]byte(data))); diff != "" {
 			t.Errorf("in %q (-want +got):\n%s", data, diff)
 		}
 	})
@@ -101,7 +100,7 @@ func plainRecord(tb testing.TB) []byte {
 	}
 }
 
-func BenchmarkReferences(b *testing.B) {
+func BenchmarkBlobNames(b *testing.B) {
 	none := plainRecord(b)
 	many := bytes.Repeat([]byte(`{"name":"`+objectOf("a")+`"},`), 20)
 	for _, c := range []struct {
@@ -111,13 +110,13 @@ func BenchmarkReferences(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			b.SetBytes(int64(len(c.data)))
 			for b.Loop() {
-				protocol.References(c.data)
+				protocol.BlobNames(c.data)
 			}
 		})
 	}
 	b.Run("none, by looking for the text", func(b *testing.B) {
 		for b.Loop() {
-			bytes.Contains(none, []byte(protocol.BlobPrefix))
+			bytes.Contains(none, []byte("sha256-"))
 		}
 	})
 }
