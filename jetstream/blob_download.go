@@ -62,8 +62,11 @@ func (s *Store) download(ctx context.Context, b protocol.Blob, o object, offset,
 		return nil, err
 	}
 	d.at = d.have
-	if offset > d.have { // what is before it in its chunk, or in the object if that is not made of equal chunks
-		if _, err := io.CopyN(io.Discard, d, offset-d.have); err != nil {
+	if len(d.arrived) > 0 {
+		d.at -= int64(len(d.arrived[0].Data))
+	}
+	if offset > d.at { // what is before it in its chunk, or in the object if that is not made of equal chunks
+		if _, err := io.CopyN(io.Discard, d, offset-d.at); err != nil {
 			return nil, errors.Join(err, d.Close())
 		}
 	}
@@ -235,27 +238,20 @@ func (d *download) fromLeader() (*nats.Msg, error) {
 	d.mu.Lock()
 	next := d.next
 	d.mu.Unlock()
-	stored, err := d.s.leaderGet(d.ctx, d.s.blobStream(), map[string]any{
-		"seq": next, "next_by_subj": d.s.chunkSubject(d.object.NUID),
-	})
+	m, seq, _, err := d.s.chunkOfLeader(d.ctx, d.object.NUID, next)
 	if err != nil {
-		return nil, wrap(err)
+		return nil, err
 	}
-	if stored.Seq == 0 {
+	if seq == 0 {
 		return nil, d.lost()
-	}
-	h, err := stored.header()
-	if err != nil {
-		return nil, wrap(err)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.trouble = nil
-	d.arrive(stored.Seq, &nats.Msg{Header: h, Data: stored.Data})
+	d.arrive(seq, m)
 	if d.trouble != nil {
 		return nil, d.trouble
 	}
-	m := d.arrived[0]
 	d.arrived = d.arrived[1:]
 	d.more()
 	return m, nil

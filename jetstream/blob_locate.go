@@ -37,15 +37,16 @@ func (d *download) locate() error {
 	lo, hi := first+uint64(want), last-uint64(int(d.object.Chunks)-1-want) //nolint:gosec // small
 	look := lo
 	for lo <= hi {
-		seq, index, err := d.s.chunkAt(d.ctx, d.object.NUID, look)
+		m, seq, index, err := d.s.chunkAt(d.ctx, d.object.NUID, look)
 		switch {
 		case err != nil:
 			return err
 		case seq == 0 || index < 0:
 			return nil
 		case index == want:
-			d.next, d.index, d.have = seq, want, int64(want)*d.object.chunkSize()
-			return nil
+			d.index, d.have = want, int64(want)*d.object.chunkSize()
+			d.arrive(seq, m)
+			return d.trouble
 		case index < want:
 			lo = seq + uint64(want-index) //nolint:gosec // > 0
 		default:
@@ -64,19 +65,39 @@ func (o object) sequence(key string) uint64 {
 	return seq
 }
 
-// chunkAt is the first chunk of an upload from a sequence on: where it lies, and which it is; zero when there is none, and an index below
-// zero when it does not say.
-func (s *Store) chunkAt(ctx context.Context, id string, from uint64) (seq uint64, index int, err error) {
-	m, err := s.leaderGet(ctx, s.blobStream(), map[string]any{"seq": from, "next_by_subj": s.chunkSubject(id)})
-	if err != nil || m.Seq == 0 {
-		return 0, 0, wrap(err)
-	}
-	h, err := m.header()
+// chunkAt is the first chunk of an upload from a sequence on: where it lies, and which it is. A sequence of zero says that there is none, and
+// an index below zero that it does not say which it is.
+func (s *Store) chunkAt(ctx context.Context, id string, from uint64) (m *nats.Msg, seq uint64, index int, err error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	req := `{"seq":` + strconv.FormatUint(from, 10) + `,"next_by_subj":"` + s.chunkSubject(id) + `"}`
+	m, err = s.nc.RequestWithContext(ctx, s.api("DIRECT.GET."+s.blobStream()), []byte(req))
 	if err != nil {
-		return 0, 0, wrap(err)
+		return nil, 0, 0, wrap(err)
 	}
-	if index, err = strconv.Atoi(h.Get(headerChunk)); err != nil {
-		index = -1
+	if seq, err = strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64); err != nil {
+		return s.chunkOfLeader(ctx, id, from)
 	}
-	return m.Seq, index, nil
+	return m, seq, chunkIndex(m.Header), nil
+}
+
+// chunkOfLeader is chunkAt as the stream's leader knows it: a replica may lag behind.
+func (s *Store) chunkOfLeader(ctx context.Context, id string, from uint64) (*nats.Msg, uint64, int, error) {
+	stored, err := s.leaderGet(ctx, s.blobStream(), map[string]any{"seq": from, "next_by_subj": s.chunkSubject(id)})
+	if err != nil || stored.Seq == 0 {
+		return nil, 0, 0, wrap(err)
+	}
+	h, err := stored.header()
+	if err != nil {
+		return nil, 0, 0, wrap(err)
+	}
+	return &nats.Msg{Header: h, Data: stored.Data}, stored.Seq, chunkIndex(h), nil
+}
+
+func chunkIndex(h nats.Header) int {
+	index, err := strconv.Atoi(h.Get(headerChunk))
+	if err != nil {
+		return -1
+	}
+	return index
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -24,8 +25,10 @@ const (
 	largestChunk = 512 << 10
 	// chunkOverhead is kept of the largest message for what is around a chunk.
 	chunkOverhead = 4 << 10
-	// uploadWindow is how many chunks of an upload may be on their way to the disk. It bounds the memory of an upload on both sides.
+	// uploadWindow is how many chunks of an upload may be on their way to the disk, and allWindows how many of all uploads of a program: the
+	// server refuses what is more than 128 MB of a stream. Each upload may have one beyond that, so none waits for another.
 	uploadWindow = 8
+	allWindows   = 32
 	// chunkTimeout is how long the server may take for a chunk: the disk may be busy with those of many others.
 	chunkTimeout = 30 * time.Second
 	// stalled is how long an upload may rest before its end makes sure that nobody took it for dead meanwhile.
@@ -54,9 +57,11 @@ type upload struct {
 	described   bool      // whether there may be an object of these chunks
 }
 
+// flight is a chunk on its way.
 type flight struct {
-	ack natsjs.PubAckFuture
-	buf []byte
+	ack  natsjs.PubAckFuture
+	buf  []byte
+	slot bool // it is one of all windows
 }
 
 func (s *Store) newUpload() *upload {
@@ -88,13 +93,8 @@ func (u *upload) copy(ctx context.Context, r io.Reader) error {
 	}
 }
 
-// buffer is room for a chunk. If as many as may be are on their way, it waits for the first of them.
+// buffer is room for a chunk.
 func (u *upload) buffer(ctx context.Context) ([]byte, error) {
-	if len(u.flying) >= uploadWindow {
-		if err := u.land(ctx); err != nil {
-			return nil, err
-		}
-	}
 	if err := ctx.Err(); err != nil {
 		return nil, wrap(err)
 	}
@@ -110,13 +110,18 @@ var buffers sync.Pool
 // send puts a chunk on its way. The buffer is the upload's until it has landed.
 func (u *upload) send(ctx context.Context, data []byte) error {
 	u.sum.Write(data)
+	slot, err := u.slot(ctx)
+	if err != nil {
+		return err
+	}
 	ack, err := u.s.blobs.PublishMsgAsync(&nats.Msg{
 		Subject: u.s.chunkSubject(u.id), Data: data, Header: nats.Header{headerChunk: {strconv.Itoa(u.chunks)}},
 	})
 	if err != nil {
+		u.s.window.leave(slot)
 		return wrap(err)
 	}
-	u.flying = append(u.flying, flight{ack, data})
+	u.flying = append(u.flying, flight{ack, data, slot})
 	u.chunks++
 	u.size += int64(len(data))
 	return ctx.Err()
@@ -127,8 +132,7 @@ func (u *upload) land(ctx context.Context) error {
 	f := u.flying[0]
 	select {
 	case ack := <-f.ack.Ok():
-		u.flying = u.flying[1:]
-		buffers.Put(&f.buf)
+		u.landed()
 		if u.first == 0 {
 			u.first = ack.Sequence
 		}
@@ -142,10 +146,50 @@ func (u *upload) land(ctx context.Context) error {
 		u.touched = now
 		return nil
 	case err := <-f.ack.Err():
-		u.flying = u.flying[1:]
+		u.landed()
 		return wrap(err)
 	case <-ctx.Done():
 		return wrap(ctx.Err())
+	}
+}
+
+// landed takes the oldest chunk out of the window.
+func (u *upload) landed() {
+	f := u.flying[0]
+	u.flying = u.flying[1:]
+	u.s.window.leave(f.slot)
+	buffers.Put(&f.buf)
+}
+
+// slot waits until one more chunk may be on its way, and reports whether it is one of all windows.
+func (u *upload) slot(ctx context.Context) (bool, error) {
+	for len(u.flying) > 0 {
+		if len(u.flying) < uploadWindow && u.s.window.enter() {
+			return true, nil
+		}
+		if err := u.land(ctx); err != nil {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// window counts the chunks that all uploads of a program have on their way.
+type window struct{ n atomic.Int32 }
+
+// enter counts one more, unless there are enough.
+func (w *window) enter() bool {
+	if w.n.Add(1) <= allWindows {
+		return true
+	}
+	w.n.Add(-1)
+	return false
+}
+
+// leave counts one less, if it was counted.
+func (w *window) leave(counted bool) {
+	if counted {
+		w.n.Add(-1)
 	}
 }
 
@@ -217,14 +261,14 @@ func (u *upload) abandon() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), defaultTimeout)
 	defer cancel()
-	for _, f := range u.flying { // none may arrive after the purge
+	for len(u.flying) > 0 { // none may arrive after the purge
 		select {
-		case <-f.ack.Ok():
-		case <-f.ack.Err(): //nolint:errcheck // nobody wants it any more
+		case <-u.flying[0].ack.Ok():
+		case <-u.flying[0].ack.Err(): //nolint:errcheck // nobody wants it any more
 		case <-ctx.Done():
 		}
+		u.landed()
 	}
-	u.flying = nil
 	if u.chunks > 0 {
 		u.s.dropChunks(ctx, u.id)
 	}

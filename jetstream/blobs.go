@@ -45,15 +45,7 @@ func (s *Store) PutBytes(ctx context.Context, data []byte) (protocol.Blob, error
 // GetBlob opens a blob. The reader verifies what it read when it reaches the end: a digest that does not match is an error of
 // code corrupt in place of io.EOF. ctx governs the whole reading.
 func (s *Store) GetBlob(ctx context.Context, b protocol.Blob) (io.ReadCloser, error) {
-	o, err := s.lookup(ctx, b)
-	if err != nil {
-		return nil, err
-	}
-	r, err := s.download(ctx, b, o, 0, int64(o.Size)) //nolint:gosec // < 2^63
-	if err != nil {
-		return nil, err
-	}
-	return verify(r, b), nil
+	return s.GetRange(ctx, b, 0, -1)
 }
 
 // GetRange opens a part of a blob: length bytes from offset on, or all from there if length is negative. A part beyond the end is cut to
@@ -67,13 +59,13 @@ func (s *Store) GetRange(ctx context.Context, b protocol.Blob, offset, length in
 	if err != nil {
 		return nil, err
 	}
-	size := int64(o.Size) //nolint:gosec // < 2^63
+	size := b.StoredSize()
 	offset = min(offset, size)
 	end := size
 	if length >= 0 && length < size-offset {
 		end = offset + length
 	}
-	r, err := s.download(ctx, b, o, offset, end)
+	r, err := s.download(ctx, b, o, b.Offset+offset, b.Offset+end)
 	if err != nil {
 		return nil, err
 	}
@@ -91,8 +83,10 @@ func (s *Store) lookup(ctx context.Context, b protocol.Blob) (object, error) {
 		return o, err
 	case o.gone():
 		return o, missing(b.Name)
-	case int64(o.Size) != b.StoredSize(): //nolint:gosec // < 2^63
-		return o, damaged(b, int64(o.Size)) //nolint:gosec // < 2^63
+	}
+	size := int64(o.Size) - b.Offset //nolint:gosec // < 2^63
+	if size < b.StoredSize() || size > b.StoredSize() && !b.Shared() {
+		return o, damaged(b, size)
 	}
 	return o, nil
 }

@@ -33,6 +33,7 @@ type Store struct {
 	nc     *nats.Conn
 	js     natsjs.JetStream
 	blobs  natsjs.JetStream // publishes chunks of blobs, with more patience
+	window window
 	ns     protocol.Namespace
 	config protocol.NamespaceConfig
 	mux    mux

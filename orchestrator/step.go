@@ -78,6 +78,11 @@ func (a *actor) takeStep(ctx context.Context, fresh []item) (left []item, err er
 		ready = t.tooLarge(err)
 		err = a.commit(ready)
 	}
+	if n := len(t.batch); n > 1 && errors.Is(err, protocol.ErrTooLarge) {
+		// What came while the worker worked makes it too large. One input alone fits, as it was a message itself.
+		left, err := a.takeStep(ctx, t.batch[:n/2:n/2])
+		return append(left, t.batch[n/2:]...), err
+	}
 	if err != nil {
 		return t.batch, err
 	}

@@ -1,6 +1,9 @@
 package protocol
 
-import "encoding/hex"
+import (
+	"encoding/hex"
+	"strings"
+)
 
 // Blob refers to a file in the namespace's object store. It is a value as any other: it can be, or be in, the input or the result of a
 // workflow or an activity, a signal, an update or a memo, and is as small as it looks, whatever the size of the file. A run that it is
@@ -17,6 +20,8 @@ type Blob struct {
 	// Encoding names what the file passed through on its way to the store, first one first, separated by "+": zstd+aes-gcm. Empty means
 	// that it is stored as it is.
 	Encoding string `json:"encoding,omitempty"`
+	// Offset is where in the object the bytes begin: values that were large only together share one.
+	Offset int64 `json:"offset,omitempty"`
 	// Stored is the number of bytes that are stored, when there is an encoding.
 	Stored int64 `json:"stored,omitempty"`
 }
@@ -33,4 +38,9 @@ func (b Blob) StoredSize() int64 {
 		return b.Stored
 	}
 	return b.Size
+}
+
+// Shared reports whether the bytes are only a part of the object, with others before or behind them.
+func (b Blob) Shared() bool {
+	return strings.HasPrefix(b.Name, blobPrefix) && b.Name[len(blobPrefix):] != b.SHA256
 }

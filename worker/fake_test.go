@@ -338,6 +338,8 @@ func (f *fake) DeadLetter(ctx context.Context, d protocol.Delivery, _ error) err
 	return err
 }
 
+func (*fake) MaxMessage() int { return 1 << 20 }
+
 func (*fake) AckWait() time.Duration { return ackWait }
 
 // broken is a reader that fails.

@@ -12,7 +12,8 @@ import (
 // edge is where payloads come into the worker and leave it, for as long as ctx lasts.
 func (w *Worker) edge(ctx context.Context) codec.Edge {
 	return codec.Edge{
-		Codec: w.codec, Failures: w.encodeFailures, Threshold: w.blobThreshold, Strict: true,
+		Codec: w.codec, Failures: w.encodeFailures, Threshold: min(w.blobThreshold, w.store.MaxMessage()/4), Strict: true,
+		Room: w.store.MaxMessage() / 4,
 		Put: func(data []byte) (protocol.Blob, error) { return w.store.PutBytes(ctx, data) },
 		Get: func(b protocol.Blob) (io.ReadCloser, error) { return w.store.GetBlob(ctx, b) },
 	}

@@ -40,6 +40,8 @@ type Store interface {
 	PutBytes(ctx context.Context, data []byte) (protocol.Blob, error)
 	GetBlob(ctx context.Context, b protocol.Blob) (io.ReadCloser, error)
 	GetRange(ctx context.Context, b protocol.Blob, offset, length int64) (io.ReadCloser, error)
+	// MaxMessage is how many bytes a message can have.
+	MaxMessage() int
 	// DeadLetter stores a message that cannot be understood.
 	DeadLetter(ctx context.Context, d protocol.Delivery, reason error) error
 	// Go runs f on a goroutine that may have been used before.

@@ -38,8 +38,9 @@ func (c *Client) putBytes(ctx context.Context, data []byte) (protocol.Blob, erro
 
 // edge is where payloads leave the client and come in, for as long as ctx lasts.
 func (c *Client) edge(ctx context.Context) codec.Edge {
+	room := int(c.nc.MaxPayload()) / 4
 	return codec.Edge{
-		Codec: c.codec, Failures: c.encodeFailures, Threshold: c.threshold,
+		Codec: c.codec, Failures: c.encodeFailures, Threshold: min(c.threshold, room), Room: room,
 		Put: func(data []byte) (protocol.Blob, error) { return c.putBytes(ctx, data) },
 		Get: func(b protocol.Blob) (io.ReadCloser, error) { return c.OpenBlob(ctx, b) },
 	}

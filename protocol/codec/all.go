@@ -6,7 +6,8 @@ import (
 	"github.com/millrace-dev/millrace/protocol"
 )
 
-// SealAll seals every payload in what ptr points to: commands, the result of an activity, the input of a start. Search attributes stay
+// SealAll seals every payload in what ptr points to: commands, the result of an activity, the input of a start. What is large only in sum
+// goes to the object store as well. Search attributes stay
 // as they are, so that runs can be found by them.
 func (e Edge) SealAll(ptr any) error {
 	w := walker{
@@ -14,12 +15,13 @@ func (e Edge) SealAll(ptr any) error {
 		wants: func(p *protocol.Payload) bool {
 			return p.Blob == nil && !p.IsZero() && (e.Codec != nil || len(p.Data) > e.Threshold)
 		},
-		wantsFailure: func(f *protocol.Failure) bool { return e.Failures && e.Codec != nil && f.Encoded == nil },
+		wantsFailure: e.hides,
+		before:       e.hide,
 	}
-	if e.Failures && e.Codec != nil {
-		w.before = hide
+	if err := w.walk(ptr); err != nil {
+		return err
 	}
-	return w.walk(ptr)
+	return e.bundle(ptr)
 }
 
 // OpenAll opens every payload in what ptr points to.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"strings"
 
 	"github.com/millrace-dev/millrace/protocol"
 )
@@ -23,6 +24,8 @@ type Edge struct {
 	Failures bool
 	// Threshold is the size in bytes above which a payload travels through the object store.
 	Threshold int
+	// Room is how many bytes all payloads of a message may have together; zero is any number.
+	Room int
 	// Strict says that what comes in must be readable: whoever replays would take a value that it cannot read for one that has changed.
 	Strict bool
 	// Put stores data in the object store, and Get opens it. A nil Get leaves references as they are.
@@ -38,6 +41,9 @@ const (
 	// each time. Nor would the plain digest in plain text: it tells a guess from the truth. So it travels encrypted, and a replay
 	// compares the input of an activity without fetching it.
 	MetadataDigest = "plain-digest"
+	// MetadataBlobs is the metadata key of a payload whose value is hidden, by a codec or because it lies in the object store: the names of
+	// the objects that the value refers to, separated by spaces. Whoever collects garbage reads them there.
+	MetadataBlobs = "blobs"
 	// encodingDigest names such a digest, and metadataOf the encoding of what it is the digest of. No value of a user's is called
 	// that, so that neither can be put in the place of the other.
 	encodingDigest = "digest/sha256"
@@ -58,22 +64,68 @@ func (e Edge) Seal(p protocol.Payload) (protocol.Payload, error) {
 		}
 	}
 	if len(sealed.Data) <= e.Threshold {
+		if changed(p, sealed) {
+			sealed.Metadata = mention(sealed.Metadata, p)
+		}
 		return sealed, nil
 	}
 	blob, err := e.Put(sealed.Data)
 	if err != nil {
 		return p, err
 	}
-	meta := sealed.Metadata
-	if sealed.Encoding() != p.Encoding() || !bytes.Equal(sealed.Data, p.Data) {
+	return e.refer(p, sealed, &blob)
+}
+
+// refer is a reference to a payload that lies in the object store: p before it was sealed.
+func (e Edge) refer(p, sealed protocol.Payload, blob *protocol.Blob) (protocol.Payload, error) {
+	meta := mention(sealed.Metadata, p)
+	if changed(p, sealed) {
 		digest, err := e.sealDigest(p)
 		if err != nil {
 			return p, err
 		}
-		meta = maps.Clone(meta)
-		meta[MetadataDigest] = digest
+		meta = with(meta, MetadataDigest, digest)
 	}
-	return protocol.Payload{Metadata: meta, Blob: &blob}, nil
+	return protocol.Payload{Metadata: meta, Blob: blob}, nil
+}
+
+// changed reports whether a codec did something to a payload.
+func changed(p, sealed protocol.Payload) bool {
+	return sealed.Encoding() != p.Encoding() || !bytes.Equal(sealed.Data, p.Data)
+}
+
+// mention adds to the metadata of a payload which objects the value refers to that it hides.
+func mention(meta map[string]string, plain protocol.Payload) map[string]string {
+	if names := protocol.BlobNames(plain.Data); len(names) > 0 {
+		return with(meta, MetadataBlobs, strings.Join(names, " "))
+	}
+	return meta
+}
+
+// with is metadata with one entry more. Others may share the map.
+func with(meta map[string]string, key, value string) map[string]string {
+	meta = maps.Clone(meta)
+	if meta == nil {
+		meta = map[string]string{}
+	}
+	meta[key] = value
+	return meta
+}
+
+// without is metadata without what Seal added. What is left of nothing is nothing.
+func without(meta map[string]string) map[string]string {
+	_, digest := meta[MetadataDigest]
+	_, blobs := meta[MetadataBlobs]
+	if !digest && !blobs {
+		return meta
+	}
+	meta = maps.Clone(meta)
+	delete(meta, MetadataDigest)
+	delete(meta, MetadataBlobs)
+	if len(meta) == 0 {
+		return nil
+	}
+	return meta
 }
 
 func (e Edge) sealDigest(p protocol.Payload) (string, error) {
@@ -97,12 +149,7 @@ func (e Edge) Open(p protocol.Payload) (protocol.Payload, error) {
 	if err != nil {
 		return p, err
 	}
-	meta := p.Metadata
-	if _, ok := meta[MetadataDigest]; ok {
-		meta = maps.Clone(meta)
-		delete(meta, MetadataDigest)
-	}
-	return e.Look(protocol.Payload{Metadata: meta, Data: data})
+	return e.Look(protocol.Payload{Metadata: without(p.Metadata), Data: data})
 }
 
 func (e Edge) read(b protocol.Blob) ([]byte, error) {

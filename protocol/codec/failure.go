@@ -1,6 +1,10 @@
 package codec
 
-import "github.com/millrace-dev/millrace/protocol"
+import (
+	"strings"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
 
 // hidden is what a failure says to those who have not the codec. Its type and what kind of failure it is stay readable: retry policies
 // go by them.
@@ -12,16 +16,34 @@ type attributes struct {
 	Stack   string `json:"stack_trace,omitempty"`
 }
 
-// hide moves the message and the stack of a failure into a payload, which is encoded like any other.
-func hide(f *protocol.Failure) error {
-	if f.Encoded != nil {
+// kept is how much of a message that is too long for a record stays readable there.
+const kept = 1 << 10
+
+// secret reports whether failures are encoded.
+func (e Edge) secret() bool { return e.Failures && e.Codec != nil }
+
+// hides reports whether the message and the stack of a failure do not travel as they are: they are a secret, or too long.
+func (e Edge) hides(f *protocol.Failure) bool {
+	return f.Encoded == nil && (e.secret() || len(f.Message)+len(f.Stack) > e.Threshold)
+}
+
+// hide moves the message and the stack of a failure into a payload, which is encoded, and stored, like any other.
+func (e Edge) hide(f *protocol.Failure) error {
+	if !e.hides(f) {
 		return nil
 	}
 	p, err := protocol.Encode(attributes{Message: f.Message, Stack: f.Stack})
 	if err != nil {
 		return err
 	}
-	f.Message, f.Stack, f.Encoded = hidden, "", &p
+	short := hidden
+	if !e.secret() {
+		short = f.Message
+		if len(short) > kept {
+			short = strings.ToValidUTF8(short[:kept], "") + "..."
+		}
+	}
+	f.Message, f.Stack, f.Encoded = short, "", &p
 	return nil
 }
 

@@ -124,6 +124,9 @@ func (w *walker) changeMap(v reflect.Value) error {
 	}
 	m = maps.Clone(m)
 	for k, p := range m {
+		if !w.wants(&p) {
+			continue
+		}
 		q, err := w.payload(p)
 		if err != nil {
 			return err
@@ -164,7 +167,12 @@ func (w *walker) wanted(v reflect.Value) bool {
 			}
 		}
 	case reflect.Map:
-		return v.Len() > 0
+		m, _ := reflect.TypeAssert[map[string]protocol.Payload](v)
+		for _, p := range m {
+			if w.wants(&p) {
+				return true
+			}
+		}
 	}
 	return false
 }
