@@ -140,7 +140,7 @@ func (a *actor) purge(p *past) error {
 	s := a.shard
 	err := s.persist("remove runs", func(ctx context.Context) error {
 		for name := range p.blobs {
-			if err := s.store.KeepBlob(ctx, name); err != nil {
+			if err := s.store.KeepBlob(ctx, name, 0); err != nil {
 				return err
 			}
 		}

@@ -29,10 +29,22 @@ func (s *shard) doChores() {
 			s.log.Info("removed runs whose retention is over", "workflows", n)
 		}
 	}
+	if err == nil && s.id == 0 {
+		err = s.collect()
+	}
 	if err != nil && s.chores.Err() == nil {
-		s.log.Warn("could not look for runs whose retention is over; trying again", "in", choresEvery, "error", err)
+		s.log.Warn("could not look for what is not needed any more; trying again", "in", choresEvery, "error", err)
 	}
 	s.after(choresEvery, s.doChores)
+}
+
+// collect deletes the blobs of the namespace that nothing needs. The owner of the first shard does it for all.
+func (s *shard) collect() error {
+	done, err := Collector{Blobs: s.store}.Run(s.chores)
+	if done.Deleted+done.Uploads > 0 {
+		s.log.Info("collected blobs", "blobs", done.Deleted, "bytes", done.Bytes, "uploads", done.Uploads)
+	}
+	return err
 }
 
 // expire removes the runs that ended before a moment, one after the other, and reports of how many workflows. It looks at the records

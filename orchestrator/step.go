@@ -150,6 +150,9 @@ func (a *actor) commit(ready machine.Ready) error {
 	var seq uint64
 	var final error
 	err = a.shard.persist("append a record", func(ctx context.Context) error {
+		if err := a.shard.keep(ctx, r.Blobs); err != nil {
+			return err
+		}
 		seq, final = a.shard.store.Append(ctx, a.shard.id, r, data, a.w.Seq)
 		if errors.Is(final, protocol.ErrConflict) || errors.Is(final, protocol.ErrTooLarge) {
 			return nil

@@ -149,8 +149,8 @@ type Past interface {
 	ForgetRun(ctx context.Context, workflow, run string) error
 	// FirstInput is the sequence of the workflow's first message in the shard's inbox; zero when there is none.
 	FirstInput(ctx context.Context, shard int, workflow string) (uint64, error)
-	// KeepBlob makes an object look as if it had been stored just now. One that is not there is not an error.
-	KeepBlob(ctx context.Context, name string) error
+	// KeepBlob makes a blob that is older than age one that was stored just now. One that is not there is not an error.
+	KeepBlob(ctx context.Context, name string, age time.Duration) error
 }
 
 // Leases says which node works on which shard.
@@ -190,6 +190,7 @@ type Store interface {
 	Versions
 	Announcer
 	Past
+	Blobs
 	Leases
 	// Shards is the number of shards of the namespace.
 	Shards() int
