@@ -48,10 +48,13 @@ func (s *Store) refers(
 		}
 	}
 	if len(data) > 0 {
-		if data, err = protocol.Unpack(data); err != nil {
-			return r, nil, err
+		plain, err := protocol.Unpack(data)
+		if err != nil && place == protocol.PlaceHistory {
+			return r, nil, err // nobody knows what it refers to
 		}
-		names = protocol.BlobNames(data)
+		if err == nil { // else it is a dead letter that refers to nothing
+			names = protocol.BlobNames(plain)
+		}
 	}
 	if len(names) == 0 {
 		return r, nil, nil

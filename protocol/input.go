@@ -42,8 +42,8 @@ type Input struct {
 	Body InputBody
 }
 
-// InputBody is one of StartInput, SignalInput, CancelInput, TerminateInput, UpdateInput, PauseInput, ResetInput, ActivityInput, DeleteInput,
-// ActivityResult, ActivityStarted, WorkerReady, AnswerInput, ChildInput and TimerInput.
+// InputBody is one of StartInput, SignalInput, CancelInput, TerminateInput, UpdateInput, PauseInput, ResetInput, ActivityInput,
+// DeleteInput, ActivityResult, ActivityStarted, WorkerReady, AnswerInput, ChildInput and TimerInput.
 type InputBody interface {
 	// InputKind names the kind of input that the body belongs to.
 	InputKind() InputKind

@@ -13,7 +13,8 @@
 // that a record names was young when the record was written. Let a run that is retained have such a record.
 //
 //   - If the record was written before the blob was listed, it is still there when the histories are read, because the run is retained. If
-//     the run was removed meanwhile, it is not retained; and who removed it has touched what it refers to, for those who have it from there.
+//     the run was removed meanwhile, it is not retained; and whoever removed it has touched what it refers to, for those who have it from
+//     there.
 //   - If the record was written after the listing, the blob was kept after it, or just before. If it was touched after, the compare-and-set
 //     fails. If it was not, it was younger than [KeepAfter] then, and a blob that is younger than a grace period is no candidate.
 //
@@ -21,8 +22,8 @@
 // told that they are there; a result of a run that is removed just now; the memory of a worker that has been running for a week. Runs that
 // follow others, children and resets have records of their own, which name what they need.
 //
-// What is on its way to a record may stay there for longer than a grace period: in an inbox while no node runs, among the dead letters until
-// somebody sends it again, as the last failure of an attempt that waits for a day, as what an attempt that died reported last. It lies in
+// What is on its way to a record may stay there for longer than a grace period: in an inbox while no node runs, among the dead letters
+// until somebody sends it again, as the last failure of an attempt that waits for a day, as what an attempt that died reported last. It lies in
 // one of the places all the time, and moves in one direction: a message is stored in the next place before it is removed from the last. So
 // the places are read in that direction, and nothing slips through between two readings. One move goes back, from a queue to the timers,
 // when an attempt is tried again or paused; whoever moves it keeps what it refers to.
