@@ -65,8 +65,8 @@ func (o object) sequence(key string) uint64 {
 	return seq
 }
 
-// chunkAt is the first chunk of an upload from a sequence on: where it lies, and which it is. A sequence of zero says that there is none, and
-// an index below zero that it does not say which it is.
+// chunkAt is the first chunk of an upload from a sequence on: where it lies, and which it is. A sequence of zero says that there is none,
+// and an index below zero that it does not say which it is.
 func (s *Store) chunkAt(ctx context.Context, id string, from uint64) (m *nats.Msg, seq uint64, index int, err error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()

@@ -25,8 +25,8 @@ const (
 	largestChunk = 512 << 10
 	// chunkOverhead is kept of the largest message for what is around a chunk.
 	chunkOverhead = 4 << 10
-	// uploadWindow is how many chunks of an upload may be on their way to the disk, and allWindows how many of all uploads of a program: the
-	// server refuses what is more than 128 MB of a stream. Each upload may have one beyond that, so none waits for another.
+	// uploadWindow is how many chunks of an upload may be on their way to the disk, and allWindows how many of all uploads of a program:
+	// the server refuses what is more than 128 MB of a stream. Each upload may have one beyond that, so none waits for another.
 	uploadWindow = 8
 	allWindows   = 32
 	// chunkTimeout is how long the server may take for a chunk: the disk may be busy with those of many others.

@@ -97,6 +97,15 @@ func TestFailedUploadLeavesNothing(t *testing.T) {
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want that it was canceled", err)
 	}
+	ctx, cancel = context.WithCancel(t.Context())
+	r, pipe := io.Pipe()
+	go func() {
+		_, _ = pipe.Write(noise(3 << 20)) // and nothing more
+		cancel()
+	}()
+	if _, err = w.PutBlob(ctx, r); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want that it was canceled", err)
+	}
 	if n := w.blobMessages(t); n != 0 {
 		t.Errorf("the stream holds %d messages", n)
 	}

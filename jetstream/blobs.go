@@ -18,8 +18,12 @@ import (
 // with one answer, reads from the beginning only, and neither writes nor deletes by compare-and-set.
 
 // PutBlob stores what r delivers, in constant memory, and returns a reference to it. If it is there already, it is as if it had been
-// stored now. When r fails or ctx ends, nothing is left.
+// stored now. When r fails or ctx ends, nothing is left. An r that is a pipe is closed when ctx ends.
 func (s *Store) PutBlob(ctx context.Context, r io.Reader) (protocol.Blob, error) {
+	if pipe, ok := r.(*io.PipeReader); ok {
+		release := context.AfterFunc(ctx, func() { _ = pipe.CloseWithError(ctx.Err()) })
+		defer release()
+	}
 	u := s.newUpload()
 	if err := u.copy(ctx, r); err != nil {
 		u.abandon()

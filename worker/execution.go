@@ -212,8 +212,7 @@ func (e *execution) env(t *protocol.ActivityTask, deadline time.Time) *activity.
 		Logger:        e.w.log,
 		Heartbeat:     e.beat,
 		LastHeartbeat: e.lastHeartbeat,
-		OpenBlob:      e.w.store.GetBlob,
-		PutBlob:       e.w.store.PutBlob,
+		Files:         e.w.files,
 	}
 }
 

@@ -141,7 +141,6 @@ func (w *Worker) localEnv(
 		Logger:        w.log,
 		Heartbeat:     func(protocol.Payload) error { return ctx.Err() },
 		LastHeartbeat: func(context.Context) (*protocol.Payload, error) { return nil, nil },
-		OpenBlob:      w.store.GetBlob,
-		PutBlob:       w.store.PutBlob,
+		Files:         w.files,
 	}
 }

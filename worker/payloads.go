@@ -11,11 +11,26 @@ import (
 
 // edge is where payloads come into the worker and leave it, for as long as ctx lasts.
 func (w *Worker) edge(ctx context.Context) codec.Edge {
-	return codec.Edge{
-		Codec: w.codec, Failures: w.encodeFailures, Threshold: min(w.blobThreshold, w.store.MaxMessage()/4), Strict: true,
-		Room: w.store.MaxMessage() / 4,
+	e := codec.Edge{
+		Codec: w.codec, Failures: w.encodeFailures, Threshold: w.blobThreshold, Strict: true,
 		Put: func(data []byte) (protocol.Blob, error) { return w.store.PutBytes(ctx, data) },
 		Get: func(b protocol.Blob) (io.ReadCloser, error) { return w.store.GetBlob(ctx, b) },
+	}
+	if w.store != nil { // histories are checked without one
+		e.Room = w.store.MaxMessage() / 4
+		e.Threshold = min(e.Threshold, e.Room)
+	}
+	return e
+}
+
+// files is where files come into the worker and leave it, for as long as ctx lasts.
+func (w *Worker) files(ctx context.Context) codec.Files {
+	return codec.Files{
+		Codec: w.codec,
+		Store: func(r io.Reader) (protocol.Blob, error) { return w.store.PutBlob(ctx, r) },
+		Get: func(b protocol.Blob, offset, length int64) (io.ReadCloser, error) {
+			return w.store.GetRange(ctx, b, offset, length)
+		},
 	}
 }
 

@@ -25,7 +25,7 @@ func (c *Client) Export(ctx context.Context, id string, opts ...ToOption) (proto
 			h.Type, h.Queue = a.WorkflowType, a.Queue
 		}
 	}
-	fetch := codec.Edge{Get: func(b protocol.Blob) (io.ReadCloser, error) { return c.OpenBlob(ctx, b) }}
+	fetch := codec.Edge{Get: func(b protocol.Blob) (io.ReadCloser, error) { return c.getBlob(ctx, b) }}
 	return h, fetch.OpenEvents(h.Events)
 }
 

@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/millrace-dev/millrace/jetstream/embedded"
-	"github.com/millrace-dev/millrace/orchestrator"
 	"github.com/millrace-dev/millrace/orchestrator/client"
 	"github.com/millrace-dev/millrace/protocol"
 	"github.com/millrace-dev/millrace/test/rig"
@@ -42,23 +40,7 @@ func TestFanOut(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}
-	// Messages of a megabyte, as a server has them by default.
-	srv, err := embedded.Start(embedded.Options{Dir: t.TempDir(), Sync: "1m", MaxPayload: 1 << 20})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(srv.Close)
-	nc, err := srv.Conn()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(nc.Close)
-	node, err := orchestrator.Attach(t.Context(), nc, orchestrator.Options{Shards: 1, Logger: rig.Logger(t)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := &rig.Engine{Server: node}
-	t.Cleanup(func() { e.Halt(t) })
+	e := small(t)
 	e.Work(t, worker.Workflow(Fan), worker.Activity(One), worker.Slots(1000))
 	const n = 10_000
 	begin := time.Now()

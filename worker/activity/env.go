@@ -2,10 +2,10 @@ package activity
 
 import (
 	"context"
-	"io"
 	"log/slog"
 
 	"github.com/millrace-dev/millrace/protocol"
+	"github.com/millrace-dev/millrace/protocol/codec"
 )
 
 // Env is what a worker lends to an activity. It is exported for package worker; it carries no compatibility promise.
@@ -23,9 +23,8 @@ type Env struct {
 	Heartbeat func(protocol.Payload) error
 	// LastHeartbeat reads what an earlier attempt reported last; nil when none did.
 	LastHeartbeat func(context.Context) (*protocol.Payload, error)
-	// OpenBlob and PutBlob read and write the object store.
-	OpenBlob func(context.Context, protocol.Blob) (io.ReadCloser, error)
-	PutBlob  func(context.Context, io.Reader) (protocol.Blob, error)
+	// Files reads and writes the object store, for as long as a context lasts.
+	Files func(context.Context) codec.Files
 }
 
 type envKey struct{}

@@ -1,6 +1,7 @@
 package activity_test
 
 import (
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
@@ -168,4 +169,62 @@ func ExampleBenign() {
 		return workflow.Do(ctx, Poll, report, workflow.Retry(workflow.RetryPolicy{InitialInterval: workflow.Duration(time.Millisecond)}))
 	}, "the report", worker.Activity(Poll))
 	// Output: the report is there
+}
+
+// Squeeze compresses a file of any size, as it comes.
+func Squeeze(ctx context.Context, file protocol.Blob) (protocol.Blob, error) {
+	r, err := activity.OpenBlob(ctx, file)
+	if err != nil {
+		return protocol.Blob{}, err
+	}
+	defer r.Close()
+	w, err := activity.CreateBlob(ctx)
+	if err != nil {
+		return protocol.Blob{}, err
+	}
+	defer w.Close() // leaves nothing, unless it was committed
+	zip := gzip.NewWriter(w)
+	if _, err := io.Copy(zip, r); err != nil {
+		return protocol.Blob{}, err
+	}
+	if err := zip.Close(); err != nil {
+		return protocol.Blob{}, err
+	}
+	return w.Commit()
+}
+
+// Code that wants an io.Writer gets one.
+func ExampleCreateBlob() {
+	play(func(ctx workflow.Context, text string) (string, error) {
+		file, err := workflow.Do(ctx, Print, text)
+		if err != nil {
+			return "", err
+		}
+		small, err := workflow.Do(ctx, Squeeze, file)
+		return fmt.Sprintf("%d bytes, smaller: %t", file.Size, small.Size < file.Size), err
+	}, strings.Repeat("x", 1<<16), worker.Activity(Print), worker.Activity(Squeeze))
+	// Output: 65536 bytes, smaller: true
+}
+
+// Tail reads the end of a file, and nothing of what is before it.
+func Tail(ctx context.Context, file protocol.Blob) (string, error) {
+	r, err := activity.OpenRange(ctx, file, max(file.Size-5, 0), -1)
+	if err != nil {
+		return "", err
+	}
+	defer r.Close()
+	text, err := io.ReadAll(r)
+	return string(text), err
+}
+
+// A part of a file is read without the rest.
+func ExampleOpenRange() {
+	play(func(ctx workflow.Context, text string) (string, error) {
+		file, err := workflow.Do(ctx, Print, text)
+		if err != nil {
+			return "", err
+		}
+		return workflow.Do(ctx, Tail, file)
+	}, strings.Repeat("x", 1<<20)+"the end", worker.Activity(Print), worker.Activity(Tail))
+	// Output: e end
 }

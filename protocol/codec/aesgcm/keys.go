@@ -1,6 +1,7 @@
 package aesgcm
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"encoding/base64"
@@ -19,6 +20,7 @@ const KeySize = 32
 type Ring struct {
 	active string
 	keys   map[string]cipher.AEAD
+	raw    map[string][]byte // the keys of files are derived from them
 }
 
 // NewRing makes a ring of keys by their IDs, each of [KeySize] random bytes; active is the ID of the one to write with. An ID is written
@@ -27,8 +29,9 @@ type Ring struct {
 // To change keys while runs are open, first give the new one to every worker and client beside the old one, then make it the active one
 // everywhere, and take the old one away when no history that it has written is left. One key should write no more than 2^32 payloads.
 func NewRing(active string, keys map[string][]byte) (*Ring, error) {
-	r := &Ring{active: active, keys: make(map[string]cipher.AEAD, len(keys))}
+	r := &Ring{active: active, keys: make(map[string]cipher.AEAD, len(keys)), raw: make(map[string][]byte, len(keys))}
 	for id, key := range keys {
+		r.raw[id] = bytes.Clone(key)
 		if len(key) != KeySize {
 			return nil, protocol.Errorf(protocol.CodeBadRequest, "key %q has %d bytes, not %d", id, len(key), KeySize).
 				WithHint("make one with: head -c 32 /dev/urandom | base64")

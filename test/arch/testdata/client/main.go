@@ -34,7 +34,7 @@ var uses = []any{
 	client.UpdateWithStart[context.Context, in, out, arg, res], client.UpdateWithStartNamed[out, res],
 	(*client.Client).ActivityToken, (*client.Client).Cancel, (*client.Client).CompleteActivity, (*client.Client).Describe,
 	(*client.Client).Export, (*client.Client).FailActivity, (*client.Client).HeartbeatActivity, (*client.Client).History,
-	(*client.Client).List, (*client.Client).OpenBlob, (*client.Client).Pause, (*client.Client).PauseActivity, (*client.Client).Promote,
+	(*client.Client).List, (*client.Client).OpenBlob, (*client.Client).OpenRange, (*client.Client).Pause, (*client.Client).PauseActivity, (*client.Client).Promote,
 	(*client.Client).PutBlob, (*client.Client).Reset, (*client.Client).ResetActivity, (*client.Client).RestoreActivity,
 	(*client.Client).SignalNamed, (*client.Client).Terminate, (*client.Client).Unpause, (*client.Client).UnpauseActivity,
 	(*client.Client).UpdateActivity, (*client.Client).Versions, (*client.Client).Workers,
