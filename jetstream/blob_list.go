@@ -96,7 +96,8 @@ func (s *Store) DeadUploads(ctx context.Context, age time.Duration) ([]DeadUploa
 			return nil, wrap(err)
 		}
 		if last.Seq != 0 && time.Since(last.Time) >= age {
-			dead = append(dead, DeadUpload{ID: strings.TrimPrefix(subject, prefix), Chunks: int(n), Last: last.Time}) //nolint:gosec // 2^32 at most
+			u := DeadUpload{ID: strings.TrimPrefix(subject, prefix), Chunks: int(n), Last: last.Time} //nolint:gosec // 2^32 at most
+			dead = append(dead, u)
 		}
 	}
 	return dead, nil

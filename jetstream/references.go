@@ -12,7 +12,11 @@ import (
 func (s *Store) References(ctx context.Context, place protocol.Place) iter.Seq2[protocol.Reference, error] {
 	return func(yield func(protocol.Reference, error) bool) {
 		for _, where := range s.assets(place) {
-			for d, err := range s.scan(ctx, where.stream, where.filter, 1, place != protocol.PlaceHistory) {
+			messages := s.scan(ctx, where.stream, where.filter, 1, place != protocol.PlaceHistory)
+			if place == protocol.PlaceTasks {
+				messages = s.browse(ctx, where.stream, where.filter)
+			}
+			for d, err := range messages {
 				if err != nil {
 					yield(protocol.Reference{}, err)
 					return

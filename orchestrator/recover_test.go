@@ -65,7 +65,7 @@ type mortal struct {
 	died   chan struct{}
 }
 
-func (m *mortal) Purge(ctx context.Context, shard int, workflow string, seq uint64) error {
+func (m *mortal) Purge(ctx context.Context, shard int, id string, seq uint64) error {
 	for _, gone := range []bool{false, true} {
 		if m.buries != nil && m.buries(gone) {
 			close(m.died)
@@ -75,7 +75,7 @@ func (m *mortal) Purge(ctx context.Context, shard int, workflow string, seq uint
 		if gone {
 			break
 		}
-		if err := m.Store.Purge(ctx, shard, workflow, seq); err != nil {
+		if err := m.Store.Purge(ctx, shard, id, seq); err != nil {
 			return err
 		}
 	}

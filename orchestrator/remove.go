@@ -13,15 +13,15 @@ import (
 //   - Nothing is to follow any more: the effects of the workflow's last record were performed, and no run is to follow it.
 //   - Nothing comes again: no message of the workflow lies in the inbox. One that was handled and is not released yet would come again
 //     after a crash, and find no history that tells: a start would begin its run a second time, a start that was refused would begin one.
-//   - No record that anybody may still write can be hit, because it lies beyond the sequence. Whoever decided it on what is gone is refused,
-//     as after any conflict, and decides again without. The next run's first record may name a digest of what is gone; nobody checks that of
-//     the first record that there is.
+//   - No record that anybody may still write can be hit: it lies beyond the sequence. Whoever decided one upon what is gone is refused, as
+//     after any conflict, and decides again without. The next run's first record may name the digest of one that is gone, which nobody
+//     checks: it is the first that there is.
 //   - The history goes last. A node that dies in between leaves it, and whoever is asked to remove the run does all of it once more.
 //
 // What the runs refer to is touched before: whoever has a reference from one of them has as long as after an upload to pass it on.
 
 // remove removes a run and those before it, and tells whoever waits.
-func (a *actor) remove(it item, b protocol.DeleteInput) error {
+func (a *actor) remove(it item, b protocol.DeleteInput) {
 	verdict := protocol.Verdict{ID: a.id, Run: b.Run}
 	found, err := a.past(b.Run)
 	if err == nil {
@@ -31,7 +31,7 @@ func (a *actor) remove(it item, b protocol.DeleteInput) error {
 		err = a.purge(found)
 	}
 	if a.shard.ctx.Err() != nil {
-		return nil //nolint:nilerr // the shard is given up: the next owner is asked again
+		return // the shard is given up: the next owner is asked again
 	}
 	if err != nil {
 		verdict.Run, verdict.Error = "", protocol.AsError(err)
@@ -43,7 +43,6 @@ func (a *actor) remove(it item, b protocol.DeleteInput) error {
 		a.shard.reply(it.input.Reply, verdict)
 	}
 	it.done()
-	return nil
 }
 
 // past is a run and those before it, as far as they must be known to remove them.

@@ -80,7 +80,7 @@ func TestPurgeBetweenDecisionAndRecord(t *testing.T) {
 			t.Fatal(err)
 		}
 		for e, err := range r.client.History(t.Context(), "wf") {
-			if err != nil || e.ID == 1 && e.Attributes.(protocol.WorkflowExecutionStarted).RunID != run.RunID() { //nolint:forcetypeassert // the first event
+			if err != nil || e.ID == 1 && e.Attributes.(protocol.WorkflowExecutionStarted).RunID != run.RunID() {
 				t.Errorf("the history is that of %v, %v", e, err)
 			}
 		}

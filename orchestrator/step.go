@@ -51,7 +51,8 @@ func (a *actor) step(ctx context.Context, batch []item) error {
 // the ones that came meanwhile.
 func (a *actor) takeStep(ctx context.Context, fresh []item) (left []item, err error) {
 	if b, ok := fresh[0].input.Body.(protocol.DeleteInput); ok {
-		return fresh[1:], a.remove(fresh[0], b)
+		a.remove(fresh[0], b)
+		return fresh[1:], nil
 	}
 	if machine.Begins(fresh[0].input) {
 		// Once the next run has a record, nothing tells any more that the row of the one before may be missing.

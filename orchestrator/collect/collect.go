@@ -23,10 +23,10 @@
 // follow others, children and resets have records of their own, which name what they need.
 //
 // What is on its way to a record may stay there for longer than a grace period: in an inbox while no node runs, among the dead letters
-// until somebody sends it again, as the last failure of an attempt that waits for a day, as what an attempt that died reported last. It lies in
-// one of the places all the time, and moves in one direction: a message is stored in the next place before it is removed from the last. So
-// the places are read in that direction, and nothing slips through between two readings. One move goes back, from a queue to the timers,
-// when an attempt is tried again or paused; whoever moves it keeps what it refers to.
+// until somebody sends it again, as the last failure of an attempt that waits for a day, as what an attempt that died reported last. It
+// lies in one of the places all the time, and moves in one direction: a message is stored in the next place before it is removed from the
+// last. So the places are read in that direction, and nothing slips through between two readings. One move goes back, from a queue to the
+// timers, when an attempt is tried again or paused; whoever moves it keeps what it refers to.
 //
 // What is left is a reference that lies nowhere for longer than a grace period: an upload that nobody refers to yet, a handle in the
 // memory of a client whose run was removed, or of an attempt that ran for longer and had it from nowhere else. The grace period is for
