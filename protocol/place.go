@@ -18,6 +18,11 @@ const (
 	PlaceHistory    Place = "history"
 )
 
+// Places are all places, each after those from which messages move there.
+func Places() []Place {
+	return []Place{PlaceHeartbeats, PlaceTimers, PlaceTasks, PlaceInbox, PlaceDead, PlaceHistory}
+}
+
 // Reference says that a message refers to an object.
 type Reference struct {
 	// Name is the object's.

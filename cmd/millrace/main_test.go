@@ -31,8 +31,11 @@ func TestMain(m *testing.M) {
 }
 
 // commands are further commands of the scripts. "until TEXT COMMAND..." runs a command until it prints the text: rows of runs, which list
-// shows, come after their runs.
+// shows, come after their runs. "large FILE" writes a value that goes to the object store.
 var commands = map[string]func(*testscript.TestScript, bool, []string){
+	"large": func(ts *testscript.TestScript, _ bool, args []string) {
+		ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(`"`+strings.Repeat(args[0], 60_000)+`"`), 0o600))
+	},
 	"until": func(ts *testscript.TestScript, _ bool, args []string) {
 		for found := false; !found; found = strings.Contains(ts.ReadFile("stdout"), args[0]) {
 			ts.Check(ts.Exec(args[1], args[2:]...))

@@ -55,11 +55,6 @@ const (
 	most = 100_000
 )
 
-// places are read in this order, each after those from which messages move there.
-var places = []protocol.Place{
-	protocol.PlaceHeartbeats, protocol.PlaceTimers, protocol.PlaceTasks, protocol.PlaceInbox, protocol.PlaceDead, protocol.PlaceHistory,
-}
-
 // Pass is one look at all blobs. List them, read the places, delete the doomed, in this order.
 type Pass struct {
 	before time.Time
@@ -110,7 +105,7 @@ func ours(name string) bool {
 func (p *Pass) Places() iter.Seq[protocol.Place] {
 	return func(yield func(protocol.Place) bool) {
 		p.phase = marking
-		for _, place := range places {
+		for _, place := range protocol.Places() {
 			if len(p.doomed) > 0 && !yield(place) {
 				return
 			}
