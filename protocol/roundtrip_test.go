@@ -28,6 +28,8 @@ var messages = map[string]*rapid.Generator[any]{
 	"CancelInput":         anyOf[protocol.CancelInput](),
 	"TerminateInput":      anyOf[protocol.TerminateInput](),
 	"PauseInput":          anyOf[protocol.PauseInput](),
+	"DeleteInput":         anyOf[protocol.DeleteInput](),
+	"RetentionConfig":     anyOf[protocol.RetentionConfig](),
 	"ActivityInput":       anyOf[protocol.ActivityInput](),
 	"ActivityRequest":     anyOf[protocol.ActivityRequest](),
 	"ActivityHeld":        anyOf[protocol.ActivityHeld](),

@@ -81,8 +81,12 @@ func TestCommandsParse(t *testing.T) {
 	for path, text := range pages(t) {
 		for _, command := range commands(text) {
 			seen++
-			verb, _, _ := strings.Cut(command, " ")
+			verb, rest, _ := strings.Cut(command, " ")
 			about := h.of(t, verb)
+			if below, _, _ := strings.Cut(rest, " "); strings.HasPrefix(about, "Usage: millrace "+verb+" <command>") && below != "" {
+				verb += " " + below
+				about = h.of(t, verb)
+			}
 			for word := range strings.FieldsSeq(command) {
 				name, _, _ := strings.Cut(word, "=")
 				if strings.HasPrefix(name, "-") && !regexp.MustCompile(regexp.QuoteMeta(name)+`[=,\s]`).MatchString(about) {
