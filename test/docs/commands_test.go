@@ -83,7 +83,7 @@ func TestCommandsParse(t *testing.T) {
 			seen++
 			verb, rest, _ := strings.Cut(command, " ")
 			about := h.of(t, verb)
-			if below, _, _ := strings.Cut(rest, " "); strings.HasPrefix(about, "Usage: millrace "+verb+" <command>") && below != "" {
+			if below, _, _ := strings.Cut(rest, " "); strings.HasPrefix(about, "Usage: millrace "+verb+" <command> [flags]") && below != "" {
 				verb += " " + below
 				about = h.of(t, verb)
 			}
