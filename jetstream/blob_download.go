@@ -2,6 +2,7 @@ package jetstream
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"io"
 	"strconv"
@@ -35,7 +36,10 @@ type download struct {
 	blob    protocol.Blob
 	object  object
 	at, end int64  // the next byte for the reader, and the first that is not for it any more
+	skip    int64  // bytes before those that come next
 	rest    []byte // of the chunk that the reader is in
+	sum     *sum   // of what was read; nil of a part
+	summed  <-chan struct{}
 
 	inbox string
 	sub   *nats.Subscription
@@ -43,7 +47,7 @@ type download struct {
 
 	mu      sync.Mutex
 	asked   int         // requests so far: what answers another than the last is late
-	open    bool        // the last request is not answered to its end
+	pending bool        // the last request is not answered to its end
 	next    uint64      // the sequence that the next request begins with
 	index   int         // the chunk that comes next
 	have    int64       // the object's byte that it begins with
@@ -52,43 +56,48 @@ type download struct {
 	closed  bool
 }
 
-// download opens the bytes from offset to end of an object.
-func (s *Store) download(ctx context.Context, b protocol.Blob, o object, offset, end int64) (*download, error) {
-	d := &download{ctx: ctx, s: s, blob: b, object: o, at: offset, end: end, next: 1, wake: make(chan struct{}, 1)}
-	if d.at >= d.end {
-		return d, nil
-	}
-	if err := d.locate(); err != nil {
-		return nil, err
-	}
-	d.at = d.have
-	if len(d.arrived) > 0 {
-		d.at -= int64(len(d.arrived[0].Data))
-	}
-	if offset > d.at { // what is before it in its chunk, or in the object if that is not made of equal chunks
-		if _, err := io.CopyN(io.Discard, d, offset-d.at); err != nil {
-			return nil, errors.Join(err, d.Close())
-		}
-	}
-	return d, nil
-}
-
 // Read implements [io.Reader].
 func (d *download) Read(p []byte) (int, error) {
 	for len(d.rest) == 0 {
 		if d.at >= d.end {
-			return 0, io.EOF
+			return 0, d.verify()
 		}
 		m, err := d.chunk()
 		if err != nil {
 			return 0, err
 		}
-		d.rest = m.Data[:min(int64(len(m.Data)), d.end-d.at)]
+		d.open(m.Data)
 	}
 	n := copy(p, d.rest)
 	d.rest = d.rest[n:]
 	d.at += int64(n)
 	return n, nil
+}
+
+// open takes of a chunk what is wanted.
+func (d *download) open(data []byte) {
+	if d.skip >= int64(len(data)) {
+		d.skip -= int64(len(data))
+		return
+	}
+	data = data[d.skip:]
+	d.skip = 0
+	d.rest = data[:min(int64(len(data)), d.end-d.at)]
+	if d.sum != nil {
+		if d.summed != nil {
+			<-d.summed // so that no more than two chunks wait to be added up
+		}
+		d.summed = d.sum.last
+		d.sum.add(d.rest)
+	}
+}
+
+// verify is the end of the reading, or an error if it was not of what was stored.
+func (d *download) verify() error {
+	if d.sum != nil && hex.EncodeToString(d.sum.end()) != d.blob.SHA256 {
+		return damaged(d.blob, d.blob.StoredSize())
+	}
+	return io.EOF
 }
 
 // Close implements [io.Closer].
@@ -154,7 +163,7 @@ func (d *download) take() (m *nats.Msg, err error) {
 
 // more asks for the next chunks if all that was asked for is here and not too much of it waits. mu is held.
 func (d *download) more() {
-	if !d.open && d.trouble == nil && !d.closed && d.have < d.end && int64(len(d.arrived)) <= d.batch() {
+	if !d.pending && d.trouble == nil && !d.closed && d.have < d.end && int64(len(d.arrived)) <= d.batch() {
 		d.ask()
 	}
 }
@@ -181,7 +190,7 @@ func (d *download) ask() {
 		}
 	}
 	d.asked++
-	d.open = true
+	d.pending = true
 	batch := min(d.batch(), (d.end-1)/d.object.chunkSize()-d.have/d.object.chunkSize()+1)
 	req := `{"seq":` + strconv.FormatUint(d.next, 10) + `,"next_by_subj":"` + d.s.chunkSubject(d.object.NUID) +
 		`","batch":` + strconv.FormatInt(max(batch, 1), 10) + `,"max_bytes":` + strconv.Itoa(downloadBytes) + `}`
@@ -204,11 +213,11 @@ func (d *download) deliver(m *nats.Msg) {
 			d.arrive(seq, m)
 		}
 	case "204": // the end of what was asked for
-		d.open = false
+		d.pending = false
 	case "404":
-		d.open, d.trouble = false, errNoChunk
+		d.pending, d.trouble = false, errNoChunk
 	default:
-		d.open = false
+		d.pending = false
 		d.trouble = protocol.Errorf(protocol.CodeUnavailable, "the object store does not answer (%s)", status).WithHint("it may pass")
 	}
 	d.more()

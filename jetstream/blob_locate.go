@@ -29,9 +29,10 @@ func (o object) fits(index, size int, h nats.Header) bool {
 // time, so the first look is mostly enough; otherwise the range in which it must lie is halved. Where the object does not say where it
 // lies, or not the truth because its stream was copied, the reading begins with the first chunk.
 func (d *download) locate() error {
+	d.skip = d.at
 	want := int(d.at / d.object.chunkSize())
 	first, last := d.object.sequence(metadataFirst), d.object.sequence(metadataLast)
-	if want == 0 || first == 0 || last < first {
+	if d.at >= d.end || want == 0 || first == 0 || last < first {
 		return nil
 	}
 	lo, hi := first+uint64(want), last-uint64(int(d.object.Chunks)-1-want) //nolint:gosec // small
@@ -45,6 +46,7 @@ func (d *download) locate() error {
 			return nil
 		case index == want:
 			d.index, d.have = want, int64(want)*d.object.chunkSize()
+			d.skip -= d.have
 			d.arrive(seq, m)
 			return d.trouble
 		case index < want:

@@ -2,10 +2,8 @@ package jetstream
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"hash"
 	"io"
 	"strconv"
 	"sync"
@@ -21,14 +19,14 @@ import (
 
 const (
 	// largestChunk is how many bytes of a blob travel in one message, if the server takes messages of that size. The library's 128 KiB
-	// cost four times the flushes.
-	largestChunk = 512 << 10
+	// cost eight times the flushes.
+	largestChunk = 1 << 20
 	// chunkOverhead is kept of the largest message for what is around a chunk.
 	chunkOverhead = 4 << 10
 	// uploadWindow is how many chunks of an upload may be on their way to the disk, and allWindows how many of all uploads of a program:
 	// the server refuses what is more than 128 MB of a stream. Each upload may have one beyond that, so none waits for another.
-	uploadWindow = 8
-	allWindows   = 32
+	uploadWindow = 6
+	allWindows   = 24
 	// chunkTimeout is how long the server may take for a chunk: the disk may be busy with those of many others.
 	chunkTimeout = 30 * time.Second
 	// stalled is how long an upload may rest before its end makes sure that nobody took it for dead meanwhile.
@@ -46,7 +44,7 @@ const (
 type upload struct {
 	s           *Store
 	id          string
-	sum         hash.Hash
+	sum         *sum
 	size        int64
 	chunks      int
 	first, last uint64    // where the chunks lie
@@ -62,12 +60,14 @@ type flight struct {
 	ack  natsjs.PubAckFuture
 	buf  []byte
 	slot bool // it is one of all windows
+
+	summed <-chan struct{} // closed when it is part of the digest
 }
 
-func (s *Store) newUpload() *upload {
+func (s *Store) newUpload(chunk int) *upload {
 	return &upload{
-		s: s, id: nuid.Next(), sum: sha256.New(), touched: time.Now(),
-		chunk: max(min(largestChunk, s.MaxMessage()-chunkOverhead), 1),
+		s: s, id: nuid.Next(), sum: newSum(), touched: time.Now(),
+		chunk: max(min(chunk, s.MaxMessage()-chunkOverhead), 1),
 	}
 }
 
@@ -109,7 +109,7 @@ var buffers sync.Pool
 
 // send puts a chunk on its way. The buffer is the upload's until it has landed.
 func (u *upload) send(ctx context.Context, data []byte) error {
-	u.sum.Write(data)
+	summed := u.sum.add(data)
 	slot, err := u.slot(ctx)
 	if err != nil {
 		return err
@@ -121,7 +121,7 @@ func (u *upload) send(ctx context.Context, data []byte) error {
 		u.s.window.leave(slot)
 		return wrap(err)
 	}
-	u.flying = append(u.flying, flight{ack, data, slot})
+	u.flying = append(u.flying, flight{ack, data, slot, summed})
 	u.chunks++
 	u.size += int64(len(data))
 	return ctx.Err()
@@ -158,6 +158,7 @@ func (u *upload) landed() {
 	f := u.flying[0]
 	u.flying = u.flying[1:]
 	u.s.window.leave(f.slot)
+	<-f.summed
 	buffers.Put(&f.buf)
 }
 
@@ -200,7 +201,7 @@ func (u *upload) finish(ctx context.Context) (protocol.Blob, error) {
 			return protocol.Blob{}, err
 		}
 	}
-	sum := u.sum.Sum(nil)
+	sum := u.sum.end()
 	b := protocol.Blob{Name: protocol.BlobName(sum), Size: u.size, SHA256: hex.EncodeToString(sum)}
 	info := natsjs.ObjectInfo{
 		ObjectMeta: natsjs.ObjectMeta{
@@ -210,7 +211,7 @@ func (u *upload) finish(ctx context.Context) (protocol.Blob, error) {
 			},
 		},
 		Bucket: u.s.ns.BlobStore(), NUID: u.id, Size: uint64(u.size), //nolint:gosec // >= 0
-		Chunks: uint32(u.chunks), Digest: natsjs.GetObjectDigestValue(u.sum), //nolint:gosec // 2^32 chunks are 2 PB
+		Chunks: uint32(u.chunks), Digest: natsjs.GetObjectDigestValue(u.sum.hash), //nolint:gosec // 2^32 chunks are 2 PB
 	}
 	for {
 		there, err := u.s.refresh(ctx, b)

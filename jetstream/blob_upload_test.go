@@ -64,7 +64,7 @@ func infoOf(t *testing.T, w *world, b protocol.Blob) jetstream.BlobInfo {
 func TestStoringAgainMends(t *testing.T) {
 	t.Parallel()
 	w := start(t)
-	data := noise(2 << 20)
+	data := noise(4 * chunk)
 	b := put(t, w, data)
 	loseChunk(2)(t, w, &b)
 	if again := put(t, w, data); again != b {

@@ -24,7 +24,11 @@ func (s *Store) PutBlob(ctx context.Context, r io.Reader) (protocol.Blob, error)
 		release := context.AfterFunc(ctx, func() { _ = pipe.CloseWithError(ctx.Err()) })
 		defer release()
 	}
-	u := s.newUpload()
+	return s.upload(ctx, r, largestChunk)
+}
+
+func (s *Store) upload(ctx context.Context, r io.Reader, chunk int) (protocol.Blob, error) {
+	u := s.newUpload(chunk)
 	if err := u.copy(ctx, r); err != nil {
 		u.abandon()
 		return protocol.Blob{}, err
@@ -43,8 +47,19 @@ func (s *Store) PutBytes(ctx context.Context, data []byte) (protocol.Blob, error
 	if there, err := s.refresh(ctx, b); there || err != nil {
 		return b, err
 	}
-	return s.PutBlob(ctx, bytes.NewReader(data))
+	chunk := largestChunk
+	if len(data) > bundleSize {
+		chunk = bundleChunk
+	}
+	return s.upload(ctx, bytes.NewReader(data), chunk)
 }
+
+const (
+	// bundleSize is the size from which on what is in memory is taken for many values in one object, which are read one by one.
+	bundleSize = 4 << 20
+	// bundleChunk is the size of its chunks: each value costs the reading of one or two.
+	bundleChunk = 64 << 10
+)
 
 // GetBlob opens a blob. The reader verifies what it read when it reaches the end: a digest that does not match is an error of
 // code corrupt in place of io.EOF. ctx governs the whole reading.
@@ -69,14 +84,16 @@ func (s *Store) GetRange(ctx context.Context, b protocol.Blob, offset, length in
 	if length >= 0 && length < size-offset {
 		end = offset + length
 	}
-	r, err := s.download(ctx, b, o, b.Offset+offset, b.Offset+end)
-	if err != nil {
-		return nil, err
+	d := &download{
+		ctx: ctx, s: s, blob: b, object: o, at: b.Offset + offset, end: b.Offset + end, next: 1, wake: make(chan struct{}, 1),
 	}
 	if offset == 0 && end == size {
-		return verify(r, b), nil
+		d.sum = newSum()
 	}
-	return r, nil
+	if err := d.locate(); err != nil {
+		return nil, err
+	}
+	return d, nil
 }
 
 // lookup finds the object that a reference is to.

@@ -15,6 +15,9 @@ import (
 	"github.com/millrace-dev/millrace/protocol"
 )
 
+// chunk is how many bytes of a blob travel in a message.
+const chunk = 1 << 20
+
 // noise is incompressible and always the same.
 func noise(size int) []byte {
 	data := make([]byte, size)
@@ -54,7 +57,7 @@ func (w *world) blobMessages(t *testing.T) uint64 {
 func TestBlobComesBackWhole(t *testing.T) {
 	t.Parallel()
 	w := start(t)
-	for name, size := range map[string]int{"empty": 0, "one byte": 1, "a chunk": 512 << 10, "5 MiB": 5 << 20, "9 MiB and a bit": 9<<20 + 17} {
+	for name, size := range map[string]int{"empty": 0, "one byte": 1, "a chunk": chunk, "5 chunks": 5 * chunk, "9 chunks and a bit": 9*chunk + 17} {
 		data := noise(size)
 		b := put(t, w, data)
 		sum := sha256.Sum256(data)
@@ -99,7 +102,7 @@ func TestObjectOfTheLibrary(t *testing.T) {
 // What a payload refers to must be what it referred to when history was written.
 func TestDamagedBlobIsNotReadAsIfItWereWhole(t *testing.T) {
 	t.Parallel()
-	const size = 2 << 20
+	const size = 4 * chunk
 	for name, damage := range map[string]func(*testing.T, *world, *protocol.Blob){
 		"other bytes of the same size": overwrite(bytes.Repeat([]byte("x"), size)),
 		"shorter":                      overwrite(noise(size - 1)),
@@ -170,8 +173,8 @@ func TestRanges(t *testing.T) {
 			{0, 1},
 			{0, -1},
 			{0, size + 1},
-			{512 << 10, 512 << 10},
-			{512<<10 - 1, 2},
+			{chunk, chunk},
+			{chunk - 1, 2},
 			{size, 1},
 			{size - 3, 100},
 			{size + 1, -1},
@@ -204,16 +207,16 @@ func TestRanges(t *testing.T) {
 func TestRangeMissesItsChunk(t *testing.T) {
 	t.Parallel()
 	w := start(t)
-	b := put(t, w, noise(4<<20))
+	b := put(t, w, noise(8*chunk))
 	loseChunk(5)(t, w, &b)
-	r, err := w.GetRange(t.Context(), b, 4*512<<10, 100)
+	r, err := w.GetRange(t.Context(), b, 4*chunk, 100)
 	if err == nil {
 		_, err = io.ReadAll(r)
 	}
 	wantCode(t, err, protocol.CodeCorrupt)
-	r, err = w.GetRange(t.Context(), b, 5*512<<10, 100)
+	r, err = w.GetRange(t.Context(), b, 5*chunk, 100)
 	must(t, err)
-	if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, noise(4 << 20)[5*512<<10:][:100]) {
+	if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, noise(8 * chunk)[5*chunk:][:100]) {
 		t.Errorf("a part beside it is %d other bytes, %v", len(got), err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/pprof"
+	"slices"
 
 	"github.com/millrace-dev/millrace/cmd/millrace/bench"
 	"github.com/millrace-dev/millrace/protocol"
@@ -22,10 +23,13 @@ type benchCmd struct {
 	Digest   int      `help:"Workflows before memory is measured." default:"10000"`
 	Workers  int      `help:"Workers." default:"1"`
 	Shards   int      `help:"Shards." default:"8"`
+	Largest  int64    `help:"Size in bytes up to which payloads are measured; 0 for all, to 1 GiB."`
 	Only     []string `help:"Workloads to run, by name." placeholder:"NAME,..."`
 
 	Grow   bool `help:"Measure how the cost grows: with more in flight, workers, shards and closed runs."`
 	Closed int  `help:"How many closed runs to grow to." default:"100000"`
+
+	Name []string `arg:"" optional:"" help:"Workloads to run, as with --only. payload runs only when it is named: it moves gigabytes."`
 
 	Check      string `help:"Compare the ratios with a file's; fail if one is worse by a quarter." placeholder:"FILE" xor:"baseline"`
 	Save       string `help:"Write the ratios to a file, for --check." placeholder:"FILE" xor:"baseline"`
@@ -72,7 +76,8 @@ func (b *benchCmd) measure(ctx context.Context, o bench.Options) (*bench.Report,
 
 func (b *benchCmd) options(a *app) bench.Options {
 	o := bench.Options{
-		Layout: b.Layout, Sync: b.Sync, N: b.N, Load: b.Load, InFlight: b.InFlight, Workers: b.Workers, Shards: b.Shards, Only: b.Only,
+		Layout: b.Layout, Sync: b.Sync, N: b.N, Load: b.Load, InFlight: b.InFlight, Workers: b.Workers, Shards: b.Shards,
+		Only: slices.Concat(b.Only, b.Name), Largest: b.Largest,
 	}
 	if b.Check == "" && b.Save == "" { // what is held to limits of its own has no ratio to compare
 		o.Sleepers, o.Digest = b.Sleepers, b.Digest

@@ -55,7 +55,7 @@ func transcode(ctx context.Context, nc *nats.Conn, from, to string) error {
 	if err := os.MkdirAll(job.Out, 0o750); err != nil { //nolint:gosec // the user names the directory
 		return err
 	}
-	if job.Sources, err = pipeline.Upload(ctx, c, id, os.DirFS(from)); err != nil {
+	if job.Sources, err = pipeline.Upload(ctx, c, os.DirFS(from)); err != nil {
 		return err
 	}
 	run, err := client.Start(ctx, c, pipeline.Transcode, job, client.ID(id))

@@ -17,6 +17,8 @@ type Report struct {
 	Workloads []Workload `json:"workloads"`
 	// Limits are figures that are held to a limit and not to the floor.
 	Limits []Limit `json:"limits,omitempty"`
+	// Payloads are how values and files of many sizes fare.
+	Payloads []Payload `json:"payloads,omitempty"`
 	// Grow says how the cost of a hello grows.
 	Grow []Point `json:"grow,omitempty"`
 	// Changes are the ratios beside those of a baseline.
@@ -83,7 +85,7 @@ func (r *Report) title() string {
 
 // sheets are the tables that have something in them.
 func (r *Report) sheets() []*sheet {
-	all := []*sheet{r.floorSheet(), r.workloadSheet(), r.limitSheet(), r.growSheet(), r.changeSheet()}
+	all := []*sheet{r.floorSheet(), r.workloadSheet(), r.limitSheet(), r.payloadSheet(), r.growSheet(), r.changeSheet()}
 	kept := all[:0]
 	for _, s := range all {
 		if len(s.rows) > 0 {

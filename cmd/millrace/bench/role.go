@@ -26,9 +26,12 @@ const (
 	roleNode   = "node"
 	roleWorker = "worker"
 	roleDev    = "dev" // server and node in one process
+
+	rolePayload = "payload" // a client that moves payloads, and says how fast
 )
 
-// Role runs one part of a bench in this process: server DIR SYNC [ROUTE...], node URL SHARDS REPLICAS, worker URL or dev DIR SYNC SHARDS.
+// Role runs one part of a bench in this process: server DIR SYNC [ROUTE...], node URL SHARDS REPLICAS, worker URL, dev DIR SYNC SHARDS or
+// payload URL KIND SIZE N.
 func Role(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -82,6 +85,14 @@ func Role(ctx context.Context, args []string, in io.Reader, out io.Writer) error
 		ready(srv.URL())
 		<-ctx.Done()
 		return srv.Stop(context.WithoutCancel(ctx))
+	case len(args) == 5 && args[0] == rolePayload:
+		return withConn(args[1], func(nc *nats.Conn) error {
+			line, err := movePayloads(ctx, nc, args[2], args[3], args[4])
+			if err == nil {
+				ready(line)
+			}
+			return err
+		})
 	case len(args) == 2 && args[0] == roleWorker:
 		return withConn(args[1], func(nc *nats.Conn) error {
 			stop, err := startWorker(ctx, nc)

@@ -32,6 +32,8 @@ type Options struct {
 	Settling time.Duration
 	// Workers and Shards are how many of them there are. Default to 1 and 8.
 	Workers, Shards int
+	// Largest is the size in bytes up to which payloads are measured. Zero means all.
+	Largest int64
 	// Only names the workloads to run; empty means all of the table, unless Grow is set.
 	Only []string
 	// Grow measures how the cost of a hello grows, with up to so many closed runs in the history. Zero leaves it out.
@@ -117,6 +119,7 @@ var groups = []group{
 	grow,
 	sleepers,
 	memory,
+	moving,
 }
 
 // Run measures the floor and the engine on a layout of their own, with a file store.

@@ -83,5 +83,6 @@ func registered() []worker.Option {
 	return []worker.Option{
 		worker.Workflow(Hello), worker.Workflow(Local), worker.Workflow(Chain), worker.Workflow(Fan), worker.Workflow(Listen),
 		worker.Workflow(Nap), worker.Activity(Greet), worker.Activity(Same),
+		worker.Workflow(EchoValue), worker.Workflow(EchoFile), worker.Activity(SameBytes), worker.Activity(CopyFile),
 	}
 }

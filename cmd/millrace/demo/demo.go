@@ -150,7 +150,7 @@ func (d *demo) run(ctx context.Context) (*Report, error) {
 
 // submit uploads the pictures and starts the workflow.
 func (d *demo) submit(ctx context.Context) (*client.Run[pipeline.Manifest], error) {
-	sources, err := pipeline.Upload(ctx, d.client, d.id, d.Pictures)
+	sources, err := pipeline.Upload(ctx, d.client, d.Pictures)
 	if err != nil {
 		return nil, err
 	}

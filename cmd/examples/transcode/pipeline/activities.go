@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,12 +17,11 @@ import (
 // Task is one picture of a job.
 type Task struct {
 	Source Source            `json:"source"`
-	Out    string            `json:"out"`
 	Pace   protocol.Duration `json:"pace,omitzero"`
 }
 
 // Shrink makes one small JPEG. It may run more than once, when a worker dies before its result is stored: the same picture
-// gives the same file, which is put in place whole, so nobody can tell.
+// gives the same file, which is stored once, so nobody can tell.
 func Shrink(ctx context.Context, t Task) (Result, error) {
 	pace := time.NewTimer(time.Duration(t.Pace))
 	defer pace.Stop()
@@ -42,7 +42,7 @@ func Shrink(ctx context.Context, t Task) (Result, error) {
 		Name: t.Source.Name, File: t.Source.Name + ".jpg", Width: small.Width, Height: small.Height,
 		Size: len(small.JPEG), SHA256: small.SHA256(),
 	}
-	if err := replace(filepath.Join(t.Out, r.File), small.JPEG); err != nil {
+	if r.Picture, err = activity.PutBlob(ctx, bytes.NewReader(small.JPEG)); err != nil {
 		return Result{}, err
 	}
 	select {
@@ -59,24 +59,41 @@ type Report struct {
 	Manifest Manifest `json:"manifest"`
 }
 
-// WriteManifest writes the manifest and returns its path.
-func WriteManifest(_ context.Context, r Report) (string, error) {
+// WriteManifest writes the pictures and then the manifest, and returns its path.
+func WriteManifest(ctx context.Context, r Report) (string, error) {
+	for i, p := range r.Manifest.Pictures {
+		if p.File == "" {
+			continue
+		}
+		if err := errors.Join(deliver(ctx, r.Out, p), activity.Heartbeat(ctx, i+1)); err != nil {
+			return "", err
+		}
+	}
 	data, err := json.MarshalIndent(r.Manifest, "", "  ")
 	if err != nil {
 		return "", err
 	}
 	path := filepath.Join(r.Out, ManifestName)
-	return path, replace(path, append(data, '\n'))
+	return path, replace(path, bytes.NewReader(append(data, '\n')))
+}
+
+func deliver(ctx context.Context, dir string, p Result) error {
+	r, err := activity.OpenBlob(ctx, p.Picture)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	return replace(filepath.Join(dir, p.File), r)
 }
 
 // replace puts a file in place whole, or not at all: two attempts may run at once, and either may die.
-func replace(path string, data []byte) error {
+func replace(path string, r io.Reader) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(f.Name()) // it is gone when all went well
-	_, err = f.Write(data)
+	_, err = io.Copy(f, r)
 	if err := errors.Join(err, f.Chmod(0o644), f.Close()); err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ func TestTranscode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sources, err := pipeline.Upload(t.Context(), e.Client(), "job-1", fstest.MapFS{
+	sources, err := pipeline.Upload(t.Context(), e.Client(), fstest.MapFS{
 		"a.PNG": {Data: dot}, "b.jpg": {Data: []byte("no picture")}, "readme.txt": {Data: []byte("no picture")},
 		"sub/c.png": {Data: dot},
 	})

@@ -9,8 +9,8 @@ import (
 )
 
 // Upload puts the pictures of a directory, though not of those below it, into the object store, in the order of their names.
-// A name and a run of its own keep them from the pictures of other jobs.
-func Upload(ctx context.Context, c *client.Client, job string, dir fs.FS) ([]Source, error) {
+// A picture that is there already is stored once, whatever the job.
+func Upload(ctx context.Context, c *client.Client, dir fs.FS) ([]Source, error) {
 	entries, err := fs.ReadDir(dir, ".")
 	if err != nil {
 		return nil, err
@@ -20,7 +20,7 @@ func Upload(ctx context.Context, c *client.Client, job string, dir fs.FS) ([]Sou
 		if e.IsDir() || !Known(e.Name()) {
 			continue
 		}
-		blob, err := upload(ctx, c, job, dir, e.Name())
+		blob, err := upload(ctx, c, dir, e.Name())
 		if err != nil {
 			return nil, err
 		}
@@ -29,7 +29,7 @@ func Upload(ctx context.Context, c *client.Client, job string, dir fs.FS) ([]Sou
 	return sources, nil
 }
 
-func upload(ctx context.Context, c *client.Client, job string, dir fs.FS, name string) (protocol.Blob, error) {
+func upload(ctx context.Context, c *client.Client, dir fs.FS, name string) (protocol.Blob, error) {
 	f, err := dir.Open(name)
 	if err != nil {
 		return protocol.Blob{}, err

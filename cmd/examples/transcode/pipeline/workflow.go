@@ -16,7 +16,7 @@ const Queue = "transcode"
 type Job struct {
 	// Sources are the pictures, which lie in the object store.
 	Sources []Source `json:"sources"`
-	// Out is an existing directory that every worker can write to.
+	// Out is an existing directory that the worker can write to which delivers the pictures.
 	Out string `json:"out"`
 	// Pace is the least time that a picture takes. It is there for those who want to watch.
 	Pace protocol.Duration `json:"pace,omitzero"`
@@ -36,7 +36,9 @@ type Result struct {
 	Height int    `json:"height,omitempty"` // of the JPEG
 	Size   int    `json:"size,omitempty"`   // of the JPEG in bytes
 	SHA256 string `json:"sha256,omitempty"` // of the JPEG, in hex
-	Error  string `json:"error,omitempty"`  // why there is none
+	// Picture is the JPEG.
+	Picture protocol.Blob `json:"picture,omitzero"`
+	Error   string        `json:"error,omitempty"` // why there is none
 }
 
 // ManifestName is the file in the job's directory that lists the results.
@@ -53,7 +55,7 @@ func Transcode(ctx workflow.Context, job Job) (Manifest, error) {
 	ctx = workflow.WithActivityOptions(ctx, workflow.StartToClose(time.Minute))
 	pending := make([]workflow.Future[Result], len(job.Sources))
 	for i, s := range job.Sources {
-		pending[i] = workflow.Start(ctx, Shrink, Task{Source: s, Out: job.Out, Pace: job.Pace})
+		pending[i] = workflow.Start(ctx, Shrink, Task{Source: s, Pace: job.Pace})
 	}
 	m := Manifest{Pictures: make([]Result, len(job.Sources))}
 	for i, p := range pending {
@@ -66,6 +68,7 @@ func Transcode(ctx workflow.Context, job Job) (Manifest, error) {
 		}
 		m.Pictures[i] = r
 	}
-	_, err := workflow.Do(ctx, WriteManifest, Report{Out: job.Out, Manifest: m})
+	_, err := workflow.Do(ctx, WriteManifest, Report{Out: job.Out, Manifest: m},
+		workflow.StartToClose(time.Hour), workflow.HeartbeatTimeout(time.Minute))
 	return m, err
 }
