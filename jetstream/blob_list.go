@@ -114,6 +114,9 @@ const listBatch = 500
 // objects reads what is said of every object, deleted ones included. What cannot be read is passed over: somebody else wrote it.
 func (s *Store) objects(ctx context.Context) iter.Seq2[object, error] {
 	return func(yield func(object, error) bool) {
+		if state, err := s.state(ctx, s.blobStream()); err == nil && state.Msgs == 0 {
+			return // as mostly; a consumer costs more
+		}
 		create, cancel := bounded(ctx)
 		consumer, err := s.js.CreateConsumer(create, s.blobStream(), natsjs.ConsumerConfig{
 			FilterSubject: s.metaSubjects(), AckPolicy: natsjs.AckNonePolicy, MemoryStorage: true, InactiveThreshold: time.Minute,

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"iter"
 
-	"github.com/nats-io/nats.go"
 	"github.com/synadia-io/orbit.go/jetstreamext"
 
 	"github.com/millrace-dev/millrace/protocol"
@@ -58,7 +57,7 @@ func (s *Store) some(ctx context.Context, stream, filter string, from uint64, ta
 			return from, err
 		}
 		from = m.Sequence + 1
-		if !take(protocol.Delivery{Seq: m.Sequence, Time: m.Time, Subject: m.Subject, Header: nats.Header(m.Header), Data: m.Data}) {
+		if !take(protocol.Delivery{Seq: m.Sequence, Time: m.Time, Subject: m.Subject, Header: m.Header, Data: m.Data}) {
 			return from, nil
 		}
 	}

@@ -2,6 +2,7 @@ package jetstream_test
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 
 	"github.com/nats-io/nats.go"
@@ -36,7 +37,7 @@ func BenchmarkMark(b *testing.B) {
 			protocol.HeaderStep: {"1"}, protocol.HeaderLast: {"4"},
 		}}
 		if i%10 == 0 {
-			m.Header.Set(protocol.HeaderBlobs, objectOf(fmt.Sprint(i%1000)))
+			m.Header.Set(protocol.HeaderBlobs, objectOf(strconv.Itoa(i%1000)))
 		}
 		if err := nc.PublishMsg(m); err != nil {
 			b.Fatal(err)

@@ -3,8 +3,8 @@ package jetstream_test
 import (
 	"crypto/sha256"
 	"encoding/json"
-	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -82,7 +82,7 @@ func TestReferencesOfALargeRecord(t *testing.T) {
 	w := start(t)
 	r := record("wf", "n")
 	for i := range 5000 {
-		r.Blobs = append(r.Blobs, objectOf(fmt.Sprint(i)))
+		r.Blobs = append(r.Blobs, objectOf(strconv.Itoa(i)))
 	}
 	body, err := json.Marshal(r.Blobs)
 	must(t, err)
@@ -99,7 +99,7 @@ func TestReferencesOfABacklog(t *testing.T) {
 	w := start(t)
 	const n = 1500
 	for i := range n {
-		lay(t, w, ns.ActivityTask("q", fmt.Sprint(i), 5, 1), fmt.Sprint(i))
+		lay(t, w, ns.ActivityTask("q", strconv.Itoa(i), 5, 1), strconv.Itoa(i))
 	}
 	seen := map[string]bool{}
 	for r, err := range w.References(t.Context(), protocol.PlaceTasks) {
@@ -107,12 +107,12 @@ func TestReferencesOfABacklog(t *testing.T) {
 		seen[r.Name] = true
 		if len(seen) == 100 {
 			for i := 300; i < n-1; i += 3 {
-				must(t, w.RemoveActivity(t.Context(), protocol.ActivityTask{Queue: "q", Run: fmt.Sprint(i), ScheduledID: 5, Attempt: 1}))
+				must(t, w.RemoveActivity(t.Context(), protocol.ActivityTask{Queue: "q", Run: strconv.Itoa(i), ScheduledID: 5, Attempt: 1}))
 			}
 		}
 	}
 	for i := range n {
-		if gone := i >= 300 && i%3 == 0 && i < n-1; !gone && !seen[objectOf(fmt.Sprint(i))] {
+		if gone := i >= 300 && i%3 == 0 && i < n-1; !gone && !seen[objectOf(strconv.Itoa(i))] {
 			t.Fatalf("task %d was not found", i)
 		}
 	}
@@ -125,7 +125,7 @@ func TestReferencesOfWhatGoes(t *testing.T) {
 	const n = 5000
 	var last uint64
 	for i := range n {
-		r := record("wf", fmt.Sprint(i))
+		r := record("wf", strconv.Itoa(i))
 		r.Blobs = []string{objectOf("it")}
 		seq, err := w.Append(t.Context(), 0, r, []byte(r.Nonce), last)
 		must(t, err)

@@ -2,6 +2,7 @@ package jetstream_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,12 +39,13 @@ func TestOld(t *testing.T) {
 	last, err := w.Last(t.Context(), 0, "b")
 	must(t, err)
 	write(t, w.Store, "a", "3", a)
-	list := func(from uint64, before time.Time) (got string) {
+	list := func(from uint64, before time.Time) string {
+		var got strings.Builder
 		for r, err := range w.Old(t.Context(), 0, from, before) {
 			must(t, err)
-			got += fmt.Sprintf("%s/%s@%d ", r.Workflow, r.Run, r.Seq)
+			fmt.Fprintf(&got, "%s/%s@%d ", r.Workflow, r.Run, r.Seq)
 		}
-		return got
+		return got.String()
 	}
 	if got, want := list(1, time.Now().Add(time.Hour)), "a/run@1 b/run@2 a/run@3 "; got != want {
 		t.Errorf("there are %s, want %s", got, want)

@@ -35,9 +35,9 @@ func (a *app) open(ctx context.Context) (s *jetstream.Store, stop func(), err er
 }
 
 // soFar shows how far something is that takes long, on a terminal only, in one line.
-func (a *app) soFar(format string, args ...any) {
+func (a *app) soFar(text string) {
 	if !a.JSON && isTerminal(a.err) {
-		fmt.Fprintf(a.err, "\r\x1b[K"+format, args...)
+		fmt.Fprint(a.err, "\r\x1b[K", text)
 	}
 }
 
@@ -111,7 +111,7 @@ func (a *app) references(ctx context.Context, store *jetstream.Store, f func(pro
 				return err
 			}
 			if n++; n%1000 == 0 {
-				a.soFar("%d references, reading the %s", n, place)
+				a.soFar(fmt.Sprintf("%d references, reading the %s", n, place))
 			}
 			f(r)
 		}
@@ -199,7 +199,7 @@ func (g *blobCollectCmd) Run(ctx context.Context, a *app) error {
 		Blobs: store, Grace: max(g.Grace, 1), DryRun: g.DryRun,
 		Deleted: func(b protocol.BlobInfo) { found.Blobs = append(found.Blobs, b.Name) },
 		Progress: func(c orchestrator.Collected) {
-			a.soFar("%d files, %d references, %d removed", c.Listed, c.References, c.Deleted)
+			a.soFar(fmt.Sprintf("%d files, %d references, %d removed", c.Listed, c.References, c.Deleted))
 		},
 	}.Run(ctx)
 	a.soFar("")

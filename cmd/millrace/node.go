@@ -68,7 +68,7 @@ type serveCmd struct {
 
 // retentionFlag says how long runs are kept.
 type retentionFlag struct {
-	Retention string `help:"How long the namespace keeps runs after they ended, such as 720h, or forever. As it is set when not given." placeholder:"TIME"`
+	Retention string `help:"How long runs are kept after they end: 720h, or forever. Defaults to what was set before." placeholder:"TIME"`
 }
 
 // keep is the flag as an option: zero leaves the namespace's setting, and less keeps runs for ever.

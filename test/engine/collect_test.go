@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -277,7 +278,7 @@ func TestCollectorsThatDie(t *testing.T) {
 		a.put(fmt.Sprintf("waste %d", i))
 	}
 	for i := range 2 {
-		_, err := a.Conn().Request("$O."+protocol.DefaultNamespace.BlobStore()+".C.dead"+fmt.Sprint(i), []byte("half"), 5*time.Second)
+		_, err := a.Conn().Request("$O."+protocol.DefaultNamespace.BlobStore()+".C.dead"+strconv.Itoa(i), []byte("half"), 5*time.Second)
 		if err != nil {
 			t.Fatal(err)
 		}

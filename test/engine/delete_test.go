@@ -3,7 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -77,7 +77,7 @@ func TestDeleteOneRun(t *testing.T) {
 	e.Work(t, worker.Workflow(Parrot))
 	var runs []string
 	for i := range 4 {
-		run := rig.Run(t, e, Parrot, fmt.Sprint(i), client.ID("it"))
+		run := rig.Run(t, e, Parrot, strconv.Itoa(i), client.ID("it"))
 		rig.Result(t, run)
 		runs = append(runs, run.RunID())
 	}
@@ -89,7 +89,7 @@ func TestDeleteOneRun(t *testing.T) {
 			absent(t, e, "it", run)
 			continue
 		}
-		if got, err := client.Get[string](e.Client(), "it", run).Wait(t.Context()); err != nil || got != fmt.Sprint(i) {
+		if got, err := client.Get[string](e.Client(), "it", run).Wait(t.Context()); err != nil || got != strconv.Itoa(i) {
 			t.Errorf("run %d returns %q, %v", i, got, err)
 		}
 		d, err := e.Client().Describe(t.Context(), "it", client.InRun(run))
@@ -148,7 +148,7 @@ func TestDeleteRacesWithStarts(t *testing.T) {
 	}()
 	const starts = 60
 	for i := range starts {
-		key := fmt.Sprint(i)
+		key := strconv.Itoa(i)
 		run, err := client.StartNamed[string](t.Context(), e.Client(), "call", key, client.ID("it"), client.Queue(rig.Queue))
 		if err != nil {
 			t.Fatalf("start %d: %v", i, err)
@@ -162,7 +162,7 @@ func TestDeleteRacesWithStarts(t *testing.T) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for i := range starts {
-		if got := c.ran[fmt.Sprint(i)]; got != 1 {
+		if got := c.ran[strconv.Itoa(i)]; got != 1 {
 			t.Errorf("run %d ran %d times", i, got)
 		}
 	}
