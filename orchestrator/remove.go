@@ -116,22 +116,31 @@ func (a *actor) mayGo(it item, p *past) error {
 	if err := s.rows.settle(s.ctx, a.id); err != nil {
 		return err
 	}
-	s.inbox.flush()
-	var first uint64
-	err := s.persist("look into the inbox", func(ctx context.Context) (err error) {
-		first, err = s.store.FirstInput(ctx, s.id, a.id)
-		return err
-	})
+	comes, err := a.comesAgain(it)
+	if comes && err == nil {
+		s.inbox.flush() // perhaps it was handled
+		comes, err = a.comesAgain(it)
+	}
 	switch {
 	case err != nil:
 		return err
-	case first != 0 && first != it.input.Seq:
+	case comes:
 		return protocol.Errorf(protocol.CodeUnavailable, "something waits in the inbox of workflow %q", a.id).WithHint("try again")
 	case !s.ledger.has(p.seq):
 		return protocol.Errorf(protocol.CodeUnavailable, "what follows from the end of workflow %q is still being done", a.id).
 			WithHint("try again")
 	}
 	return nil
+}
+
+// comesAgain reports whether the inbox has a message of the workflow, other than the one that asks for the removal.
+func (a *actor) comesAgain(it item) (bool, error) {
+	var first uint64
+	err := a.shard.persist("look into the inbox", func(ctx context.Context) (err error) {
+		first, err = a.shard.store.FirstInput(ctx, a.shard.id, a.id)
+		return err
+	})
+	return first != 0 && first != it.input.Seq, err
 }
 
 // purge removes runs.

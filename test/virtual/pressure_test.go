@@ -70,12 +70,12 @@ func TestFilesUnderPressure(t *testing.T) {
 }
 
 // minutes is some time, at most so many minutes.
-func minutes(n int) time.Duration { return rand.N(time.Duration(n) * time.Minute) } //nolint:gosec // no secret
+func minutes(n int) time.Duration { return rand.N(time.Duration(n) * time.Minute) }
 
 // borrow has a run read a file that a client stores, and another one that it returns; then both are deleted.
 func borrow(t *testing.T, e *rig.Engine, id string) {
 	t.Helper()
-	text := fmt.Sprintf("file %d %s", rand.IntN(4), strings.Repeat("x", 1000)) //nolint:gosec // no secret
+	text := fmt.Sprintf("file %d %s", rand.IntN(4), strings.Repeat("x", 1000))
 	file, err := e.Client().PutBlob(t.Context(), strings.NewReader(text))
 	if err != nil {
 		t.Error(err)
