@@ -17,7 +17,7 @@ import (
 
 // spoken is every type of which PROTOCOL.md must show an example.
 var spoken = types(
-	protocol.NamespaceConfig{}, protocol.Payload{}, protocol.Failure{}, protocol.Error{}, protocol.Verdict{}, protocol.Outcome{},
+	protocol.NamespaceConfig{}, protocol.Payload{}, protocol.Blob{}, protocol.Failure{}, protocol.Error{}, protocol.Verdict{}, protocol.Outcome{},
 	protocol.StartInput{}, protocol.SignalInput{}, protocol.CancelInput{}, protocol.TerminateInput{}, protocol.UpdateInput{}, protocol.PauseInput{}, protocol.ActivityStarted{}, protocol.ResetInput{},
 	protocol.ActivityInput{}, protocol.ActivityRequest{}, protocol.ActivityHeld{}, protocol.SessionHold{}, protocol.SessionOffer{},
 	protocol.Worker{}, protocol.AnswerInput{}, protocol.ChildInput{},

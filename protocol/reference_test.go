@@ -20,7 +20,7 @@ func objectOf(content string) string {
 	return protocol.BlobName(sum[:])
 }
 
-func TestBlobNames(t *testing.T) {
+func TestBlobNamesInMessages(t *testing.T) {
 	t.Parallel()
 	a, b := objectOf("a"), objectOf("b")
 	for _, c := range []struct {

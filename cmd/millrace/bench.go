@@ -128,6 +128,8 @@ type benchRoleCmd struct {
 func (b *benchRoleCmd) Run(ctx context.Context, a *app) error {
 	working, stopped := context.WithCancel(ctx)
 	defer stopped()
-	tend(working) // as the process does that the part stands for
+	if !bench.Plain(b.Args) {
+		tend(working) // as the process does that the part stands for
+	}
 	return bench.Role(ctx, b.Args, os.Stdin, a.out)
 }

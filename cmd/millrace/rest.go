@@ -18,6 +18,7 @@ const (
 // tend looks after the memory of a process that stays, until ctx is done.
 func tend(ctx context.Context) {
 	go collectLess(ctx)
+	go keepBelow(ctx)
 	go rest(ctx)
 }
 

@@ -87,14 +87,14 @@ func moving(ctx context.Context, s *session) (err error) {
 	return nil
 }
 
-// payload measures one size: the library, the engine and again, of which the better one counts.
+// payload measures one size: the library, the engine and again, and so on, of which the best counts.
 func (s *session) payload(ctx context.Context, url string, p *Payload) (err error) {
 	w, err := spawn(ctx, s.Command, roleWorker, url)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.stop()) }()
-	for range 2 {
+	for range rounds {
 		raw, err := s.pass(ctx, url, passRaw, p)
 		if err != nil {
 			return err

@@ -107,6 +107,9 @@ func Role(ctx context.Context, args []string, in io.Reader, out io.Writer) error
 	return fmt.Errorf("no part of a bench: %q", args)
 }
 
+// Plain reports whether a part stands for a program that uses the client and is not one of ours.
+func Plain(args []string) bool { return len(args) > 0 && args[0] == rolePayload }
+
 func withConn(url string, f func(*nats.Conn) error) error {
 	nc, err := nats.Connect(url)
 	if err != nil {
