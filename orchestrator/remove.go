@@ -10,7 +10,8 @@ import (
 // All runs of a workflow ID lie on one subject, one after the other, and a purge removes a subject's records up to a sequence. So what can
 // go is a run that has ended, and those before it. Four things make that safe:
 //
-//   - Nothing is to follow any more: the effects of the workflow's last record were performed, and no run is to follow it.
+//   - Nothing is to follow any more: the effects of the workflow's last record were performed, no run is to follow it, and none is being
+//     copied from one of them.
 //   - Nothing comes again: no message of the workflow lies in the inbox. One that was handled and is not released yet would come again
 //     after a crash, and find no history that tells: a start would begin its run a second time, a start that was refused would begin one.
 //   - No record that anybody may still write can be hit: it lies beyond the sequence. Whoever decided one upon what is gone is refused, as
@@ -115,6 +116,9 @@ func (a *actor) mayGo(it item, p *past) error {
 	}
 	if err := s.rows.settle(s.ctx, a.id); err != nil {
 		return err
+	}
+	if a.w.Run.Copying() {
+		return protocol.Errorf(protocol.CodeUnavailable, "workflow %q is being reset", a.id).WithHint("try again")
 	}
 	comes, err := a.comesAgain(it)
 	if comes && err == nil {

@@ -18,16 +18,16 @@ func TestBlobNames(t *testing.T) {
 	}
 	one, two := name("one"), name("two")
 	for text, want := range map[string][]string{
-		"":            nil,
-		"sha256-":     nil,
-		"sha256-beef": nil,
-		one[:len(one)-1]:                           nil,
-		strings.ToUpper(one):                       nil,
-		one[:20] + "x" + one[21:]:                  nil,
-		one:                                        {one},
-		`{"a":"` + two + `","b":["` + one + `"]}`:  {two, one},
-		one + " " + two + " " + one:                {one, two},
-		"sha256-sha256-" + one[len("sha256-"):]:    {one},
+		"":                        nil,
+		"sha256-":                 nil,
+		"sha256-beef":             nil,
+		one[:len(one)-1]:          nil,
+		strings.ToUpper(one):      nil,
+		one[:20] + "x" + one[21:]: nil,
+		one:                       {one},
+		`{"a":"` + two + `","b":["` + one + `"]}`:   {two, one},
+		one + " " + two + " " + one:                 {one, two},
+		"sha256-sha256-" + one[len("sha256-"):]:     {one},
 		strings.Repeat("x", 100) + one + "0123 and": {one},
 	} {
 		if got := protocol.BlobNames([]byte(text)); !slices.Equal(got, want) {
