@@ -20,45 +20,48 @@ const (
 )
 
 // scan reads the messages of a stream that are there when it begins, in order, from a sequence on. Without bodies it is some five times as
-// fast as with them. It ends when the stream's leader says that nothing is left: the copy that it reads may lag.
+// fast as with them. It ends when the stream's leader says that nothing is left: the copy that it reads may lag. A reading that comes to a
+// stop before is begun anew: in a cluster a request for messages may be lost, and nothing tells.
 func (s *Store) scan(ctx context.Context, stream, filter string, from uint64, bodies bool) iter.Seq2[protocol.Delivery, error] {
 	return func(yield func(protocol.Delivery, error) bool) {
 		state, err := s.state(ctx, stream)
-		if err != nil {
-			yield(protocol.Delivery{}, err)
-			return
-		}
-		end := state.LastSeq
-		more, err := s.reaches(ctx, stream, filter, from, end)
-		if err != nil || !more {
-			if err != nil {
-				yield(protocol.Delivery{}, err)
+		for more := true; err == nil; {
+			if more, err = s.reaches(ctx, stream, filter, from, state.LastSeq); err != nil || !more {
+				break
 			}
-			return
-		}
-		messages, err := s.messages(ctx, stream, filter, from, bodies)
-		if err != nil {
-			yield(protocol.Delivery{}, wrap(err))
-			return
-		}
-		defer messages.Stop()
-		for last := max(from, 1) - 1; more; {
-			d, drained, err := next(ctx, messages)
-			if err != nil {
-				yield(protocol.Delivery{}, err)
+			if from, err = s.part(ctx, stream, filter, from, state.LastSeq, bodies, yield); from == 0 {
 				return
 			}
-			if d.Seq > 0 {
-				if last = d.Seq; last > end || !yield(d, nil) || last == end {
-					return
-				}
-			}
-			if drained {
-				if more, err = s.reaches(ctx, stream, filter, last+1, end); err != nil {
-					yield(protocol.Delivery{}, err)
-					return
-				}
-			}
+		}
+		if err != nil {
+			yield(protocol.Delivery{}, err)
+		}
+	}
+}
+
+// part reads messages until none is left, or none comes, and returns where to go on: 0 when no more are wanted.
+func (s *Store) part(
+	ctx context.Context, stream, filter string, from, to uint64, bodies bool, yield func(protocol.Delivery, error) bool,
+) (uint64, error) {
+	messages, err := s.messages(ctx, stream, filter, from, bodies)
+	if err != nil {
+		return from, wrap(err)
+	}
+	defer messages.Stop()
+	for {
+		d, drained, err := next(ctx, messages)
+		switch {
+		case err != nil:
+			return from, err
+		case d.Seq == 0:
+			return from, nil
+		case d.Seq > to:
+			return d.Seq, nil
+		case !yield(d, nil):
+			return 0, nil
+		}
+		if from = d.Seq + 1; drained || from > to {
+			return from, nil
 		}
 	}
 }
