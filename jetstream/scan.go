@@ -25,7 +25,8 @@ const (
 func (s *Store) scan(ctx context.Context, stream, filter string, from uint64, bodies bool) iter.Seq2[protocol.Delivery, error] {
 	return func(yield func(protocol.Delivery, error) bool) {
 		state, err := s.state(ctx, stream)
-		for more := true; err == nil; {
+		for err == nil {
+			var more bool
 			if more, err = s.reaches(ctx, stream, filter, from, state.LastSeq); err != nil || !more {
 				break
 			}
