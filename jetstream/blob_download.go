@@ -16,9 +16,9 @@ import (
 
 const (
 	// downloadBytes is how much of a blob is asked for at once. Twice as much may wait in memory for its reader.
-	downloadBytes = 4 << 20
+	downloadBytes = 2 << 20
 	// downloadSilence is how long a reading waits for the next chunk before it asks again, and downloadPause how long it rests when the
-	// server says that it cannot answer.
+	// server says that it cannot answer, and how often it looks whether the connection is another.
 	downloadSilence = 5 * time.Second
 	downloadPause   = 250 * time.Millisecond
 	// downloadPatience is how long it asks for the same chunk.
@@ -47,6 +47,7 @@ type download struct {
 
 	mu      sync.Mutex
 	asked   int         // requests so far: what answers another than the last is late
+	line    uint64      // how often the connection had been made anew when the last one was sent
 	pending bool        // the last request is not answered to its end
 	next    uint64      // the sequence that the next request begins with
 	index   int         // the chunk that comes next
@@ -113,34 +114,46 @@ func (d *download) Close() error {
 
 // chunk waits for the next chunk.
 func (d *download) chunk() (*nats.Msg, error) {
+	if err := d.ctx.Err(); err != nil {
+		return nil, wrap(err)
+	}
 	since := time.Now()
-	wait := time.NewTimer(downloadSilence)
-	defer wait.Stop()
+	asked := since
+	look := time.NewTicker(downloadPause)
+	defer look.Stop()
 	for {
 		m, err := d.take()
-		switch {
+		switch passing := errors.Is(err, protocol.ErrUnavailable) && !d.s.nc.IsClosed() && time.Since(since) < downloadPatience; {
 		case m != nil:
 			return m, nil
 		case errors.Is(err, errNoChunk):
 			return d.fromLeader()
-		case errors.Is(err, protocol.ErrUnavailable) && time.Since(since) < downloadPatience:
-			wait.Reset(downloadPause)
-		case err != nil:
+		case err != nil && !passing:
 			return nil, err
 		}
 		select {
 		case <-d.wake:
 			continue
-		case <-wait.C:
+		case <-look.C:
 		case <-d.ctx.Done():
 			return nil, wrap(d.ctx.Err())
 		}
-		if time.Since(since) > downloadPatience {
+		now := time.Now()
+		if now.Sub(since) > downloadPatience {
 			return nil, wrap(nats.ErrTimeout)
 		}
-		wait.Reset(downloadSilence)
-		d.again()
+		if err != nil || now.Sub(asked) > downloadSilence || d.s.nc.Stats().Reconnects != d.reconnects() {
+			asked = now
+			d.again()
+		}
 	}
+}
+
+// reconnects is how often the connection had been made anew when the last request was sent: an answer over the one before is lost.
+func (d *download) reconnects() uint64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.line
 }
 
 // take is the next chunk that has come, if one has. It sees to it that more comes.
@@ -154,8 +167,8 @@ func (d *download) take() (m *nats.Msg, err error) {
 		m = d.arrived[0]
 		d.arrived[0] = nil
 		d.arrived = d.arrived[1:]
-	} else {
-		err = d.trouble
+	} else if err = d.trouble; d.s.nc.IsClosed() {
+		err = wrap(nats.ErrConnectionClosed)
 	}
 	d.more()
 	return m, err
@@ -188,9 +201,10 @@ func (d *download) ask() {
 			d.trouble = wrap(d.trouble)
 			return
 		}
+		d.sub.SetClosedHandler(func(string) { d.notify() })
 	}
 	d.asked++
-	d.pending = true
+	d.pending, d.line = true, d.s.nc.Stats().Reconnects
 	batch := min(d.batch(), (d.end-1)/d.object.chunkSize()-d.have/d.object.chunkSize()+1)
 	req := `{"seq":` + strconv.FormatUint(d.next, 10) + `,"next_by_subj":"` + d.s.chunkSubject(d.object.NUID) +
 		`","batch":` + strconv.FormatInt(max(batch, 1), 10) + `,"max_bytes":` + strconv.Itoa(downloadBytes) + `}`
@@ -221,6 +235,11 @@ func (d *download) deliver(m *nats.Msg) {
 		d.trouble = protocol.Errorf(protocol.CodeUnavailable, "the object store does not answer (%s)", status).WithHint("it may pass")
 	}
 	d.more()
+	d.notify()
+}
+
+// notify wakes the reader.
+func (d *download) notify() {
 	select {
 	case d.wake <- struct{}{}:
 	default:

@@ -87,6 +87,8 @@ func (u *upload) copy(ctx context.Context, r io.Reader) error {
 		switch {
 		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 			return nil
+		case ctx.Err() != nil: // a pipe that was closed therefore says only that it is closed
+			return wrap(ctx.Err())
 		case err != nil:
 			return err
 		}
@@ -147,6 +149,11 @@ func (u *upload) land(ctx context.Context) error {
 		return nil
 	case err := <-f.ack.Err():
 		u.landed()
+		if errors.Is(err, natsjs.ErrAsyncPublishTimeout) { // a server whose disk is full says nothing
+			silent := protocol.Errorf(protocol.CodeUnavailable, "the server did not store a part of the file within %s", chunkTimeout).
+				WithHint("its disk is full, or very slow: free some space; storing the file again is safe")
+			return &natsError{coded: silent, cause: err}
+		}
 		return wrap(err)
 	case <-ctx.Done():
 		return wrap(ctx.Err())
@@ -159,7 +166,9 @@ func (u *upload) landed() {
 	u.flying = u.flying[1:]
 	u.s.window.leave(f.slot)
 	<-f.summed
-	buffers.Put(&f.buf)
+	if f.buf != nil {
+		buffers.Put(&f.buf)
+	}
 }
 
 // slot waits until one more chunk may be on its way, and reports whether it is one of all windows.
@@ -267,6 +276,7 @@ func (u *upload) abandon() {
 		case <-u.flying[0].ack.Ok():
 		case <-u.flying[0].ack.Err(): //nolint:errcheck // nobody wants it any more
 		case <-ctx.Done():
+			u.flying[0].buf = nil // it may be sent once more
 		}
 		u.landed()
 	}

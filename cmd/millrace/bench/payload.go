@@ -89,7 +89,7 @@ func moving(ctx context.Context, s *session) (err error) {
 
 // payload measures one size: the library, the engine and again, and so on, of which the best counts.
 func (s *session) payload(ctx context.Context, url string, p *Payload) (err error) {
-	w, err := spawn(ctx, s.Command, roleWorker, url)
+	w, err := spawn(ctx, s.Command, rolePlainWorker, url)
 	if err != nil {
 		return err
 	}

@@ -27,11 +27,12 @@ const (
 	roleWorker = "worker"
 	roleDev    = "dev" // server and node in one process
 
-	rolePayload = "payload" // a client that moves payloads, and says how fast
+	rolePayload     = "payload"      // a client that moves payloads, and says how fast
+	rolePlainWorker = "plain-worker" // a worker in a program that leaves its memory to the runtime
 )
 
-// Role runs one part of a bench in this process: server DIR SYNC [ROUTE...], node URL SHARDS REPLICAS, worker URL, dev DIR SYNC SHARDS or
-// payload URL KIND SIZE N.
+// Role runs one part of a bench in this process: server DIR SYNC [ROUTE...], node URL SHARDS REPLICAS, worker URL, dev DIR SYNC SHARDS,
+// payload URL KIND SIZE N or plain-worker URL.
 func Role(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -93,7 +94,7 @@ func Role(ctx context.Context, args []string, in io.Reader, out io.Writer) error
 			}
 			return err
 		})
-	case len(args) == 2 && args[0] == roleWorker:
+	case len(args) == 2 && (args[0] == roleWorker || args[0] == rolePlainWorker):
 		return withConn(args[1], func(nc *nats.Conn) error {
 			stop, err := startWorker(ctx, nc)
 			if err != nil {
@@ -107,8 +108,11 @@ func Role(ctx context.Context, args []string, in io.Reader, out io.Writer) error
 	return fmt.Errorf("no part of a bench: %q", args)
 }
 
-// Plain reports whether a part stands for a program that uses the client and is not one of ours.
-func Plain(args []string) bool { return len(args) > 0 && args[0] == rolePayload }
+// Plain reports whether a part stands for a program that leaves its memory to the runtime, as most of those are that use the client or the
+// worker.
+func Plain(args []string) bool {
+	return len(args) > 0 && (args[0] == rolePayload || args[0] == rolePlainWorker)
+}
 
 func withConn(url string, f func(*nats.Conn) error) error {
 	nc, err := nats.Connect(url)

@@ -173,3 +173,26 @@ func TestWhatDoesNotExistIsRefused(t *testing.T) {
 		t.Errorf("the server's complaint is not told: %v", err)
 	}
 }
+
+func TestPayloads(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("moves a gigabyte")
+	}
+	o := tiny(OneProcess)
+	o.Only, o.Largest = []string{workPayload}, 10<<20
+	r := run(t, o)
+	if len(r.Payloads) != 4 {
+		t.Fatalf("measured are %+v", r.Payloads)
+	}
+	for _, p := range r.Payloads {
+		if p.Raw <= 0 || p.Echo <= 0 || p.Ratio != p.Echo/p.Raw || p.Worker <= 0 || p.Client <= 0 {
+			t.Errorf("%+v: a figure is missing", p)
+		}
+	}
+	var text bytes.Buffer
+	r.Print(&text)
+	if !strings.Contains(text.String(), "10 MiB") {
+		t.Errorf("not printed:\n%s", &text)
+	}
+}
