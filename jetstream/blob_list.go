@@ -13,18 +13,9 @@ import (
 )
 
 // BlobInfo is what the object store knows of a blob.
-type BlobInfo struct {
-	Name string
-	Size int64
-	// Stored is when it was stored, or stored again, last.
-	Stored time.Time
-	// Revision tells [Store.DeleteBlob] what was seen.
-	Revision uint64
+type BlobInfo = protocol.BlobInfo
 
-	id string // of the upload that its chunks are
-}
-
-// Blobs lists the blobs of the namespace, in no particular order.
+// Blobs lists the blobs of the namespace, in the order of their revisions.
 func (s *Store) Blobs(ctx context.Context) iter.Seq2[BlobInfo, error] {
 	return func(yield func(BlobInfo, error) bool) {
 		for o, err := range s.objects(ctx) {
@@ -33,7 +24,7 @@ func (s *Store) Blobs(ctx context.Context) iter.Seq2[BlobInfo, error] {
 				return
 			}
 			b := BlobInfo{
-				Name: o.Name, Size: int64(o.Size), Stored: o.written, Revision: o.revision, id: o.NUID, //nolint:gosec // < 2^63
+				Name: o.Name, Size: int64(o.Size), Stored: o.written, Revision: o.revision, Upload: o.NUID, //nolint:gosec // < 2^63
 			}
 			if !o.gone() && !yield(b, nil) {
 				return
@@ -48,22 +39,22 @@ func (s *Store) BlobInfo(ctx context.Context, name string) (BlobInfo, error) {
 	if err == nil && o.gone() {
 		err = missing(name)
 	}
-	return BlobInfo{Name: name, Size: int64(o.Size), Stored: o.written, Revision: o.revision, id: o.NUID}, err //nolint:gosec // < 2^63
+	return BlobInfo{Name: name, Size: int64(o.Size), Stored: o.written, Revision: o.revision, Upload: o.NUID}, err //nolint:gosec // < 2^63
 }
 
 // DeleteBlob removes a blob if it is still as it was seen: an error of code conflict says that it was stored again meanwhile, or deleted.
 // What a crash leaves of its chunks is a dead upload.
 func (s *Store) DeleteBlob(ctx context.Context, b BlobInfo) error {
 	info := natsjs.ObjectInfo{
-		ObjectMeta: natsjs.ObjectMeta{Name: b.Name}, Bucket: s.ns.BlobStore(), NUID: b.id, Deleted: true,
+		ObjectMeta: natsjs.ObjectMeta{Name: b.Name}, Bucket: s.ns.BlobStore(), NUID: b.Upload, Deleted: true,
 	}
-	if b.id == "" {
+	if b.Upload == "" {
 		return protocol.Errorf(protocol.CodeBadRequest, "the blob %q was not read from the object store", b.Name)
 	}
 	if err := s.describe(ctx, info, b.Revision); err != nil {
 		return err
 	}
-	if err := s.purge(ctx, s.blobStream(), natsjs.WithPurgeSubject(s.chunkSubject(b.id))); err != nil {
+	if err := s.purge(ctx, s.blobStream(), natsjs.WithPurgeSubject(s.chunkSubject(b.Upload))); err != nil {
 		return err
 	}
 	return s.forget(ctx, b.Name)
@@ -80,12 +71,7 @@ func (s *Store) forget(ctx context.Context, name string) error {
 }
 
 // DeadUpload is what is left of an upload, or of a deletion, that did not come to its end: chunks that no object has.
-type DeadUpload struct {
-	ID     string
-	Chunks int
-	// Last is when its last chunk was stored.
-	Last time.Time
-}
+type DeadUpload = protocol.DeadUpload
 
 // DeadUploads lists the chunks that no object has and none was added to for some time. That should be longer than anybody who writes to a
 // blob rests.
@@ -110,7 +96,8 @@ func (s *Store) DeadUploads(ctx context.Context, age time.Duration) ([]DeadUploa
 			return nil, wrap(err)
 		}
 		if last.Seq != 0 && time.Since(last.Time) >= age {
-			dead = append(dead, DeadUpload{strings.TrimPrefix(subject, prefix), int(n), last.Time}) //nolint:gosec // 2^32 at most
+			u := DeadUpload{ID: strings.TrimPrefix(subject, prefix), Chunks: int(n), Last: last.Time} //nolint:gosec // 2^32 at most
+			dead = append(dead, u)
 		}
 	}
 	return dead, nil
@@ -127,6 +114,9 @@ const listBatch = 500
 // objects reads what is said of every object, deleted ones included. What cannot be read is passed over: somebody else wrote it.
 func (s *Store) objects(ctx context.Context) iter.Seq2[object, error] {
 	return func(yield func(object, error) bool) {
+		if state, err := s.state(ctx, s.blobStream()); err == nil && state.Msgs == 0 {
+			return // as mostly; a consumer costs more
+		}
 		create, cancel := bounded(ctx)
 		consumer, err := s.js.CreateConsumer(create, s.blobStream(), natsjs.ConsumerConfig{
 			FilterSubject: s.metaSubjects(), AckPolicy: natsjs.AckNonePolicy, MemoryStorage: true, InactiveThreshold: time.Minute,

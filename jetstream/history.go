@@ -44,6 +44,9 @@ func (s *Store) Append(ctx context.Context, shard int, r *protocol.Record, data 
 	if r.Worker != "" {
 		msg.Header.Set(protocol.HeaderWorker, r.Worker)
 	}
+	if len(r.Blobs) > 0 {
+		msg.Header.Set(protocol.HeaderBlobs, protocol.BlobsHeader(r.Blobs))
+	}
 	msg.Header.Set(natsjs.ExpectedLastSubjSeqHeader, strconv.FormatUint(expect, 10))
 	pause := time.Millisecond
 	for {

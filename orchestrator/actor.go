@@ -24,6 +24,8 @@ type item struct {
 	record   uint64 // not an input: the workflow looks after this record, which somebody else wrote
 	soon     bool   // not an input: the workflow is read, because its wake-up is due soon
 	done     func()
+
+	removed func(error) // hears what became of a removal that the shard itself asks for; nil for everything else
 }
 
 // actor is one workflow: its inputs are taken one batch after the other, each in one step. queue, awake, naps and interrupt are
@@ -180,8 +182,9 @@ func (a *actor) fail(batch []item, err error) {
 func (a *actor) load(batch []item) error {
 	for _, it := range batch {
 		// A workflow that has a record to look after is not new, even if a start of it comes first. Were it taken for new, the record would
-		// count as looked after, and what follows from it would never happen.
-		a.known = a.known || it.record != 0
+		// count as looked after, and what follows from it would never happen. One that is to be removed is not new either.
+		_, removes := it.input.Body.(protocol.DeleteInput)
+		a.known = a.known || it.record != 0 || removes
 		if a.w != nil && it.record > a.w.Seq {
 			a.forget()
 		}

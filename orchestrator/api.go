@@ -51,6 +51,7 @@ func (c control) endpoints() map[string]endpoint {
 		protocol.EndpointPause:        handle(c.pause),
 		protocol.EndpointReset:        handle(c.reset),
 		protocol.EndpointActivity:     handle(c.activity),
+		protocol.EndpointDelete:       handle(c.remove),
 		protocol.EndpointDescribe:     handle(c.describe),
 		protocol.EndpointResult:       handle(c.result),
 		protocol.EndpointQuery:        handle(c.query),
@@ -141,6 +142,28 @@ func (c control) activity(ctx context.Context, r protocol.ActivityRequest) (prot
 func (c control) reset(ctx context.Context, r protocol.ResetRequest) (protocol.Verdict, error) {
 	r.RequestID, r.NewRun = cmp.Or(r.RequestID, uuid.NewString()), cmp.Or(r.NewRun, newRunID())
 	return c.ask(ctx, r.ID, r.ResetInput, r.RequestID)
+}
+
+// remove names the run that is the latest now: the request must not hit another one, should it come twice.
+func (c control) remove(ctx context.Context, r protocol.RunRequest) (protocol.Verdict, error) {
+	if err := protocol.ValidateID("workflow ID", r.ID); err != nil {
+		return protocol.Verdict{}, err
+	}
+	if r.Run == "" {
+		last, err := c.store.Last(ctx, protocol.Shard(r.ID, c.store.Shards()), r.ID)
+		if err != nil {
+			return protocol.Verdict{}, err
+		}
+		if last.Seq == 0 {
+			return protocol.Verdict{}, notFound(r.ID, "")
+		}
+		record, err := decodeRecord(r.ID, last)
+		if err != nil {
+			return protocol.Verdict{}, err
+		}
+		r.Run = record.Run
+	}
+	return c.ask(ctx, r.ID, protocol.DeleteInput{Run: r.Run}, uuid.NewString())
 }
 
 func (c control) ask(ctx context.Context, workflow string, body protocol.InputBody, id string) (protocol.Verdict, error) {

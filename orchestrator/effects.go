@@ -134,6 +134,9 @@ func (s *shard) dispatch(fx machine.Effects, retries []machine.Retry, workflow s
 	err := s.persist("dispatch the effects of a step", func(ctx context.Context) error {
 		var acks []Ack
 		for _, r := range retries {
+			if err := s.keep(ctx, blobsOf(r.Task)); err != nil {
+				return err
+			}
 			acks = append(acks, s.store.ArmRetry(s.id, r.Task, r.At))
 		}
 		for _, task := range fx.Activities {

@@ -2,6 +2,7 @@ package orchestrator
 
 import (
 	"log/slog"
+	"time"
 
 	"github.com/millrace-dev/millrace/protocol"
 )
@@ -24,6 +25,9 @@ type Options struct {
 	Shards int
 	// Replicas is how many copies NATS keeps of a new namespace's streams: 1, or 3 on a cluster. Defaults to 1.
 	Replicas int
+	// Retention is how long runs are kept after they have ended, an hour at least. It is a setting of the namespace, for all nodes: zero
+	// leaves what is set, and a negative one keeps runs for ever, as a new namespace does.
+	Retention time.Duration
 	// Node names this node; no two that run at once may share a name. Defaults to host, process and a random part, and
 	// with an embedded NATS to "embedded".
 	Node string

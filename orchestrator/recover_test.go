@@ -69,10 +69,29 @@ type mortal struct {
 
 	fears func(*protocol.Record) // called before a record is written; may be nil
 	dies  func(*protocol.Record) bool
-	at    moment
-	mute  atomic.Bool
-	last  sync.Once
-	died  chan struct{}
+	// buries is called before and after a history is removed, and says whether the node dies there; may be nil.
+	buries func(gone bool) bool
+	at     moment
+	mute   atomic.Bool
+	last   sync.Once
+	died   chan struct{}
+}
+
+func (m *mortal) Purge(ctx context.Context, shard int, id string, seq uint64) error {
+	for _, gone := range []bool{false, true} {
+		if m.buries != nil && m.buries(gone) {
+			close(m.died)
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		if gone {
+			break
+		}
+		if err := m.Store.Purge(ctx, shard, id, seq); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // moment is when the node dies.

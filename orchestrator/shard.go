@@ -30,6 +30,8 @@ type shard struct {
 
 	ctx    context.Context // ends when the shard is given up or lost
 	cancel context.CancelFunc
+	chores context.Context // ends when the shard begins to be given up
+	rest   context.CancelFunc
 	inbox  *releases
 	timers *releases
 	clock  *clock
@@ -58,6 +60,7 @@ func newShard(
 		slots: make(chan struct{}, maxInWork), wakes: make(chan struct{}, maxAwake), actors: make(map[string]*actor),
 	}
 	s.ctx, s.cancel = context.WithCancel(ctx)
+	s.chores, s.rest = context.WithCancel(s.ctx)
 	s.quiet = sync.NewCond(&s.mu)
 	s.inbox = newReleases(func(ctx context.Context, seq uint64) error { return store.Release(ctx, id, seq) }, s.after)
 	s.timers = newReleases(func(ctx context.Context, seq uint64) error { return store.ReleaseFired(ctx, id, seq) }, s.after)
@@ -112,6 +115,7 @@ func (s *shard) start() error {
 		s.stopReading = append(s.stopReading, stop)
 	}
 	s.ledger.start()
+	s.after(choresFirst, s.doChores)
 	return nil
 }
 
@@ -142,6 +146,7 @@ func (s *shard) takeStock() error {
 func (s *shard) stop(ctx context.Context) {
 	cut := context.AfterFunc(ctx, s.cancel)
 	defer cut()
+	s.rest()
 	for _, stop := range slices.Backward(s.stopReading) { // what came directly may have to wait for what comes through the inbox
 		stop()
 	}

@@ -91,9 +91,17 @@ func attach(ctx context.Context, conn *nats.Conn, o Options) (*Server, error) {
 	if err := o.Namespace.Validate(); err != nil {
 		return nil, err
 	}
+	if err := protocol.ValidateRetention(max(o.Retention, 0)); err != nil {
+		return nil, err
+	}
 	store, err := jetstream.Create(ctx, conn, o.Namespace, jetstream.Options{Shards: o.Shards, Replicas: o.Replicas})
 	if err != nil {
 		return nil, err
+	}
+	if o.Retention != 0 {
+		if err := store.SetRetention(ctx, max(o.Retention, 0)); err != nil {
+			return nil, err
+		}
 	}
 	s := &Server{conn: conn, idle: make(chan struct{}), done: make(chan struct{})}
 	if s.client, err = client.New(conn, client.Namespace(string(o.Namespace))); err != nil {

@@ -50,6 +50,10 @@ func (a *actor) step(ctx context.Context, batch []item) error {
 // takeStep takes one step with as many of the inputs as it can, and returns those that it left. After a conflict those are all, and
 // the ones that came meanwhile.
 func (a *actor) takeStep(ctx context.Context, fresh []item) (left []item, err error) {
+	if b, ok := fresh[0].input.Body.(protocol.DeleteInput); ok {
+		a.remove(fresh[0], b)
+		return fresh[1:], nil
+	}
 	if machine.Begins(fresh[0].input) {
 		// Once the next run has a record, nothing tells any more that the row of the one before may be missing.
 		if err := a.shard.rows.settle(ctx, a.id); err != nil {
@@ -146,11 +150,14 @@ func (a *actor) commit(ready machine.Ready) error {
 	if err != nil {
 		return err
 	}
-	r.Size = len(data)
+	r.Size, r.Blobs = len(data), protocol.BlobNames(data)
 	data = protocol.Pack(data)
 	var seq uint64
 	var final error
 	err = a.shard.persist("append a record", func(ctx context.Context) error {
+		if err := a.shard.keep(ctx, r.Blobs); err != nil {
+			return err
+		}
 		seq, final = a.shard.store.Append(ctx, a.shard.id, r, data, a.w.Seq)
 		if errors.Is(final, protocol.ErrConflict) || errors.Is(final, protocol.ErrTooLarge) {
 			return nil

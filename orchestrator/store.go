@@ -137,6 +137,22 @@ type Announcer interface {
 	DeadLetter(ctx context.Context, d protocol.Delivery, reason error) error
 }
 
+// Past is what is left of runs that have ended.
+type Past interface {
+	// Retention is how long runs are kept after they have ended; zero: for ever.
+	Retention(ctx context.Context) (time.Duration, error)
+	// Old lists the shard's records from a sequence on that were stored before a moment, in the order in which they were written.
+	Old(ctx context.Context, shard int, from uint64, before time.Time) iter.Seq2[protocol.OldRecord, error]
+	// Purge removes the workflow's records up to and including seq, and none that is written meanwhile.
+	Purge(ctx context.Context, shard int, workflow string, seq uint64) error
+	// ForgetRun removes what is kept of a run beside its history.
+	ForgetRun(ctx context.Context, workflow, run string) error
+	// FirstInput is the sequence of the workflow's first message in the shard's inbox; zero when there is none.
+	FirstInput(ctx context.Context, shard int, workflow string) (uint64, error)
+	// KeepBlob makes a blob that is older than age one that was stored just now. One that is not there is not an error.
+	KeepBlob(ctx context.Context, name string, age time.Duration) error
+}
+
 // Leases says which node works on which shard.
 type Leases interface {
 	// Join announces the node and returns once it answers pings. leave takes that back.
@@ -173,6 +189,8 @@ type Store interface {
 	Index
 	Versions
 	Announcer
+	Past
+	Blobs
 	Leases
 	// Roomy refuses an input that leaves no room in a message for what is made of it.
 	Roomy(body []byte) error

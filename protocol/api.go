@@ -15,6 +15,7 @@ import "encoding/json"
 //	pause      PauseRequest      -> Verdict
 //	reset      ResetRequest      -> Verdict
 //	activity   ActivityRequest   -> Verdict
+//	delete     RunRequest        -> Verdict
 //	describe   RunRequest        -> Description
 //	result     RunRequest        -> Outcome
 //	query      QueryRequest      -> QueryAnswer
@@ -30,6 +31,7 @@ const (
 	EndpointPause        = "pause"
 	EndpointReset        = "reset"
 	EndpointActivity     = "activity"
+	EndpointDelete       = "delete"
 	EndpointDescribe     = "describe"
 	EndpointResult       = "result"
 	EndpointQuery        = "query"

@@ -1,10 +1,7 @@
 package protocol
 
 import (
-	"bytes"
-	"crypto/sha256"
 	"encoding/hex"
-	"slices"
 	"strings"
 )
 
@@ -46,33 +43,4 @@ func (b Blob) StoredSize() int64 {
 // Shared reports whether the bytes are only a part of the object, with others before or behind them.
 func (b Blob) Shared() bool {
 	return strings.HasPrefix(b.Name, blobPrefix) && b.Name[len(blobPrefix):] != b.SHA256
-}
-
-// BlobNames finds the references to objects in plain bytes, whatever they are part of: each name once, in order. Every reference contains
-// the name as it is, so that nothing has to be decoded to find it.
-func BlobNames(data []byte) []string {
-	var names []string
-	for {
-		i := bytes.Index(data, []byte(blobPrefix))
-		if i < 0 {
-			return names
-		}
-		data = data[i:]
-		n := len(blobPrefix) + 2*sha256.Size
-		if len(data) >= n && isDigest(data[len(blobPrefix):n]) {
-			if name := string(data[:n]); !slices.Contains(names, name) {
-				names = append(names, name)
-			}
-		}
-		data = data[len(blobPrefix):]
-	}
-}
-
-func isDigest(text []byte) bool {
-	for _, c := range text {
-		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
-	return true
 }

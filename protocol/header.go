@@ -8,6 +8,7 @@ const (
 	HeaderFirst  = "Mr-First"  // history: stream sequence of the run's first record; absent in the first
 	HeaderLast   = "Mr-Last"   // history: ID of the record's last event
 	HeaderWorker = "Mr-Worker" // history: whose cache holds the run as the record left it, as in [WorkerKey]; absent if nobody's
+	HeaderBlobs  = "Mr-Blobs"  // history: the objects that the record refers to, as in [BlobsHeader]; absent if there are none
 	HeaderReply  = "Mr-Reply"  // inbox: subject that wants the verdict
 	HeaderAfter  = "Mr-After"  // direct inputs: the last sequence of the shard's inbox that the sender knows to be stored
 	HeaderTaken  = "Mr-Taken"  // answers to direct inputs: "no" says that the input must go through the inbox

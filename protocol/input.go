@@ -20,6 +20,7 @@ const (
 	KindPause     InputKind = "pause"     // clients: [PauseInput]
 	KindReset     InputKind = "reset"     // clients: [ResetInput]
 	KindActivity  InputKind = "activity"  // clients: [ActivityInput]
+	KindDelete    InputKind = "delete"    // clients: [DeleteInput]
 	KindResult    InputKind = "result"    // workers: [ActivityResult]
 	KindStarted   InputKind = "started"   // workers: [ActivityStarted]
 	KindReady     InputKind = "ready"     // workers: [WorkerReady]
@@ -46,7 +47,7 @@ type Input struct {
 }
 
 // InputBody is one of StartInput, SignalInput, CancelInput, TerminateInput, UpdateInput, PauseInput, ResetInput, ActivityInput,
-// ActivityResult, ActivityStarted, WorkerReady, AnswerInput, ChildInput and TimerInput.
+// DeleteInput, ActivityResult, ActivityStarted, WorkerReady, AnswerInput, ChildInput and TimerInput.
 type InputBody interface {
 	// InputKind names the kind of input that the body belongs to.
 	InputKind() InputKind
@@ -156,6 +157,12 @@ type ResetInput struct {
 	Identity    string `json:"identity,omitempty"`
 }
 
+// DeleteInput removes a run that has ended, and those of its workflow that were before it. It leaves no event: nothing is left that could
+// have one. Whoever takes the request names the run, so that the same request cannot remove another run later.
+type DeleteInput struct {
+	Run string `json:"run_id"`
+}
+
 // TimerInput says that a wake-up came. With Task it is the end of a retry's wait; without, the workflow looks at its own
 // deadlines and ignores the call when none has passed.
 //
@@ -189,6 +196,9 @@ func (PauseInput) InputKind() InputKind { return KindPause }
 
 // InputKind implements [InputBody].
 func (ResetInput) InputKind() InputKind { return KindReset }
+
+// InputKind implements [InputBody].
+func (DeleteInput) InputKind() InputKind { return KindDelete }
 
 // InputKind implements [InputBody].
 func (ActivityResult) InputKind() InputKind { return KindResult }
@@ -244,6 +254,8 @@ func decodeInput(kind InputKind, data []byte) (InputBody, error) {
 		return decodeBody[ResetInput](data)
 	case KindActivity:
 		return decodeBody[ActivityInput](data)
+	case KindDelete:
+		return decodeBody[DeleteInput](data)
 	case KindResult:
 		return decodeResult(data)
 	case KindStarted:

@@ -13,6 +13,7 @@ var inputs = []protocol.InputBody{
 	protocol.SignalInput{Name: "paid", Input: receipt},
 	protocol.CancelInput{Reason: "sold out"},
 	protocol.TerminateInput{Details: raw},
+	protocol.DeleteInput{Run: runID},
 	protocol.ActivityStarted{ScheduledID: 5, Attempt: 1, Async: true},
 	protocol.UpdateInput{UpdateCall: approval},
 	protocol.PauseInput{Resume: true},

@@ -28,7 +28,7 @@ var spoken = types(
 	protocol.VersionsRequest{}, protocol.VersionsAnswer{}, protocol.ResetRequest{}, protocol.RunRequest{}, protocol.Description{}, protocol.HistoryRequest{},
 	protocol.UpdateRequest{}, protocol.UpdateResultRequest{},
 	protocol.HistoryPage{}, protocol.ListRequest{}, protocol.ListPage{}, protocol.WorkersRequest{}, protocol.WorkersAnswer{},
-	protocol.Record{}, protocol.Row{}, protocol.Progress{},
+	protocol.Record{}, protocol.Row{}, protocol.Progress{}, protocol.DeleteInput{}, protocol.RetentionConfig{},
 )
 
 func types(values ...any) map[string]reflect.Type {

@@ -44,6 +44,8 @@ type Record struct {
 	// Worker is the [WorkerKey] of the worker whose cache holds the run as the record left it; empty if nobody's. It is not part of the
 	// record but of the message's headers, and not set on a record that was read.
 	Worker string `json:"-"`
+	// Blobs are the objects that the record refers to. Like Worker they are in the headers, and not set on a record that was read.
+	Blobs []string `json:"-"`
 }
 
 // Handed says which first attempts a worker gets without the queue: those of the activities with these scheduled events.

@@ -28,6 +28,8 @@ var messages = map[string]*rapid.Generator[any]{
 	"CancelInput":         anyOf[protocol.CancelInput](),
 	"TerminateInput":      anyOf[protocol.TerminateInput](),
 	"PauseInput":          anyOf[protocol.PauseInput](),
+	"DeleteInput":         anyOf[protocol.DeleteInput](),
+	"RetentionConfig":     anyOf[protocol.RetentionConfig](),
 	"ActivityInput":       anyOf[protocol.ActivityInput](),
 	"ActivityRequest":     anyOf[protocol.ActivityRequest](),
 	"ActivityHeld":        anyOf[protocol.ActivityHeld](),
@@ -83,7 +85,7 @@ func roundTrip(t *rapid.T, v any) {
 		t.Fatalf("%v in %s", err, data)
 	}
 	// An empty list and no list are the same on the wire, and the size of a record is not on it.
-	unsaid := cmpopts.IgnoreFields(protocol.Record{}, "Size", "Worker")
+	unsaid := cmpopts.IgnoreFields(protocol.Record{}, "Size", "Worker", "Blobs")
 	if d := cmp.Diff(v, back.Elem().Interface(), cmpopts.EquateEmpty(), unsaid); d != "" {
 		t.Fatalf("-written +read:\n%s\n%s", d, data)
 	}

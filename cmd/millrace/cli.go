@@ -36,10 +36,12 @@ type cli struct {
 	Update     updateCmd       `cmd:"" help:"Ask a workflow to change something, and for its answer." group:"work"`
 	Cancel     cancelCmd       `cmd:"" help:"Ask a workflow to stop." group:"work"`
 	Terminate  terminateCmd    `cmd:"" help:"End a workflow at once." group:"work"`
+	Delete     deleteCmd       `cmd:"" help:"Remove a workflow that has ended, with its history." group:"work"`
 	Pause      pauseCmd        `cmd:"" help:"Stop a workflow before its next step." group:"work"`
 	Unpause    unpauseCmd      `cmd:"" help:"Let a paused workflow go on." group:"work"`
 	Reset      resetCmd        `cmd:"" help:"Take a workflow's steps anew from one of them on." group:"work"`
 	Activity   activityCmd     `cmd:"" help:"Pause, reset, change or complete single activities." group:"work"`
+	Blob       blobCmd         `cmd:"" help:"List, remove and collect files in the object store." group:"work"`
 	Describe   describeCmd     `cmd:"" help:"Show what a workflow is doing." group:"look"`
 	Query      queryCmd        `cmd:"" help:"Ask a workflow's code something." group:"look"`
 	Stack      stackCmd        `cmd:"" help:"Show where a workflow's code waits." group:"look"`

@@ -32,10 +32,13 @@ func TestMain(m *testing.M) {
 }
 
 // commands are further commands of the scripts. "until TEXT COMMAND..." runs a command until it prints the text: rows of runs, which list
-// shows, come after their runs.
+// shows, come after their runs. "large FILE" writes a value that goes to the object store.
 //
 // "publish SUBJECT BODY [HEADER VALUE]..." publishes a message as it is.
 var commands = map[string]func(*testscript.TestScript, bool, []string){
+	"large": func(ts *testscript.TestScript, _ bool, args []string) {
+		ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(`"`+strings.Repeat(args[0], 60_000)+`"`), 0o600))
+	},
 	"publish": func(ts *testscript.TestScript, _ bool, args []string) {
 		nc, err := nats.Connect(ts.Getenv("NATS_URL"))
 		ts.Check(err)

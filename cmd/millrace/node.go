@@ -22,12 +22,17 @@ type devCmd struct {
 	Listen string `help:"Address to listen on." default:"127.0.0.1:4222"`
 	Sync   string `help:"When to flush to disk: always, or an interval such as 100ms." default:"always"`
 	Shards int    `help:"Shards of a new namespace." default:"8"`
+	retentionFlag
 }
 
 // Run runs until it is interrupted.
 func (d *devCmd) Run(ctx context.Context, a *app) error {
+	keep, err := d.keep()
+	if err != nil {
+		return err
+	}
 	srv, err := orchestrator.Start(context.WithoutCancel(ctx), orchestrator.Options{
-		Dir: d.Dir, Listen: d.Listen, Sync: d.Sync, Shards: d.Shards,
+		Dir: d.Dir, Listen: d.Listen, Sync: d.Sync, Shards: d.Shards, Retention: keep,
 		Namespace: protocol.Namespace(a.Namespace), Logger: a.logger(),
 	})
 	if err != nil {
@@ -58,10 +63,36 @@ type serveCmd struct {
 	Shards   int    `help:"Shards of a new namespace." default:"8"`
 	Replicas int    `help:"Copies that NATS keeps of a new namespace's streams." default:"1" enum:"1,3,5"`
 	Node     string `help:"Name of this node."`
+	retentionFlag
+}
+
+// retentionFlag says how long runs are kept.
+type retentionFlag struct {
+	Retention string `help:"How long runs are kept after they end: 720h, or forever. Defaults to what was set before." placeholder:"TIME"`
+}
+
+// keep is the flag as an option: zero leaves the namespace's setting, and less keeps runs for ever.
+func (f retentionFlag) keep() (time.Duration, error) {
+	switch f.Retention {
+	case "":
+		return 0, nil
+	case "forever", "0":
+		return -1, nil
+	}
+	d, err := time.ParseDuration(f.Retention)
+	if err != nil || d < 0 {
+		return 0, protocol.Errorf(protocol.CodeBadRequest, "--retention %q is no duration", f.Retention).
+			WithHint("720h is 30 days; forever keeps runs for ever")
+	}
+	return d, nil
 }
 
 // Run runs until it is interrupted.
 func (s *serveCmd) Run(ctx context.Context, a *app) error {
+	keep, err := s.keep()
+	if err != nil {
+		return err
+	}
 	nc, err := a.connect(nats.MaxReconnects(-1), nats.ReconnectWait(250*time.Millisecond))
 	if err != nil {
 		return err
@@ -69,6 +100,7 @@ func (s *serveCmd) Run(ctx context.Context, a *app) error {
 	defer nc.Close()
 	srv, err := orchestrator.Attach(context.WithoutCancel(ctx), nc, orchestrator.Options{
 		Namespace: protocol.Namespace(a.Namespace), Shards: s.Shards, Replicas: s.Replicas, Node: s.Node, Logger: a.logger(),
+		Retention: keep,
 	})
 	if err != nil {
 		return err

@@ -80,6 +80,19 @@ func (r *terminateCmd) Run(ctx context.Context, a *app) error {
 	})
 }
 
+// deleteCmd removes a workflow that has ended.
+type deleteCmd struct {
+	ID   string `arg:"" help:"Workflow ID."`
+	UpTo string `help:"Only this run and those before it." name:"run-id" aliases:"run" placeholder:"ID"`
+}
+
+// Run returns once nothing is left of it.
+func (r *deleteCmd) Run(ctx context.Context, a *app) error {
+	return a.steer(ctx, r.ID, "deleted", func(ctx context.Context, c *client.Client) error {
+		return c.Delete(ctx, r.ID, client.InRun(r.UpTo))
+	})
+}
+
 // pauseCmd stops a run before its next step.
 type pauseCmd struct {
 	one

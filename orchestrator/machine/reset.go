@@ -169,6 +169,9 @@ func (r *Run) isReset(request string) bool {
 // copying reports whether the run is a copy that is not finished: it must not do anything yet.
 func (r *Run) copying() bool { return r != nil && r.Start.Reset != nil && !r.copied }
 
+// Copying reports whether the run is a copy that is not finished: what it is a copy of is still needed.
+func (r *Run) Copying() bool { return r.copying() }
+
 // pending lists every activity that has not ended: the attempts that begin when a copy is finished.
 func (r *Run) pending() []protocol.ActivityTask {
 	var tasks []protocol.ActivityTask

@@ -97,10 +97,11 @@ func (t *Turn) answerStart(in protocol.Input, b protocol.StartInput, existing bo
 	t.takeUpdate(in, u, existing)
 }
 
-// Splits reports whether the input must wait for a step of its own: it opens a new run, and a record belongs to one.
+// Splits reports whether the input must wait for a step of its own: it opens a new run, and a record belongs to one, or it
+// removes one.
 func Splits(in protocol.Input) bool {
 	switch in.Body.(type) {
-	case protocol.StartInput, protocol.ResetInput, Reset:
+	case protocol.StartInput, protocol.ResetInput, Reset, protocol.DeleteInput:
 		return true
 	}
 	return false

@@ -64,7 +64,7 @@ func (e Edge) Seal(p protocol.Payload) (protocol.Payload, error) {
 		}
 	}
 	if len(sealed.Data) <= e.Threshold {
-		if changed(p, sealed) {
+		if changed(p, sealed) || p.Encoding() != protocol.EncodingJSON { // what is not JSON travels as base64
 			sealed.Metadata = mention(sealed.Metadata, p)
 		}
 		return sealed, nil

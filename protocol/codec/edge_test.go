@@ -228,3 +228,26 @@ func TestObjectStoreFails(t *testing.T) {
 		t.Errorf("opening: %v", err)
 	}
 }
+
+// What raw bytes refer to is said beside them, because they travel as base64.
+func TestRawBytesMentionWhatTheyReferTo(t *testing.T) {
+	t.Parallel()
+	name := protocol.BlobName(make([]byte, 32))
+	raw := protocol.Payload{
+		Metadata: map[string]string{protocol.MetadataEncoding: protocol.EncodingBinary}, Data: []byte("\x0a\x47" + name),
+	}
+	sealed, err := codec.Edge{Threshold: 1000}.Seal(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wire, err := protocol.Marshal(sealed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := protocol.BlobNames(wire); len(got) != 1 || got[0] != name {
+		t.Errorf("%s refers to %v", wire, got)
+	}
+	if !sealed.Equal(raw) {
+		t.Error("it is another value")
+	}
+}

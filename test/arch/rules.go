@@ -9,7 +9,7 @@ var all = []string{".", "./..."}
 var words = []string{"github.com/google/uuid", jsonv2}
 
 // core are the packages that must be functions of their arguments.
-var core = []string{"./orchestrator/machine", "./orchestrator/schedule", "./worker/replay"}
+var core = []string{"./orchestrator/machine", "./orchestrator/collect", "./orchestrator/schedule", "./worker/replay"}
 
 // effects are imports that let the outside world in.
 var effects = []string{

@@ -32,7 +32,7 @@ var uses = []any{
 	client.Query[arg, res], client.QueryNamed[res],
 	client.Update[arg, res], client.UpdateNamed[res], client.StartUpdate[arg, res], client.StartUpdateNamed[res], client.GetUpdate[res],
 	client.UpdateWithStart[context.Context, in, out, arg, res], client.UpdateWithStartNamed[out, res],
-	(*client.Client).ActivityToken, (*client.Client).Cancel, (*client.Client).CompleteActivity, (*client.Client).DeadLetter,
+	(*client.Client).ActivityToken, (*client.Client).Cancel, (*client.Client).CompleteActivity, (*client.Client).DeadLetter, (*client.Client).Delete,
 	(*client.Client).DeadLetters, (*client.Client).RemoveDeadLetter, (*client.Client).RetryDeadLetter, (*client.Client).Describe,
 	(*client.Client).Export, (*client.Client).FailActivity, (*client.Client).HeartbeatActivity, (*client.Client).History,
 	(*client.Client).List, (*client.Client).OpenBlob, (*client.Client).OpenRange, (*client.Client).Pause, (*client.Client).PauseActivity, (*client.Client).Promote,

@@ -1,0 +1,65 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+	"iter"
+
+	"github.com/synadia-io/orbit.go/jetstreamext"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// browse is scan for a work queue, which nobody can read through a consumer without taking from it. It gets some messages at a time, from
+// whichever copy answers, and what that one does not have yet from the leader.
+func (s *Store) browse(ctx context.Context, stream, filter string) iter.Seq2[protocol.Delivery, error] {
+	return func(yield func(protocol.Delivery, error) bool) {
+		state, err := s.state(ctx, stream)
+		wanted := true
+		take := func(d protocol.Delivery) bool {
+			wanted = d.Seq <= state.LastSeq && yield(d, nil)
+			return wanted
+		}
+		for from := uint64(1); err == nil && wanted && from <= state.LastSeq; {
+			var next uint64
+			if next, err = s.some(ctx, stream, filter, from, take); err != nil || !wanted || next > from {
+				from = next
+				continue
+			}
+			var m storedMsg
+			m, err = s.leaderGet(ctx, stream, map[string]any{"next_by_subj": filter, "seq": from})
+			if err != nil || m.Seq == 0 {
+				break
+			}
+			take(protocol.Delivery{Seq: m.Seq, Time: m.Time, Subject: m.Subject, Data: m.Data})
+			from = m.Seq + 1
+		}
+		if err != nil {
+			yield(protocol.Delivery{}, wrap(err))
+		}
+	}
+}
+
+// some gets some messages from a sequence on, and returns where to go on: there, when it got none.
+func (s *Store) some(ctx context.Context, stream, filter string, from uint64, take func(protocol.Delivery) bool) (uint64, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	batch, err := jetstreamext.GetBatch(ctx, s.js, stream, rangeBatch,
+		jetstreamext.GetBatchMaxBytes(rangeBytes), jetstreamext.GetBatchSeq(from), jetstreamext.GetBatchSubject(filter))
+	if err != nil {
+		return from, err
+	}
+	for m, err := range batch {
+		if errors.Is(err, jetstreamext.ErrNoMessages) {
+			return from, nil
+		}
+		if err != nil {
+			return from, err
+		}
+		from = m.Sequence + 1
+		if !take(protocol.Delivery{Seq: m.Sequence, Time: m.Time, Subject: m.Subject, Header: m.Header, Data: m.Data}) {
+			return from, nil
+		}
+	}
+	return from, nil
+}

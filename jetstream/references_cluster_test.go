@@ -1,0 +1,80 @@
+package jetstream_test
+
+import (
+	"context"
+	"net"
+	"strconv"
+	"testing"
+	"time"
+
+	natsjs "github.com/nats-io/nats.go/jetstream"
+
+	"github.com/millrace-dev/millrace/jetstream"
+	"github.com/millrace-dev/millrace/jetstream/embedded"
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// cluster is a namespace of one shard with three copies of everything, seen from one of the three servers.
+func cluster(t *testing.T) *world {
+	t.Helper()
+	const n = 3
+	listeners, addresses := make([]net.Listener, n), make([]string, n)
+	for i := range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed below
+		must(t, err)
+		listeners[i], addresses[i] = l, l.Addr().String()
+	}
+	for _, l := range listeners {
+		must(t, l.Close())
+	}
+	var servers []*embedded.Server
+	for i := range addresses {
+		own := append([]string{addresses[i]}, append(addresses[:i:i], addresses[i+1:]...)...)
+		srv, err := embedded.Start(embedded.Options{Dir: t.TempDir(), Listen: "127.0.0.1:0", Sync: quickSync, Cluster: own})
+		must(t, err)
+		t.Cleanup(srv.Close)
+		servers = append(servers, srv)
+	}
+	nc := connect(t, servers[2])
+	js := plain(t, nc)
+	for began := time.Now(); ; { // a cluster that has no leader yet says nothing
+		ctx, cancel := context.WithTimeout(t.Context(), 250*time.Millisecond)
+		_, err := js.CreateStream(ctx, natsjs.StreamConfig{Name: "ready", Subjects: []string{"ready"}, Replicas: n})
+		<-ctx.Done()
+		cancel()
+		if err == nil {
+			break
+		}
+		if time.Since(began) > patience {
+			t.Fatal(err)
+		}
+	}
+	store, err := jetstream.Create(t.Context(), nc, ns, jetstream.Options{Shards: 1, Replicas: n})
+	must(t, err)
+	return &world{Store: store, srv: servers[2], js: js}
+}
+
+// In a cluster a reader may be given a copy that lags. What was stored before the reading began is found all the same, from whichever
+// server.
+func TestReferencesInACluster(t *testing.T) {
+	t.Parallel()
+	w := cluster(t)
+	var last uint64
+	for round := 1; round <= 10; round++ {
+		for i := range 20 {
+			r := record("wf", strconv.Itoa(20*round+i))
+			r.Blobs = []string{objectOf(r.Nonce)}
+			seq, err := w.Append(t.Context(), 0, r, []byte(r.Nonce), last)
+			must(t, err)
+			last = seq
+			must(t, w.DispatchActivity(protocol.ActivityTask{
+				Queue: "q", Run: r.Nonce, ScheduledID: 5, Attempt: 1, ActivityID: objectOf(r.Nonce),
+			})(context.WithoutCancel(t.Context())))
+		}
+		for _, place := range []protocol.Place{protocol.PlaceTasks, protocol.PlaceHistory} {
+			if got := referred(t, w, place); len(got) != 20*round {
+				t.Fatalf("round %d: %d of the %d references in the %s are found", round, len(got), 20*round, place)
+			}
+		}
+	}
+}
