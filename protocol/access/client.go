@@ -17,7 +17,7 @@ var changes = []string{
 // asked are the kinds of inputs that clients send.
 var asked = []protocol.InputKind{
 	protocol.KindStart, protocol.KindSignal, protocol.KindUpdate, protocol.KindCancel, protocol.KindTerminate, protocol.KindPause,
-	protocol.KindReset, protocol.KindActivity,
+	protocol.KindReset, protocol.KindActivity, protocol.KindDelete,
 }
 
 func (g *grants) client() {

@@ -23,12 +23,13 @@ func (g *grants) orchestrator() {
 		g.send("the bucket of "+b, key(ns, b, ">"))
 		g.stream(kv(ns, b), "UPDATE", "PURGE")
 	}
-	g.stream("OBJ_" + ns.BlobStore())
+	g.stream("OBJ_"+ns.BlobStore(), "PURGE")
+	g.send("to keep what records refer to, and to collect what nothing refers to", "$O."+ns.BlobStore()+".M.*")
 	g.stream(ns.TasksStream(), "PURGE")
 	g.stream(ns.DeadStream())
 	for i := range g.Shards {
 		g.stream(ns.InboxStream(i), "PURGE")
-		g.stream(ns.HistoryStream(i))
+		g.stream(ns.HistoryStream(i), "PURGE") // runs whose retention is over
 		g.stream(ns.TimersStream(i), "PURGE")
 	}
 }
