@@ -49,15 +49,12 @@ func Endless(ctx workflow.Context, in string) (string, error) {
 	return "", nil
 }
 
-// Heavy asks for so much that no record can hold it.
+// Heavy asks for so much that no record can hold it, and none of it is a value that could go elsewhere.
 func Heavy(ctx workflow.Context, _ string) (string, error) {
 	seed := workflow.Rand(ctx)
-	for range 100 {
-		noise := make([]byte, 100<<10)
-		for i := range noise {
-			noise[i] = byte(seed.Uint64())
-		}
-		workflow.NewActivity[[]byte, string]("Hello").Start(ctx, noise)
+	for range 20_000 {
+		name := fmt.Sprintf("%016x%016x%016x%016x%016x%016x", seed.Uint64(), seed.Uint64(), seed.Uint64(), seed.Uint64(), seed.Uint64(), seed.Uint64())
+		workflow.NewActivity[string, string](name).Start(ctx, "")
 	}
 	return workflow.Receive(ctx, workflow.NewSignal[string]("word"))
 }
