@@ -4,8 +4,8 @@ const (
 	// MaxCommands is how many commands one step may have. Code that asks for more is taken for code that never ends: it fails the step
 	// long before the worker has no memory left.
 	MaxCommands = 50_000
-	// MaxStepBytes is how many bytes of values the commands of one step may carry themselves. What is large lies in the object store.
-	MaxStepBytes = 64 << 20
+	// MaxStepBytes is how many bytes of values the commands of one step may carry, before what is large goes to the object store.
+	MaxStepBytes = 256 << 20
 	// MaxTokenLength is the most bytes of a run ID or an update ID: a subject with it and a workflow ID must fit into a line of NATS.
 	MaxTokenLength = 250
 )
