@@ -80,32 +80,16 @@ func (s *Store) askDirectly(
 	if err != nil {
 		return v, false, err
 	}
-	refusal, done := s.allowed(context.Background(), s.ns.Direct(s.shard(workflow), body.InputKind(), workflow))
-	defer done(nil) //nolint:errcheck // there is no error to explain
-	if err := s.tellDirectly(workflow, body, m, reply); err != nil {
+	answer, err := s.askOwner(ctx, workflow, body, m, reply, verdicts)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return v, false, protocol.Errorf(protocol.CodeTimeout, "no orchestrator has answered in time").
+			WithHint("asking again with the same request ID is safe")
+	case answer == nil:
 		return v, false, err
 	}
-	patience := time.NewTimer(directPatience)
-	defer patience.Stop()
-	select {
-	case m := <-verdicts:
-		if notTaken(m) {
-			return v, false, nil
-		}
-		v, err = verdict(m)
-		return v, true, err
-	case <-patience.C:
-		return v, false, nil
-	case <-refusal.Done():
-		s.indirect.note(body.InputKind())
-		return v, false, nil
-	case <-ctx.Done():
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			return v, false, protocol.Errorf(protocol.CodeTimeout, "no orchestrator has answered in time").
-				WithHint("asking again with the same request ID is safe")
-		}
-		return v, false, ctx.Err()
-	}
+	v, err = verdict(answer)
+	return v, true, err
 }
 
 func (s *Store) awaitVerdict(

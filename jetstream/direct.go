@@ -78,6 +78,32 @@ func (s *Store) tellDirectly(workflow string, body protocol.InputBody, m *nats.M
 	}))
 }
 
+// askOwner sends an input to the shard's owner, and waits for the answer as long as patience has it. No answer and no error say that the
+// inbox must be told. The error of a context that ended is ctx's.
+func (s *Store) askOwner(
+	ctx context.Context, workflow string, body protocol.InputBody, m *nats.Msg, reply string, verdicts <-chan *nats.Msg,
+) (*nats.Msg, error) {
+	refusal, done := s.allowed(context.Background(), s.ns.Direct(s.shard(workflow), body.InputKind(), workflow))
+	defer done(nil) //nolint:errcheck // there is no error to explain
+	if err := s.tellDirectly(workflow, body, m, reply); err != nil {
+		return nil, err
+	}
+	patience := time.NewTimer(directPatience)
+	defer patience.Stop()
+	select {
+	case answer := <-verdicts:
+		if !notTaken(answer) {
+			return answer, nil
+		}
+	case <-patience.C:
+	case <-refusal.Done():
+		s.indirect.note(body.InputKind())
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	return nil, nil
+}
+
 // notTaken reports whether an answer says that the input must go through the inbox: there is no owner, or it would overtake.
 func notTaken(m *nats.Msg) bool {
 	return noResponders(m) || m.Header.Get(protocol.HeaderTaken) == takenNo
@@ -120,23 +146,9 @@ func (s *Store) PublishResult(ctx context.Context, workflow string, r protocol.A
 		return err
 	}
 	defer stop()
-	refusal, done := s.allowed(context.Background(), s.ns.Direct(s.shard(workflow), protocol.KindResult, workflow))
-	defer done(nil) //nolint:errcheck // there is no error to explain
-	if err := s.tellDirectly(workflow, r, m, reply); err != nil {
-		return err
-	}
-	patience := time.NewTimer(directPatience)
-	defer patience.Stop()
-	select {
-	case m := <-verdicts:
-		if !notTaken(m) {
-			return nil // a refusal as well: the attempt is over, and its result is nobody's
-		}
-	case <-patience.C:
-	case <-refusal.Done():
-		s.indirect.note(protocol.KindResult)
-	case <-ctx.Done():
-		return wrap(ctx.Err())
+	answer, err := s.askOwner(ctx, workflow, r, m, reply, verdicts)
+	if answer != nil || err != nil {
+		return wrap(err) // a refusal is an answer as well: the attempt is over, and its result is nobody's
 	}
 	return s.Tell(ctx, workflow, r, id, "")
 }
