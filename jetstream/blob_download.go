@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	natsjs "github.com/nats-io/nats.go/jetstream"
 
 	"github.com/millrace-dev/millrace/protocol"
 )
@@ -50,6 +51,7 @@ type download struct {
 	line    uint64      // how often the connection had been made anew when the last one was sent
 	pending bool        // the last request is not answered to its end
 	next    uint64      // the sequence that the next request begins with
+	last    uint64      // the sequence of what came last for the last request; zero before the first
 	index   int         // the chunk that comes next
 	have    int64       // the object's byte that it begins with
 	arrived []*nats.Msg // in order
@@ -204,6 +206,7 @@ func (d *download) ask() {
 		d.sub.SetClosedHandler(func(string) { d.notify() })
 	}
 	d.asked++
+	d.last = 0
 	d.pending, d.line = true, d.s.nc.Stats().Reconnects
 	batch := min(d.batch(), (d.end-1)/d.object.chunkSize()-d.have/d.object.chunkSize()+1)
 	req := `{"seq":` + strconv.FormatUint(d.next, 10) + `,"next_by_subj":"` + d.s.chunkSubject(d.object.NUID) +
@@ -220,12 +223,7 @@ func (d *download) deliver(m *nats.Msg) {
 	}
 	switch status := m.Header.Get("Status"); status {
 	case "":
-		seq, err := strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
-		if err != nil {
-			d.trouble = wrap(err)
-		} else {
-			d.arrive(seq, m)
-		}
+		d.receive(m)
 	case "204": // the end of what was asked for
 		d.pending = false
 	case "404":
@@ -236,6 +234,23 @@ func (d *download) deliver(m *nats.Msg) {
 	}
 	d.more()
 	d.notify()
+}
+
+// receive takes a chunk of an answer. Each names the one before it: an answer whose middle went down with the old connection goes on over
+// the new one, and what follows the gap is not what comes next. Then the rest is asked for anew.
+func (d *download) receive(m *nats.Msg) {
+	seq, err := strconv.ParseUint(m.Header.Get(natsjs.SequenceHeader), 10, 64)
+	before := m.Header.Get(natsjs.LastSequenceHeader)
+	switch {
+	case d.trouble != nil:
+	case err != nil:
+		d.trouble = wrap(err)
+	case before != "" && before != strconv.FormatUint(d.last, 10):
+		d.ask()
+	default:
+		d.last = seq
+		d.arrive(seq, m)
+	}
 }
 
 // notify wakes the reader.
@@ -250,9 +265,6 @@ func (d *download) notify() {
 func (d *download) arrive(seq uint64, m *nats.Msg) {
 	if !d.object.fits(d.index, len(m.Data), m.Header) {
 		d.trouble = damaged(d.blob, d.have)
-		return
-	}
-	if d.trouble != nil {
 		return
 	}
 	d.next = seq + 1

@@ -32,6 +32,25 @@ func TestReadingOutlivesItsConnection(t *testing.T) {
 	}
 }
 
+// What is in the middle of an answer can be lost and its end arrive nevertheless, over the connection that was made anew. The fourth
+// chunk is no third one then.
+func TestReadingMissesTheMiddleOfAnAnswer(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	data := noise(9*chunk + 5)
+	b := put(t, w, data)
+	s := &sieve{drop: "Mr-Chunk: 2\r\n"}
+	r, err := w.other(t, s.through).GetBlob(t.Context(), b)
+	must(t, err)
+	defer r.Close()
+	if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, data) {
+		t.Errorf("%d bytes come back, %v; want the %d that were stored", len(got), err, len(data))
+	}
+	if s.drop != "" {
+		t.Error("nothing was lost")
+	}
+}
+
 // A reading over a connection that is closed for good says so.
 func TestReadingOverAClosedConnection(t *testing.T) {
 	t.Parallel()

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/nats-io/nats.go"
+	natsjs "github.com/nats-io/nats.go/jetstream"
 )
 
 // chunkSize is how many bytes each chunk of the object has but the last. Of an object that others wrote it is the most that one has.
@@ -77,7 +78,7 @@ func (s *Store) chunkAt(ctx context.Context, id string, from uint64) (m *nats.Ms
 	if err != nil {
 		return nil, 0, 0, wrap(err)
 	}
-	if seq, err = strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64); err != nil {
+	if seq, err = strconv.ParseUint(m.Header.Get(natsjs.SequenceHeader), 10, 64); err != nil {
 		return s.chunkOfLeader(ctx, id, from)
 	}
 	return m, seq, chunkIndex(m.Header), nil
