@@ -2,10 +2,9 @@ package jetstream
 
 import (
 	"context"
-	"errors"
 	"iter"
 
-	"github.com/synadia-io/orbit.go/jetstreamext"
+	natsjs "github.com/nats-io/nats.go/jetstream"
 
 	"github.com/millrace-dev/millrace/protocol"
 )
@@ -20,11 +19,17 @@ func (s *Store) browse(ctx context.Context, stream, filter string) iter.Seq2[pro
 			wanted = d.Seq <= state.LastSeq && yield(d, nil)
 			return wanted
 		}
+		found := func(m *natsjs.RawStreamMsg) bool {
+			return take(protocol.Delivery{Seq: m.Sequence, Time: m.Time, Subject: m.Subject, Header: m.Header, Data: m.Data})
+		}
 		for from := uint64(1); err == nil && wanted && from <= state.LastSeq; {
 			var next uint64
-			if next, err = s.some(ctx, stream, filter, from, take); err != nil || !wanted || next > from {
+			if next, err = s.batch(ctx, stream, filter, from, found); err != nil || next > 0 {
 				from = next
 				continue
+			}
+			if !wanted {
+				break
 			}
 			var m storedMsg
 			m, err = s.leaderGet(ctx, stream, map[string]any{"next_by_subj": filter, "seq": from})
@@ -38,28 +43,4 @@ func (s *Store) browse(ctx context.Context, stream, filter string) iter.Seq2[pro
 			yield(protocol.Delivery{}, wrap(err))
 		}
 	}
-}
-
-// some gets some messages from a sequence on, and returns where to go on: there, when it got none.
-func (s *Store) some(ctx context.Context, stream, filter string, from uint64, take func(protocol.Delivery) bool) (uint64, error) {
-	ctx, cancel := bounded(ctx)
-	defer cancel()
-	batch, err := jetstreamext.GetBatch(ctx, s.js, stream, rangeBatch,
-		jetstreamext.GetBatchMaxBytes(rangeBytes), jetstreamext.GetBatchSeq(from), jetstreamext.GetBatchSubject(filter))
-	if err != nil {
-		return from, err
-	}
-	for m, err := range batch {
-		if errors.Is(err, jetstreamext.ErrNoMessages) {
-			return from, nil
-		}
-		if err != nil {
-			return from, err
-		}
-		from = m.Sequence + 1
-		if !take(protocol.Delivery{Seq: m.Sequence, Time: m.Time, Subject: m.Subject, Header: m.Header, Data: m.Data}) {
-			return from, nil
-		}
-	}
-	return from, nil
 }

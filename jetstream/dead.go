@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"errors"
 	"io"
 	"iter"
 	"maps"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/nats-io/nats.go"
 	natsjs "github.com/nats-io/nats.go/jetstream"
-	"github.com/synadia-io/orbit.go/jetstreamext"
 
 	"github.com/millrace-dev/millrace/protocol"
 )
@@ -131,31 +129,11 @@ func (s *Store) DeadLetters(ctx context.Context) iter.Seq2[protocol.DeadLetter, 
 }
 
 func (s *Store) deadPage(ctx context.Context, from uint64, take func(protocol.DeadLetter) bool) (next uint64, err error) {
-	ctx, cancel := bounded(ctx)
-	defer cancel()
-	letters, err := jetstreamext.GetBatch(ctx, s.js, s.ns.DeadStream(), rangeBatch,
-		jetstreamext.GetBatchMaxBytes(rangeBytes), jetstreamext.GetBatchSeq(from), jetstreamext.GetBatchSubject(s.ns.DeadLetters()))
-	if err != nil {
-		return 0, wrap(err)
-	}
-	for m, err := range letters {
-		if errors.Is(err, jetstreamext.ErrNoMessages) {
-			return 0, nil
-		}
-		if err != nil {
-			return 0, wrap(err)
-		}
+	return s.batch(ctx, s.ns.DeadStream(), s.ns.DeadLetters(), from, func(m *natsjs.RawStreamMsg) bool {
 		d := s.deadLetter(m.Header, m.Data)
 		d.Seq, d.Time = m.Sequence, m.Time
-		if !take(d) {
-			return 0, nil
-		}
-		next = m.Sequence + 1
-	}
-	if next == 0 {
-		return 0, wrap(nats.ErrTimeout) // silence must not look like the end
-	}
-	return next, nil
+		return take(d)
+	})
 }
 
 // ReadDeadLetter reads one dead letter.

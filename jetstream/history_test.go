@@ -223,6 +223,29 @@ func TestRangeThatIsInterruptedSaysSo(t *testing.T) {
 	wantCode(t, failed, protocol.CodeTimeout)
 }
 
+// The middle of an answer can be lost while its end arrives, over a connection that was made anew.
+func TestRangeMissesNothing(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	want := []string{"one", "two", "three", "four"}
+	for _, lost := range want[:3] {
+		t.Run(lost, func(t *testing.T) {
+			t.Parallel()
+			var last uint64
+			for _, nonce := range want {
+				last = write(t, w.Store, "without "+lost, nonce, last)
+			}
+			s := &sieve{drop: "\r\n\r\n" + lost + "\r\n"}
+			if got := bodies(t, w.other(t, s.through), "without "+lost, 1, last); !slices.Equal(got, want) {
+				t.Errorf("got %q, want %q", got, want)
+			}
+			if s.drop != "" {
+				t.Error("nothing was lost")
+			}
+		})
+	}
+}
+
 func TestAppendTooLargeIsRefusedWithAHint(t *testing.T) {
 	t.Parallel()
 	w := start(t)
