@@ -19,8 +19,8 @@ const (
 	rangeBytes = 2 << 20
 )
 
-// batch gets some messages of a stream from a sequence on, from whichever copy answers, and returns where the next batch begins: 0 when that
-// copy has none, or no more is wanted. Its deadline is its own: who reads much takes as many batches as it takes.
+// batch gets some messages of a stream from a sequence on, from whichever copy answers, and returns where the next batch begins: 0 when
+// that copy has none, or no more is wanted. Its deadline is its own: who reads much takes as many batches as it takes.
 func (s *Store) batch(
 	ctx context.Context, stream, filter string, from uint64, take func(*natsjs.RawStreamMsg) bool,
 ) (next uint64, err error) {
