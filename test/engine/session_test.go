@@ -154,10 +154,11 @@ func TestSessionOfAWorkerThatDies(t *testing.T) {
 	busy := make(chan string, 1)
 	doomed := &bench{name: "ada", gate: make(chan struct{}), busy: busy}
 	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
+	ready, ended := make(chan struct{}), make(chan error, 1)
 	w := worker.New(nc, rig.Queue, worker.Activity(doomed.Saw), worker.Activity(doomed.Clean), worker.Sessions(1),
-		worker.Identity("ada"), worker.Logger(rig.Logger(t)), worker.Grace(time.Millisecond))
+		worker.Identity("ada"), worker.Logger(rig.Logger(t)), worker.Grace(time.Millisecond), worker.OnReady(func() { close(ready) }))
 	go func() { ended <- w.Run(ctx) }()
+	<-ready // a worker that dies before could not start, which is an error
 	run := rig.Run(t, e, Chair, "chair")
 	<-busy
 	nc.Close() // and says nothing
