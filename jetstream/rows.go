@@ -16,7 +16,7 @@ const (
 	// most of them to make and remove a directory of its own, and is flushed once; a publish is flushed alone.
 	batchFrom = 16
 	// batchMost is how many rows one batch has; the server takes up to 1,000.
-	batchMost = 500
+	batchMost = 1000
 )
 
 // PutRows stores the rows of runs. An error says that some may not be stored: all can be put again.

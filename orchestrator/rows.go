@@ -10,8 +10,12 @@ import (
 )
 
 const (
-	// rowsEvery is how long a row may wait for others.
+	// rowsEvery is how long a row may wait for others, and rowsBusy how long while there are many: a batch costs the server as much as
+	// fifty more rows in it.
 	rowsEvery = 50 * time.Millisecond
+	rowsBusy  = 200 * time.Millisecond
+	// rowsMany is how many rows in a batch are many.
+	rowsMany = 50
 	// rowsTimeout is how long a batch may take.
 	rowsTimeout = 5 * time.Second
 )
@@ -27,6 +31,7 @@ type rows struct {
 	dirty    map[string]rowWrite
 	waiting  map[string]*unstored // by workflow ID
 	armed    *time.Timer
+	busy     bool // the last batch had many
 	closed   bool
 	flushing sync.WaitGroup
 }
@@ -96,7 +101,11 @@ func (r *rows) arm() {
 		return
 	}
 	r.flushing.Add(1)
-	r.armed = time.AfterFunc(rowsEvery, func() {
+	wait := rowsEvery
+	if r.busy {
+		wait = rowsBusy
+	}
+	r.armed = time.AfterFunc(wait, func() {
 		defer r.flushing.Done()
 		r.flush()
 		r.mu.Lock()
@@ -111,6 +120,7 @@ func (r *rows) flush() {
 	r.mu.Lock()
 	batch := r.dirty
 	r.dirty = make(map[string]rowWrite)
+	r.busy = len(batch) >= rowsMany
 	r.mu.Unlock()
 
 	var write []protocol.Row
