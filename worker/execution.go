@@ -35,6 +35,8 @@ type execution struct {
 	heartbeat time.Duration
 	ended     bool           // the attempt is over
 	storing   sync.WaitGroup // heartbeats on their way to the store
+
+	uploads uploads
 }
 
 func (e *execution) key() execKey { return execKey{e.task.Run, e.task.ScheduledID} }
@@ -59,12 +61,14 @@ func (w *Worker) execute(ctx context.Context, task *protocol.ActivityTask, numbe
 	defer cancel(nil)
 	e := &execution{
 		w: w, task: task, number: number, cancel: cancel, over: make(chan struct{}), heartbeat: time.Duration(task.Heartbeat),
+		uploads: uploads{keep: func(name string) error { return w.store.KeepBlob(context.WithoutCancel(ctx), name, keepUploads/2) }},
 	}
 	if !w.track(e) {
 		return protocol.Payload{}, gone
 	}
 	defer w.untrack(e)
 	defer e.settle()
+	defer e.uploads.end()
 	deadline, kind := attemptDeadline(task, time.Now())
 	stop := e.watch(deadline, kind)
 	defer stop()
@@ -212,7 +216,7 @@ func (e *execution) env(t *protocol.ActivityTask, deadline time.Time) *activity.
 		Logger:        e.w.log,
 		Heartbeat:     e.beat,
 		LastHeartbeat: e.lastHeartbeat,
-		Files:         e.w.files,
+		Files:         e.files,
 	}
 }
 

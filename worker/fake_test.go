@@ -286,6 +286,12 @@ func (f *fake) PutBlob(ctx context.Context, r io.Reader) (protocol.Blob, error) 
 	return f.PutBytes(ctx, data)
 }
 
+func (f *fake) KeepBlob(ctx context.Context, _ string, _ time.Duration) error {
+	leave, err := f.enter(ctx, "KeepBlob")
+	defer leave()
+	return err
+}
+
 func (f *fake) PutBytes(ctx context.Context, data []byte) (protocol.Blob, error) {
 	leave, err := f.enter(ctx, "PutBlob")
 	defer leave()

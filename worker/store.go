@@ -40,6 +40,8 @@ type Store interface {
 	PutBytes(ctx context.Context, data []byte) (protocol.Blob, error)
 	GetBlob(ctx context.Context, b protocol.Blob) (io.ReadCloser, error)
 	GetRange(ctx context.Context, b protocol.Blob, offset, length int64) (io.ReadCloser, error)
+	// KeepBlob makes a blob that is older than age one that was stored just now. One that is not there is not an error.
+	KeepBlob(ctx context.Context, name string, age time.Duration) error
 	// MaxMessage is how many bytes a message can have.
 	MaxMessage() int
 	// DeadLetter stores a message that cannot be understood.

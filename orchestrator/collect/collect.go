@@ -28,9 +28,9 @@
 // last. So the places are read in that direction, and nothing slips through between two readings. One move goes back, from a queue to the
 // timers, when an attempt is tried again or paused; whoever moves it keeps what it refers to.
 //
-// What is left is a reference that lies nowhere for longer than a grace period: an upload that nobody refers to yet, a handle in the
-// memory of a client whose run was removed, or of an attempt that ran for longer and had it from nowhere else. The grace period is for
-// those, and who needs more of it says so.
+// What an attempt has stored itself, its worker keeps until the attempt is over. What is left is a reference that lies nowhere for longer
+// than a grace period: an upload that nobody refers to yet, or a handle in the memory of a client whose run was removed, or of an attempt
+// that ran for longer and had it from nowhere else. The grace period is for those, and who needs more of it says so.
 package collect
 
 import (

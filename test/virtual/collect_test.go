@@ -106,3 +106,30 @@ func TestFilesOfAWeek(t *testing.T) {
 		}
 	})
 }
+
+// Compile stores a file at once, and takes more than a day until it returns it.
+func Compile(ctx context.Context, text string) (protocol.Blob, error) {
+	file, err := activity.PutBlob(ctx, strings.NewReader(text))
+	<-time.After(26 * time.Hour)
+	return file, err
+}
+
+// Publish reads what was compiled.
+func Publish(ctx workflow.Context, text string) (string, error) {
+	file, err := workflow.Do(ctx, Compile, text, workflow.Attempts(1), workflow.StartToClose(48*time.Hour))
+	if err != nil {
+		return "", err
+	}
+	return workflow.Do(ctx, Read, file, workflow.Attempts(1))
+}
+
+// Nothing refers to a file before the attempt that stored it has returned it. It is not collected for that.
+func TestFileOfALongAttempt(t *testing.T) {
+	virtual(t, func(t *testing.T) {
+		e := rig.Start(t)
+		e.Work(t, worker.Workflow(Publish), worker.Activity(Compile), worker.Activity(Read))
+		if got := rig.Result(t, rig.Run(t, e, Publish, "text")); got != "text" {
+			t.Errorf("got %q", got)
+		}
+	})
+}
