@@ -37,7 +37,9 @@ func TestRowsAreNotOvertaken(t *testing.T) {
 		index := &slowIndex{gates: make(chan chan struct{}, 2), stored: map[string]protocol.Status{}}
 		r := newRows(index, slog.New(slog.DiscardHandler))
 		defer r.stop()
-		put := func(s protocol.Status) { r.put(t.Context(), protocol.Row{ID: "order-1", Run: "run-1", Status: s}, func() {}) }
+		put := func(s protocol.Status) {
+			r.put(t.Context(), protocol.Row{ID: "order-1", Run: "run-1", Status: s}, func() {})
+		}
 		put(protocol.StatusRunning)
 		go r.flush()
 		first := <-index.gates
