@@ -173,8 +173,8 @@ type TimerInput struct {
 }
 
 // NeedsInbox reports whether an input must lie in the inbox until it is done, and cannot come directly: a termination has no request ID by
-// which it would be known again; and what takes more than one record, because it ends a run before it begins another, would be half done for
-// ever if node and sender died in between.
+// which it would be known again; and what takes more than one record, because it ends a run before it begins another, would be half done
+// for ever if node and sender died in between.
 func NeedsInbox(b InputBody) bool {
 	switch b := b.(type) {
 	case TerminateInput, ResetInput:
