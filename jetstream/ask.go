@@ -17,6 +17,10 @@ import (
 // worker some time.
 const askTimeout = 15 * time.Second
 
+// requestPatience is how long a node may take over a request of the control API before another one is asked as well. A node that is killed
+// with a request in its hands says nothing, and the server does not know that it had it.
+const requestPatience = 2 * time.Second
+
 // verdictsKept is how many answers to one request are kept: the owner's, and that of whoever reads the inbox.
 const verdictsKept = 4
 
@@ -122,7 +126,8 @@ func (s *Store) awaitVerdict(
 	}
 }
 
-// Request calls an endpoint of the control API and decodes the answer into out.
+// Request calls an endpoint of the control API and decodes the answer into out. It asks again when no answer comes, so the endpoint must be one
+// that may be asked twice.
 func (s *Store) Request(ctx context.Context, endpoint string, in, out any) error {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
@@ -131,7 +136,7 @@ func (s *Store) Request(ctx context.Context, endpoint string, in, out any) error
 		return err
 	}
 	ctx, done := s.allowed(ctx, s.ns.API(endpoint))
-	reply, err := s.nc.RequestWithContext(ctx, s.ns.API(endpoint), data)
+	reply, err := s.request(ctx, s.ns.API(endpoint), data)
 	if err = done(err); err != nil {
 		if errors.Is(err, nats.ErrNoResponders) {
 			return protocol.Errorf(protocol.CodeNoOrchestrator, "no orchestrator answers for namespace %q", string(s.ns)).
@@ -151,4 +156,31 @@ func (s *Store) Request(ctx context.Context, endpoint string, in, out any) error
 		return refused.Error
 	}
 	return nil
+}
+
+// request sends a core request, and again after a while: the first answer counts.
+func (s *Store) request(ctx context.Context, subject string, data []byte) (*nats.Msg, error) {
+	inbox, answers, stop, err := s.mux.open(verdictsKept)
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
+	for patience := requestPatience; ; patience *= 2 {
+		if err := s.nc.PublishRequest(subject, inbox, data); err != nil {
+			return nil, err
+		}
+		again := time.NewTimer(patience)
+		select {
+		case m := <-answers:
+			again.Stop()
+			if noResponders(m) {
+				return nil, nats.ErrNoResponders
+			}
+			return m, nil
+		case <-again.C:
+		case <-ctx.Done():
+			again.Stop()
+			return nil, ctx.Err()
+		}
+	}
 }
