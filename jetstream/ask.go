@@ -17,6 +17,10 @@ import (
 // worker some time.
 const askTimeout = 15 * time.Second
 
+// requestPatience is how long a node may take over a request of the control API before another one is asked as well. A node that is killed
+// with a request in its hands says nothing, and the server does not know that it had it.
+const requestPatience = 2 * time.Second
+
 // verdictsKept is how many answers to one request are kept: the owner's, and that of whoever reads the inbox.
 const verdictsKept = 4
 
@@ -69,11 +73,10 @@ func (s *Store) askInbox(
 }
 
 // askDirectly asks the owner, and waits for its verdict as long as patience has it. known says that the verdict, or the error, is it.
-// A termination has no request ID by which it would be known again, so it goes through the inbox.
 func (s *Store) askDirectly(
 	ctx context.Context, workflow string, body protocol.InputBody, id, reply string, verdicts <-chan *nats.Msg,
 ) (v protocol.Verdict, known bool, err error) {
-	if body.InputKind() == protocol.KindTerminate || s.indirect.is(body.InputKind()) {
+	if protocol.NeedsInbox(body) || s.indirect.is(body.InputKind()) {
 		return v, false, nil
 	}
 	m, err := s.inputMsg(workflow, body, id, "")
@@ -123,7 +126,8 @@ func (s *Store) awaitVerdict(
 	}
 }
 
-// Request calls an endpoint of the control API and decodes the answer into out.
+// Request calls an endpoint of the control API and decodes the answer into out. It asks again when no answer comes, so the endpoint must be one
+// that may be asked twice.
 func (s *Store) Request(ctx context.Context, endpoint string, in, out any) error {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
@@ -132,7 +136,7 @@ func (s *Store) Request(ctx context.Context, endpoint string, in, out any) error
 		return err
 	}
 	ctx, done := s.allowed(ctx, s.ns.API(endpoint))
-	reply, err := s.nc.RequestWithContext(ctx, s.ns.API(endpoint), data)
+	reply, err := s.request(ctx, s.ns.API(endpoint), data)
 	if err = done(err); err != nil {
 		if errors.Is(err, nats.ErrNoResponders) {
 			return protocol.Errorf(protocol.CodeNoOrchestrator, "no orchestrator answers for namespace %q", string(s.ns)).
@@ -152,4 +156,31 @@ func (s *Store) Request(ctx context.Context, endpoint string, in, out any) error
 		return refused.Error
 	}
 	return nil
+}
+
+// request sends a core request, and again after a while: the first answer counts.
+func (s *Store) request(ctx context.Context, subject string, data []byte) (*nats.Msg, error) {
+	inbox, answers, stop, err := s.mux.open(verdictsKept)
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
+	for patience := requestPatience; ; patience *= 2 {
+		if err := s.nc.PublishRequest(subject, inbox, data); err != nil {
+			return nil, err
+		}
+		again := time.NewTimer(patience)
+		select {
+		case m := <-answers:
+			again.Stop()
+			if noResponders(m) {
+				return nil, nats.ErrNoResponders
+			}
+			return m, nil
+		case <-again.C:
+		case <-ctx.Done():
+			again.Stop()
+			return nil, ctx.Err()
+		}
+	}
 }
