@@ -2,10 +2,7 @@ package jetstream
 
 import (
 	"context"
-	"errors"
 	"iter"
-
-	"github.com/synadia-io/orbit.go/jetstreamext"
 
 	"github.com/millrace-dev/millrace/protocol"
 )
@@ -22,7 +19,7 @@ func (s *Store) browse(ctx context.Context, stream, filter string) iter.Seq2[pro
 		}
 		for from := uint64(1); err == nil && wanted && from <= state.LastSeq; {
 			var next uint64
-			if next, err = s.some(ctx, stream, filter, from, take); err != nil || !wanted || next > from {
+			if next, _, err = s.batch(ctx, stream, filter, from, take); err != nil || !wanted || next > from {
 				from = next
 				continue
 			}
@@ -38,28 +35,4 @@ func (s *Store) browse(ctx context.Context, stream, filter string) iter.Seq2[pro
 			yield(protocol.Delivery{}, wrap(err))
 		}
 	}
-}
-
-// some gets some messages from a sequence on, and returns where to go on: there, when it got none.
-func (s *Store) some(ctx context.Context, stream, filter string, from uint64, take func(protocol.Delivery) bool) (uint64, error) {
-	ctx, cancel := bounded(ctx)
-	defer cancel()
-	batch, err := jetstreamext.GetBatch(ctx, s.js, stream, rangeBatch,
-		jetstreamext.GetBatchMaxBytes(rangeBytes), jetstreamext.GetBatchSeq(from), jetstreamext.GetBatchSubject(filter))
-	if err != nil {
-		return from, err
-	}
-	for m, err := range batch {
-		if errors.Is(err, jetstreamext.ErrNoMessages) {
-			return from, nil
-		}
-		if err != nil {
-			return from, err
-		}
-		from = m.Sequence + 1
-		if !take(protocol.Delivery{Seq: m.Sequence, Time: m.Time, Subject: m.Subject, Header: m.Header, Data: m.Data}) {
-			return from, nil
-		}
-	}
-	return from, nil
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"errors"
 	"io"
 	"iter"
 	"maps"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/nats-io/nats.go"
 	natsjs "github.com/nats-io/nats.go/jetstream"
-	"github.com/synadia-io/orbit.go/jetstreamext"
 
 	"github.com/millrace-dev/millrace/protocol"
 )
@@ -120,42 +118,24 @@ func deadSource(subject string) string {
 // DeadLetters reads every dead letter, oldest first.
 func (s *Store) DeadLetters(ctx context.Context) iter.Seq2[protocol.DeadLetter, error] {
 	return func(yield func(protocol.DeadLetter, error) bool) {
-		for from := uint64(1); from != 0; {
-			next, err := s.deadPage(ctx, from, func(d protocol.DeadLetter) bool { return yield(d, nil) })
+		for from, more := uint64(1), true; more; {
+			var err error
+			from, more, err = s.deadBatch(ctx, from, func(d protocol.DeadLetter) bool { return yield(d, nil) })
 			if err != nil {
 				yield(protocol.DeadLetter{}, err)
 			}
-			from = next
 		}
 	}
 }
 
-func (s *Store) deadPage(ctx context.Context, from uint64, take func(protocol.DeadLetter) bool) (next uint64, err error) {
-	ctx, cancel := bounded(ctx)
-	defer cancel()
-	letters, err := jetstreamext.GetBatch(ctx, s.js, s.ns.DeadStream(), rangeBatch,
-		jetstreamext.GetBatchMaxBytes(rangeBytes), jetstreamext.GetBatchSeq(from), jetstreamext.GetBatchSubject(s.ns.DeadLetters()))
-	if err != nil {
-		return 0, wrap(err)
-	}
-	for m, err := range letters {
-		if errors.Is(err, jetstreamext.ErrNoMessages) {
-			return 0, nil
-		}
-		if err != nil {
-			return 0, wrap(err)
-		}
+func (s *Store) deadBatch(
+	ctx context.Context, from uint64, take func(protocol.DeadLetter) bool,
+) (next uint64, more bool, err error) {
+	return s.batch(ctx, s.ns.DeadStream(), s.ns.DeadLetters(), from, func(m protocol.Delivery) bool {
 		d := s.deadLetter(m.Header, m.Data)
-		d.Seq, d.Time = m.Sequence, m.Time
-		if !take(d) {
-			return 0, nil
-		}
-		next = m.Sequence + 1
-	}
-	if next == 0 {
-		return 0, wrap(nats.ErrTimeout) // silence must not look like the end
-	}
-	return next, nil
+		d.Seq, d.Time = m.Seq, m.Time
+		return take(d)
+	})
 }
 
 // ReadDeadLetter reads one dead letter.
@@ -319,7 +299,7 @@ func (s *Store) RetryDeadLetter(ctx context.Context, d protocol.DeadLetter) (r p
 
 // buriedAs is the sequence of the dead letter that a message with this ID has become; zero if it has not.
 func (s *Store) buriedAs(ctx context.Context, from uint64, id string) (seq uint64) {
-	_, _ = s.deadPage(ctx, from, func(d protocol.DeadLetter) bool { // what cannot be read is taken for not buried: the old letter stays
+	_, _, _ = s.deadBatch(ctx, from, func(d protocol.DeadLetter) bool { // what cannot be read is taken for not buried: the old letter stays
 		if d.MessageID == id {
 			seq = d.Seq
 		}

@@ -2,7 +2,6 @@ package jetstream
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/nats-io/nats.go"
 	natsjs "github.com/nats-io/nats.go/jetstream"
-	"github.com/synadia-io/orbit.go/jetstreamext"
 
 	"github.com/millrace-dev/millrace/protocol"
 )
@@ -240,58 +238,21 @@ func (s *Store) state(ctx context.Context, stream string) (natsjs.StreamState, e
 	return st.CachedInfo().State, nil // just asked for
 }
 
-const (
-	// rangeBatch is how many records are asked for at once.
-	rangeBatch = 256
-	// rangeBytes is the size at which the server ends a page early. Without, it sends up to 64 MB, which is more than the
-	// client library keeps for a reader that is slower than the server.
-	rangeBytes = 2 << 20
-)
-
-// Range reads the subject's records between two sequences, both included, in order. A page may end early: only the server's
-// word that there is no more ends the range before to.
+// Range reads the subject's records between two sequences, both included, in order, batch by batch. Each has a deadline of its own: a long
+// history takes as long as it takes. Only the server's word that there is no more ends the range before to.
 func (s *Store) Range(ctx context.Context, shard int, workflow string, from, to uint64) iter.Seq2[protocol.Entry, error] {
 	return func(yield func(protocol.Entry, error) bool) {
 		for from <= to {
-			next, err := s.page(ctx, shard, workflow, from, func(e protocol.Entry) bool { return e.Seq <= to && yield(e, nil) })
+			next, more, err := s.batch(ctx, s.ns.HistoryStream(shard), s.ns.History(shard, workflow), from, func(d protocol.Delivery) bool {
+				return d.Seq <= to && yield(protocol.Entry{Seq: d.Seq, Time: d.Time, Data: d.Data}, nil)
+			})
 			if err != nil {
 				yield(protocol.Entry{}, err)
 			}
-			if next == 0 {
+			if !more {
 				return
 			}
 			from = next
 		}
 	}
-}
-
-// page reads some records from a sequence on, and returns where the next page begins: 0 when there is none, or none is wanted. Its
-// deadline is its own: a long history takes as many as it takes.
-func (s *Store) page(ctx context.Context, shard int, workflow string, from uint64, take func(protocol.Entry) bool) (uint64, error) {
-	ctx, cancel := bounded(ctx)
-	defer cancel()
-	records, err := jetstreamext.GetBatch(ctx, s.js, s.ns.HistoryStream(shard), rangeBatch,
-		jetstreamext.GetBatchMaxBytes(rangeBytes), jetstreamext.GetBatchSeq(from),
-		jetstreamext.GetBatchSubject(s.ns.History(shard, workflow)))
-	if err != nil {
-		return 0, wrap(err)
-	}
-	var next uint64
-	for m, err := range records {
-		if errors.Is(err, jetstreamext.ErrNoMessages) {
-			return 0, nil
-		}
-		if err != nil {
-			return 0, wrap(err)
-		}
-		if !take(protocol.Entry{Seq: m.Sequence, Time: m.Time, Data: m.Data}) {
-			return 0, nil
-		}
-		next = m.Sequence + 1
-	}
-	if next == 0 {
-		// Silence: the library ends a page without a word when time is up. It must not look like the end.
-		return 0, wrap(cmp.Or(ctx.Err(), nats.ErrTimeout))
-	}
-	return next, nil
 }
