@@ -21,15 +21,13 @@ func (s *shard) receiveDirect(d protocol.Delivery, after uint64) (taken bool) {
 		return true
 	}
 	defer s.end()
-	select {
-	case s.slots <- struct{}{}:
-	default:
+	if !s.work.try(starts(in), len(d.Data)) {
 		return false
 	}
 	// If this node loses the shard before the input is part of history, the sender need not wait for its patience to end.
 	answered := context.AfterFunc(s.ctx, func() { s.store.RefuseDirect(d.Reply) })
 	done := func() {
-		<-s.slots
+		s.work.leave(len(d.Data))
 		answered()
 	}
 	if !s.route(item{input: in, delivery: d, done: done}) {

@@ -12,14 +12,6 @@ import (
 	"github.com/millrace-dev/millrace/protocol"
 )
 
-const (
-	// maxInWork is the most messages of a shard that are in work at once. Beyond it the inbox is not read: a backlog of
-	// a million starts waits in the stream, not in this node's memory.
-	maxInWork = 4096
-	// maxAwake is the same for wake-ups, with those that are held until they are due.
-	maxAwake = 4096
-)
-
 // shard is one shard in the hands of this node.
 type shard struct {
 	id    int
@@ -38,8 +30,8 @@ type shard struct {
 	rows   *rows
 	ledger *ledger
 	handed *handovers
-	slots  chan struct{}
-	wakes  chan struct{} // slots of wake-ups
+	work   *room // of the inbox, and what comes directly
+	awake  *room // of the timers stream, with what is held until it is due
 
 	mu     sync.Mutex
 	quiet  *sync.Cond // signalled when active drops to zero
@@ -57,7 +49,7 @@ func newShard(
 ) *shard {
 	s := &shard{
 		id: id, ns: ns, store: store, rows: rows, log: log.With("shard", id), nonce: nonce,
-		slots: make(chan struct{}, maxInWork), wakes: make(chan struct{}, maxAwake), actors: make(map[string]*actor),
+		work: newRoom(), awake: newRoom(), actors: make(map[string]*actor),
 	}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	s.chores, s.rest = context.WithCancel(s.ctx)
@@ -93,14 +85,14 @@ func (s *shard) start() error {
 	for _, read := range []func() (func(), error){
 		func() (func(), error) {
 			return s.store.Inputs(s.ctx, s.id, func(d protocol.Delivery) {
-				if it, ok := s.receive(d, s.inbox, s.slots, s.input); ok {
+				if it, ok := s.receive(d, s.inbox, s.work, s.input); ok {
 					s.route(it)
 				}
 			})
 		},
 		func() (func(), error) {
 			return s.store.Fired(s.ctx, s.id, func(d protocol.Delivery) {
-				if it, ok := s.receive(d, s.timers, s.wakes, s.fired); ok {
+				if it, ok := s.receive(d, s.timers, s.awake, s.fired); ok {
 					s.hold(it)
 				}
 			})
@@ -204,10 +196,10 @@ func (s *shard) after(d time.Duration, f func()) {
 	})
 }
 
-// receive takes a message out of a stream, when there is a slot for it. What cannot be understood goes to the dead letters and blocks
+// receive takes a message out of a stream, when there is room for it. What cannot be understood goes to the dead letters and blocks
 // nothing.
 func (s *shard) receive(
-	d protocol.Delivery, from *releases, slots chan struct{}, decode func(protocol.Delivery) (protocol.Input, error),
+	d protocol.Delivery, from *releases, room *room, decode func(protocol.Delivery) (protocol.Input, error),
 ) (it item, ok bool) {
 	from.deliver(d.Seq)
 	in, err := decode(d)
@@ -215,13 +207,11 @@ func (s *shard) receive(
 		s.bury(d, in, err, func() { from.done(d.Seq) })
 		return item{}, false
 	}
-	select {
-	case slots <- struct{}{}:
-	case <-s.ctx.Done():
+	if !room.enter(s.ctx, starts(in), len(d.Data)) {
 		return item{}, false
 	}
 	return item{input: in, delivery: d, done: func() {
-		<-slots
+		room.leave(len(d.Data))
 		from.done(d.Seq)
 	}}, true
 }
@@ -278,13 +268,11 @@ func (s *shard) ring(a alarm) {
 
 // look has a workflow look after a record that somebody else wrote.
 func (s *shard) look(workflow string, seq uint64) {
-	select {
-	case s.slots <- struct{}{}:
-	case <-s.ctx.Done():
+	if !s.work.enter(s.ctx, false, 0) {
 		return
 	}
 	s.route(item{input: protocol.Input{Workflow: workflow}, record: seq, done: func() {
-		<-s.slots
+		s.work.leave(0)
 		s.ledger.finished(seq)
 	}})
 }
@@ -302,6 +290,7 @@ func (s *shard) route(it item) bool {
 		s.actors[a.id] = a
 	}
 	a.queue = append(a.queue, it)
+	a.queued += len(it.delivery.Data)
 	if a.interrupt != nil && (a.urgent() || a.crowds()) {
 		a.interrupt()
 	}
