@@ -35,6 +35,7 @@ type node struct {
 	log   *slog.Logger
 
 	rows   *rows
+	gate   *gate
 	shards map[int]*ownedShard
 	missed map[string]int
 }
@@ -48,7 +49,7 @@ type ownedShard struct {
 func newNode(self protocol.Node, ns protocol.Namespace, store Store, log *slog.Logger) *node {
 	log = log.With("node", self.ID)
 	return &node{
-		self: self, ns: ns, store: store, log: log, rows: newRows(store, log),
+		self: self, ns: ns, store: store, log: log, rows: newRows(store, log), gate: newGate(store.Load, log),
 		shards: make(map[int]*ownedShard), missed: make(map[string]int),
 	}
 }
@@ -58,6 +59,7 @@ func (n *node) run(ctx context.Context, ready func(error)) {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	defer n.rows.stop()
+	defer n.gate.end()
 	news := make(chan struct{}, 1)
 	unlisten, err := n.store.News(func() {
 		select {
@@ -181,6 +183,7 @@ func (n *node) acquire(ctx context.Context, id int, lease protocol.HeldLease) er
 		return err
 	}
 	s := newShard(ctx, id, n.ns, n.store, n.rows, n.log, newRunID)
+	s.gate = n.gate
 	if err := s.start(); err != nil {
 		return errors.Join(err, n.store.Yield(ctx, id, revision))
 	}

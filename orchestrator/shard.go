@@ -28,6 +28,7 @@ type shard struct {
 	timers *releases
 	clock  *clock
 	rows   *rows
+	gate   *gate // of the node
 	ledger *ledger
 	handed *handovers
 	work   *room // of the inbox, and what comes directly
