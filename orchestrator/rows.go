@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	// rowsEvery is how long a row may wait for others.
+	// rowsEvery is how long a row may wait for others, and rowsSlow at most after a batch that could not be stored.
 	rowsEvery = 50 * time.Millisecond
+	rowsSlow  = 5 * time.Second
 	// rowsTimeout is how long a batch may take.
 	rowsTimeout = 5 * time.Second
 )
@@ -27,6 +28,7 @@ type rows struct {
 	dirty    map[string]rowWrite
 	waiting  map[string]*unstored // by workflow ID
 	armed    *time.Timer
+	pause    time.Duration // until the next batch; zero: rowsEvery
 	closed   bool
 	flushing sync.WaitGroup
 }
@@ -96,7 +98,7 @@ func (r *rows) arm() {
 		return
 	}
 	r.flushing.Add(1)
-	r.armed = time.AfterFunc(rowsEvery, func() {
+	r.armed = time.AfterFunc(max(r.pause, rowsEvery), func() {
 		defer r.flushing.Done()
 		r.flush()
 		r.mu.Lock()
@@ -128,10 +130,12 @@ func (r *rows) flush() {
 	ctx, cancel := context.WithTimeout(context.Background(), rowsTimeout)
 	defer cancel()
 	if err := r.index.PutRows(ctx, write); err != nil {
-		r.log.Warn("rows could not be stored; they will be tried again", "rows", len(write), "error", err)
-		r.keep(batch)
+		r.log.Warn("rows could not be stored; they will be tried again", "rows", len(write), "error", err, "in", r.keep(batch))
 		return
 	}
+	r.mu.Lock()
+	r.pause = 0
+	r.mu.Unlock()
 	for _, w := range batch {
 		for _, done := range w.done {
 			done()
@@ -140,10 +144,11 @@ func (r *rows) flush() {
 	}
 }
 
-// keep puts the rows of a batch that was not stored back.
-func (r *rows) keep(batch map[string]rowWrite) {
+// keep puts the rows of a batch that was not stored back, and says when they are tried again.
+func (r *rows) keep(batch map[string]rowWrite) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.pause = min(max(2*r.pause, rowsEvery), rowsSlow)
 	for key, w := range batch {
 		if newer, ok := r.dirty[key]; ok {
 			w.row, w.shard = newer.row, newer.shard
@@ -151,6 +156,7 @@ func (r *rows) keep(batch map[string]rowWrite) {
 		}
 		r.dirty[key] = w
 	}
+	return r.pause
 }
 
 // stop ends the writing. What waits was of shards that this node has no more.

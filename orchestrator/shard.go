@@ -34,6 +34,8 @@ type shard struct {
 	work   *room // of the inbox, and what comes directly
 	awake  *room // of the timers stream, with what is held until it is due
 
+	complaints complaints
+
 	mu     sync.Mutex
 	quiet  *sync.Cond // signalled when active drops to zero
 	active int        // actors that run and deferred functions under way
@@ -311,7 +313,9 @@ func (s *shard) persist(what string, f func(context.Context) error) error {
 		if err == nil || s.ctx.Err() != nil {
 			return err
 		}
-		s.log.Warn("trying again", "what", what, "error", err, "in", wait)
+		if unsaid, ok := s.complaints.speak(what); ok {
+			s.log.Warn("trying again", "what", what, "error", err, "hint", protocol.AsError(err).Hint, "in", wait, "others", unsaid)
+		}
 		select {
 		case <-time.After(wait):
 		case <-s.ctx.Done():
