@@ -108,3 +108,15 @@ func (s *Store) inboxRefusal(ctx context.Context, shard int) *protocol.Error {
 	seen.at = time.Now()
 	return seen.why
 }
+
+// Time is what the clock of the server says that looks after the leases.
+func (s *Store) Time(ctx context.Context) (time.Time, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	before := time.Now()
+	stream, err := s.js.Stream(ctx, bucketStream(s.ns.Bucket(leasesBucket)))
+	if err != nil {
+		return time.Time{}, wrap(err)
+	}
+	return stream.CachedInfo().TimeStamp.Add(time.Since(before) / 2), nil // the answer was on its way
+}

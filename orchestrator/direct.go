@@ -15,6 +15,7 @@ func (s *shard) receiveDirect(d protocol.Delivery, after uint64) (taken bool) {
 	if !s.inbox.reached(after) || !s.begin() {
 		return false
 	}
+	d.Time = s.time.now()
 	in, err := s.input(d)
 	if err != nil {
 		go func() {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/millrace-dev/millrace/orchestrator/machine"
@@ -28,13 +29,15 @@ type shard struct {
 	timers *releases
 	clock  *clock
 	rows   *rows
-	gate   *gate // of the node
+	gate   *gate       // of the node
+	time   *timekeeper // of the node
 	ledger *ledger
 	handed *handovers
 	work   *room // of the inbox, and what comes directly
 	awake  *room // of the timers stream, with what is held until it is due
 
 	complaints complaints
+	ahead      atomic.Int64 // how many nanoseconds later it is for the server, if that matters
 
 	mu     sync.Mutex
 	quiet  *sync.Cond // signalled when active drops to zero
@@ -59,12 +62,13 @@ func newShard(
 	s.quiet = sync.NewCond(&s.mu)
 	s.inbox = newReleases(func(ctx context.Context, seq uint64) error { return store.Release(ctx, id, seq) }, s.after)
 	s.timers = newReleases(func(ctx context.Context, seq uint64) error { return store.ReleaseFired(ctx, id, seq) }, s.after)
-	s.clock = newClock(s.ring)
+	s.time = newTimekeeper(nil, s.log)
+	s.clock = newClock(s.ring, func() time.Time { return s.time.now() })
 	s.handed = &handovers{
 		send:  func(queue, worker string, h protocol.HandOver) error { return store.HandOver(queue, worker, h) },
 		after: s.after, by: make(map[string][]*handed),
 		watch: func(workflow string, tasks []protocol.ActivityTask) error {
-			return s.dispatch(machine.Effects{}, watches(tasks), workflow)
+			return s.dispatch(machine.Effects{}, s.watches(tasks), workflow)
 		},
 	}
 	s.ledger = &ledger{
@@ -262,7 +266,7 @@ func (s *shard) ring(a alarm) {
 		s.route(*a.held)
 		return
 	}
-	in := protocol.Input{Time: time.Now(), Workflow: a.workflow, Body: protocol.TimerInput{}}
+	in := protocol.Input{Time: s.time.now(), Workflow: a.workflow, Body: protocol.TimerInput{}}
 	if task, ok := a.retry.(protocol.ActivityTask); ok {
 		in.Body = protocol.TimerInput{Task: &task}
 	}

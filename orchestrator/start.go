@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
@@ -188,7 +189,7 @@ func self(id string) protocol.Node {
 	if id == "" {
 		id = fmt.Sprintf("%s-%d-%s", host, os.Getpid(), uuid.NewString()[:8])
 	}
-	return protocol.Node{ID: id, Host: host, PID: os.Getpid(), Version: Version, Started: now()}
+	return protocol.Node{ID: id, Host: host, PID: os.Getpid(), Version: Version, Started: time.Now().UTC().Round(0)}
 }
 
 // wait takes the rest down once the node has stopped.
