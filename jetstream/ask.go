@@ -28,7 +28,8 @@ const verdictsKept = 4
 // the owner directly; if nothing is heard from there, it is stored in the inbox as well. The request must carry its own request ID:
 // asking again with it is safe, for as long as the workflow ID has had no other run since.
 //
-// An error of code timeout says that the input is stored and nobody has said yet what became of it.
+// An error of code busy says that nothing was done, because there is no room for a new run; one of code timeout, that the input is stored
+// and nobody has said yet what became of it.
 func (s *Store) Ask(ctx context.Context, workflow string, body protocol.InputBody, id string) (protocol.Verdict, error) {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
@@ -40,8 +41,22 @@ func (s *Store) Ask(ctx context.Context, workflow string, body protocol.InputBod
 		return protocol.Verdict{}, err
 	}
 	defer stop()
-	if v, known, err := s.askDirectly(ctx, workflow, body, id, reply, verdicts); known || err != nil {
-		return v, err
+	answer, doubt, err := s.askDirectly(ctx, workflow, body, id, reply, verdicts)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return protocol.Verdict{}, unanswered()
+	case err != nil:
+		return protocol.Verdict{}, err
+	case answer != nil:
+		return verdict(answer)
+	}
+	if body.InputKind() == protocol.KindStart {
+		switch why := s.inboxRefusal(ctx, s.shard(workflow)); {
+		case why != nil && doubt: // it may have been taken, and is not to be stored: what is left is to listen
+			return hearVerdict(ctx, verdicts)
+		case why != nil:
+			return protocol.Verdict{}, why
+		}
 	}
 	ctx, done := s.allowed(ctx, s.ns.Input(s.shard(workflow), body.InputKind(), workflow))
 	v, err := s.askInbox(ctx, workflow, body, id, reply, verdicts)
@@ -72,27 +87,40 @@ func (s *Store) askInbox(
 	}
 }
 
-// askDirectly asks the owner, and waits for its verdict as long as patience has it. known says that the verdict, or the error, is it.
+// askDirectly asks the owner, unless the input cannot go that way.
 func (s *Store) askDirectly(
 	ctx context.Context, workflow string, body protocol.InputBody, id, reply string, verdicts <-chan *nats.Msg,
-) (v protocol.Verdict, known bool, err error) {
+) (answer *nats.Msg, doubt bool, err error) {
 	if protocol.NeedsInbox(body) || s.indirect.is(body.InputKind()) {
-		return v, false, nil
+		return nil, false, nil
 	}
 	m, err := s.inputMsg(workflow, body, id, "")
 	if err != nil {
-		return v, false, err
+		return nil, false, err
 	}
-	answer, err := s.askOwner(ctx, workflow, body, m, reply, verdicts)
-	switch {
-	case errors.Is(err, context.DeadlineExceeded):
-		return v, false, protocol.Errorf(protocol.CodeTimeout, "no orchestrator has answered in time").
-			WithHint("asking again with the same request ID is safe")
-	case answer == nil:
-		return v, false, err
+	return s.askOwner(ctx, workflow, body, m, reply, verdicts)
+}
+
+func unanswered() error {
+	return protocol.Errorf(protocol.CodeTimeout, "no orchestrator has answered in time").
+		WithHint("asking again with the same request ID is safe")
+}
+
+// hearVerdict waits for the verdict on an input that may have been taken.
+func hearVerdict(ctx context.Context, verdicts <-chan *nats.Msg) (protocol.Verdict, error) {
+	for {
+		select {
+		case m := <-verdicts:
+			if !notTaken(m) {
+				return verdict(m)
+			}
+		case <-ctx.Done():
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				return protocol.Verdict{}, unanswered()
+			}
+			return protocol.Verdict{}, ctx.Err()
+		}
 	}
-	v, err = verdict(answer)
-	return v, true, err
 }
 
 func (s *Store) awaitVerdict(

@@ -67,7 +67,7 @@ func (s *Store) create(ctx context.Context, o Options) error {
 	if err := s.decide(ctx, o); err != nil {
 		return err
 	}
-	s.stored = make(sequences, s.config.Shards)
+	s.ready()
 	var group errgroup.Group
 	for _, cfg := range s.streams(o.Replicas) {
 		group.Go(func() error { return s.stream(ctx, cfg) })

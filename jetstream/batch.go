@@ -1,55 +1,98 @@
 package jetstream
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"strconv"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	natsjs "github.com/nats-io/nats.go/jetstream"
-	"github.com/synadia-io/orbit.go/jetstreamext"
+
+	"github.com/millrace-dev/millrace/protocol"
 )
 
 const (
-	// rangeBatch is how many messages are asked for at once.
-	rangeBatch = 256
-	// rangeBytes is the size at which the server ends a batch early. Without, it sends up to 64 MB, which is more than the
-	// client library keeps for a reader that is slower than the server.
-	rangeBytes = 2 << 20
+	// batchMessages is how many messages are asked for at once.
+	batchMessages = 256
+	// batchBytes is the size at which the server ends a batch early. Without, it sends up to 64 MB.
+	batchBytes = 2 << 20
 )
 
-// batch gets some messages of a stream from a sequence on, from whichever copy answers, and returns where the next batch begins: 0 when
-// that copy has none, or no more is wanted. Its deadline is its own: who reads much takes as many batches as it takes.
+// batchRequest asks for some messages of a subject from a sequence on.
+type batchRequest struct {
+	Batch    int    `json:"batch"`
+	MaxBytes int    `json:"max_bytes"`
+	Seq      uint64 `json:"seq"`
+	Subject  string `json:"next_by_subj"`
+}
+
+// batch reads some messages from a sequence on, from whichever copy answers, and returns where to go on. more is false when there is
+// nothing further, or take does not want it. It may be cut short by the size of the messages. The library's own call makes a
+// subscription with a channel of 512 KB each time: a node that reads many histories at once would need hundreds of megabytes for that.
 func (s *Store) batch(
-	ctx context.Context, stream, filter string, from uint64, take func(*natsjs.RawStreamMsg) bool,
-) (next uint64, err error) {
+	ctx context.Context, stream, filter string, from uint64, take func(protocol.Delivery) bool,
+) (next uint64, more bool, err error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	messages, err := jetstreamext.GetBatch(ctx, s.js, stream, rangeBatch,
-		jetstreamext.GetBatchMaxBytes(rangeBytes), jetstreamext.GetBatchSeq(from), jetstreamext.GetBatchSubject(filter))
+	req, err := protocol.Marshal(batchRequest{batchMessages, batchBytes, from, filter})
 	if err != nil {
-		return 0, wrap(err)
+		return from, false, err
 	}
-	var last uint64
-	for m, err := range messages {
-		switch {
-		case errors.Is(err, jetstreamext.ErrNoMessages):
-			return 0, nil
-		case err != nil:
-			return 0, wrap(err)
-		case !follows(m.Header, last):
-			return max(from, last+1), nil
-		case !take(m):
-			return 0, nil
+	reply, messages, stop, err := s.mux.open(batchMessages + 1)
+	if err != nil {
+		return from, false, err
+	}
+	defer stop()
+	subject := s.api("DIRECT.GET." + stream)
+	ctx, done := s.allowed(ctx, subject)
+	defer func() { err = wrap(done(err)) }()
+	if err := s.nc.PublishRequest(subject, reply, req); err != nil {
+		return from, false, err
+	}
+	var before uint64
+	for next = from; ; {
+		select {
+		case m := <-messages:
+			d, last, err := batched(m)
+			switch {
+			case err != nil || last:
+				return next, last && next > from, err
+			case !follows(m.Header, before):
+				return next, true, nil
+			}
+			before, next = d.Seq, d.Seq+1
+			if !take(d) {
+				return next, false, nil
+			}
+		case <-ctx.Done():
+			return next, false, ctx.Err() // silence must not look like the end
 		}
-		last = m.Sequence
 	}
-	if last == 0 {
-		// Silence: the library ends a batch without a word when time is up. It must not look like the end.
-		return 0, wrap(cmp.Or(ctx.Err(), nats.ErrTimeout))
+}
+
+// What the server says in place of a message.
+const (
+	batchEnd  = "204" // of the batch
+	batchNone = "404" // there is nothing from the sequence on
+)
+
+// batched reads one message of a batch. last says that it is none, and that none comes after it.
+func batched(m *nats.Msg) (d protocol.Delivery, last bool, err error) {
+	switch status := m.Header.Get("Status"); {
+	case len(m.Data) > 0 || status == "":
+	case status == batchEnd, status == batchNone:
+		return d, true, nil
+	case noResponders(m):
+		return d, false, natsjs.ErrNoStreamResponse
+	default:
+		return d, false, protocol.Errorf(protocol.CodeUnavailable, "NATS refuses to read: %s %s", status, m.Header.Get("Description"))
 	}
-	return last + 1, nil
+	d = protocol.Delivery{Subject: m.Header.Get(natsjs.SubjectHeader), Header: m.Header, Data: m.Data}
+	if d.Seq, err = strconv.ParseUint(m.Header.Get(natsjs.SequenceHeader), 10, 64); err != nil {
+		return d, false, err
+	}
+	d.Time, err = time.Parse(time.RFC3339Nano, m.Header.Get(natsjs.TimeStampHeaer))
+	return d, false, err
 }
 
 // follows reports whether a message of a batch comes right after the one at a sequence; zero is before the first. Each names the one before

@@ -236,16 +236,14 @@ func (d *download) deliver(m *nats.Msg) {
 	d.notify()
 }
 
-// receive takes a chunk of an answer. Each names the one before it: an answer whose middle went down with the old connection goes on over
-// the new one, and what follows the gap is not what comes next. Then the rest is asked for anew.
+// receive takes a chunk of an answer. When one before it got lost, the rest is asked for anew.
 func (d *download) receive(m *nats.Msg) {
 	seq, err := strconv.ParseUint(m.Header.Get(natsjs.SequenceHeader), 10, 64)
-	before := m.Header.Get(natsjs.LastSequenceHeader)
 	switch {
 	case d.trouble != nil:
 	case err != nil:
 		d.trouble = wrap(err)
-	case before != "" && before != strconv.FormatUint(d.last, 10):
+	case !follows(m.Header, d.last):
 		d.ask()
 	default:
 		d.last = seq

@@ -4,8 +4,6 @@ import (
 	"context"
 	"iter"
 
-	natsjs "github.com/nats-io/nats.go/jetstream"
-
 	"github.com/millrace-dev/millrace/protocol"
 )
 
@@ -19,17 +17,10 @@ func (s *Store) browse(ctx context.Context, stream, filter string) iter.Seq2[pro
 			wanted = d.Seq <= state.LastSeq && yield(d, nil)
 			return wanted
 		}
-		found := func(m *natsjs.RawStreamMsg) bool {
-			return take(protocol.Delivery{Seq: m.Sequence, Time: m.Time, Subject: m.Subject, Header: m.Header, Data: m.Data})
-		}
 		for from := uint64(1); err == nil && wanted && from <= state.LastSeq; {
-			var next uint64
-			if next, err = s.batch(ctx, stream, filter, from, found); err != nil || next > 0 {
-				from = next
+			var more bool
+			if from, more, err = s.batch(ctx, stream, filter, from, take); err != nil || !wanted || more {
 				continue
-			}
-			if !wanted {
-				break
 			}
 			var m storedMsg
 			m, err = s.leaderGet(ctx, stream, map[string]any{"next_by_subj": filter, "seq": from})

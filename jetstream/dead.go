@@ -118,20 +118,22 @@ func deadSource(subject string) string {
 // DeadLetters reads every dead letter, oldest first.
 func (s *Store) DeadLetters(ctx context.Context) iter.Seq2[protocol.DeadLetter, error] {
 	return func(yield func(protocol.DeadLetter, error) bool) {
-		for from := uint64(1); from != 0; {
-			next, err := s.deadPage(ctx, from, func(d protocol.DeadLetter) bool { return yield(d, nil) })
+		for from, more := uint64(1), true; more; {
+			var err error
+			from, more, err = s.deadBatch(ctx, from, func(d protocol.DeadLetter) bool { return yield(d, nil) })
 			if err != nil {
 				yield(protocol.DeadLetter{}, err)
 			}
-			from = next
 		}
 	}
 }
 
-func (s *Store) deadPage(ctx context.Context, from uint64, take func(protocol.DeadLetter) bool) (next uint64, err error) {
-	return s.batch(ctx, s.ns.DeadStream(), s.ns.DeadLetters(), from, func(m *natsjs.RawStreamMsg) bool {
+func (s *Store) deadBatch(
+	ctx context.Context, from uint64, take func(protocol.DeadLetter) bool,
+) (next uint64, more bool, err error) {
+	return s.batch(ctx, s.ns.DeadStream(), s.ns.DeadLetters(), from, func(m protocol.Delivery) bool {
 		d := s.deadLetter(m.Header, m.Data)
-		d.Seq, d.Time = m.Sequence, m.Time
+		d.Seq, d.Time = m.Seq, m.Time
 		return take(d)
 	})
 }
@@ -297,7 +299,7 @@ func (s *Store) RetryDeadLetter(ctx context.Context, d protocol.DeadLetter) (r p
 
 // buriedAs is the sequence of the dead letter that a message with this ID has become; zero if it has not.
 func (s *Store) buriedAs(ctx context.Context, from uint64, id string) (seq uint64) {
-	_, _ = s.deadPage(ctx, from, func(d protocol.DeadLetter) bool { // what cannot be read is taken for not buried: the old letter stays
+	_, _, _ = s.deadBatch(ctx, from, func(d protocol.DeadLetter) bool { // what cannot be read is taken for not buried: the old letter stays
 		if d.MessageID == id {
 			seq = d.Seq
 		}

@@ -79,29 +79,30 @@ func (s *Store) tellDirectly(workflow string, body protocol.InputBody, m *nats.M
 }
 
 // askOwner sends an input to the shard's owner, and waits for the answer as long as patience has it. No answer and no error say that the
-// inbox must be told. The error of a context that ended is ctx's.
+// inbox must be told; with doubt, it is not known whether the owner has taken it. The error of a context that ended is ctx's.
 func (s *Store) askOwner(
 	ctx context.Context, workflow string, body protocol.InputBody, m *nats.Msg, reply string, verdicts <-chan *nats.Msg,
-) (*nats.Msg, error) {
+) (answer *nats.Msg, doubt bool, err error) {
 	refusal, done := s.allowed(context.Background(), s.ns.Direct(s.shard(workflow), body.InputKind(), workflow))
 	defer done(nil) //nolint:errcheck // there is no error to explain
 	if err := s.tellDirectly(workflow, body, m, reply); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	patience := time.NewTimer(directPatience)
 	defer patience.Stop()
 	select {
 	case answer := <-verdicts:
 		if !notTaken(answer) {
-			return answer, nil
+			return answer, false, nil
 		}
 	case <-patience.C:
+		return nil, true, nil
 	case <-refusal.Done():
 		s.indirect.note(body.InputKind())
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, true, ctx.Err()
 	}
-	return nil, nil
+	return nil, false, nil
 }
 
 // notTaken reports whether an answer says that the input must go through the inbox: there is no owner, or it would overtake.
@@ -146,7 +147,7 @@ func (s *Store) PublishResult(ctx context.Context, workflow string, r protocol.A
 		return err
 	}
 	defer stop()
-	answer, err := s.askOwner(ctx, workflow, r, m, reply, verdicts)
+	answer, _, err := s.askOwner(ctx, workflow, r, m, reply, verdicts)
 	if answer != nil || err != nil {
 		return wrap(err) // a refusal is an answer as well: the attempt is over, and its result is nobody's
 	}

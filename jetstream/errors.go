@@ -59,7 +59,7 @@ func wrap(err error) error {
 		return err
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout), errors.Is(err, natsjs.ErrAsyncPublishTimeout):
 		e = protocol.Errorf(protocol.CodeTimeout, "NATS did not answer in time").
-			WithHint("check the server's health and its disk; asking again is safe")
+			WithHint("check the server's health and its disk (after a full disk it must be started again); asking again is safe")
 	case errors.Is(err, natsjs.ErrJetStreamNotEnabled), errors.Is(err, natsjs.ErrJetStreamNotEnabledForAccount):
 		e = protocol.Errorf(protocol.CodeUnavailable, "this NATS server has no JetStream").
 			WithHint("start it with -js, or use an account that has JetStream")

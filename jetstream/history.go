@@ -238,18 +238,18 @@ func (s *Store) state(ctx context.Context, stream string) (natsjs.StreamState, e
 	return st.CachedInfo().State, nil // just asked for
 }
 
-// Range reads the subject's records between two sequences, both included, in order. A page may end early: only the server's
-// word that there is no more ends the range before to.
+// Range reads the subject's records between two sequences, both included, in order, batch by batch. Each has a deadline of its own: a long
+// history takes as long as it takes. Only the server's word that there is no more ends the range before to.
 func (s *Store) Range(ctx context.Context, shard int, workflow string, from, to uint64) iter.Seq2[protocol.Entry, error] {
 	return func(yield func(protocol.Entry, error) bool) {
 		for from <= to {
-			next, err := s.batch(ctx, s.ns.HistoryStream(shard), s.ns.History(shard, workflow), from, func(m *natsjs.RawStreamMsg) bool {
-				return m.Sequence <= to && yield(protocol.Entry{Seq: m.Sequence, Time: m.Time, Data: m.Data}, nil)
+			next, more, err := s.batch(ctx, s.ns.HistoryStream(shard), s.ns.History(shard, workflow), from, func(d protocol.Delivery) bool {
+				return d.Seq <= to && yield(protocol.Entry{Seq: d.Seq, Time: d.Time, Data: d.Data}, nil)
 			})
 			if err != nil {
 				yield(protocol.Entry{}, err)
 			}
-			if next == 0 {
+			if !more {
 				return
 			}
 			from = next

@@ -63,7 +63,9 @@ func (s *Store) Tell(ctx context.Context, workflow string, body protocol.InputBo
 	if err != nil {
 		return wrap(err)
 	}
-	s.stored.note(shard, before, ack)
+	if body.InputKind() != protocol.KindReady { // a worker may always be heard of late: its results need not wait for that
+		s.stored.note(shard, before, ack)
+	}
 	return nil
 }
 

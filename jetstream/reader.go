@@ -11,8 +11,9 @@ import (
 )
 
 const (
-	// readAhead is how many messages of a stream may wait in memory for their handler.
-	readAhead = 500
+	// readAhead is how many messages of a stream may wait in memory for their handler, whatever their size: no more than keep a handler
+	// busy that is a millisecond away.
+	readAhead = 128
 	// readerHeartbeat is how often the server says that a quiet reader is still connected to its consumer; two missed ones
 	// make the reader ask for a new one.
 	readerHeartbeat = 10 * time.Second

@@ -41,6 +41,7 @@ type Store struct {
 	config protocol.NamespaceConfig
 	mux    mux
 	stored sequences // of the inboxes
+	seen   []inboxSeen
 
 	refusals *refusals
 	indirect indirect
@@ -90,8 +91,13 @@ func Open(ctx context.Context, nc *nats.Conn, ns protocol.Namespace) (*Store, er
 	if err := s.configure(entry.Data); err != nil {
 		return nil, err
 	}
-	s.stored = make(sequences, s.config.Shards)
+	s.ready()
 	return s, nil
+}
+
+// ready makes room for what is remembered of each shard.
+func (s *Store) ready() {
+	s.stored, s.seen = make(sequences, s.config.Shards), make([]inboxSeen, s.config.Shards)
 }
 
 // configure reads the namespace's configuration.

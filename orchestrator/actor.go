@@ -28,13 +28,14 @@ type item struct {
 	removed func(error) // hears what became of a removal that the shard itself asks for; nil for everything else
 }
 
-// actor is one workflow: its inputs are taken one batch after the other, each in one step. queue, awake, naps and interrupt are
-// guarded by the shard's lock; the rest belongs to the goroutine that runs.
+// actor is one workflow: its inputs are taken one batch after the other, each in one step. queue, queued, awake, naps and interrupt
+// are guarded by the shard's lock; the rest belongs to the goroutine that runs.
 type actor struct {
 	shard *shard
 	id    string
 
 	queue     []item
+	queued    int // bytes
 	awake     bool
 	naps      int    // how often the actor is in the shard's list of sleepers
 	interrupt func() // cuts the wait for a worker short; nil when there is none
@@ -125,6 +126,9 @@ func (a *actor) take(first bool) []item {
 	}
 	batch := a.queue[:n:n]
 	a.queue = a.queue[n:]
+	for _, it := range batch {
+		a.queued -= len(it.delivery.Data)
+	}
 	if len(a.queue) == 0 {
 		a.queue = nil
 	}

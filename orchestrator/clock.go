@@ -13,6 +13,7 @@ const horizon = time.Minute
 // stream, where it survives; whichever comes second finds nothing to do. One clock serves one shard.
 type clock struct {
 	ring func(alarm)
+	now  func() time.Time
 
 	mu      sync.Mutex
 	alarms  alarms
@@ -31,8 +32,8 @@ type alarm struct {
 	index    int
 }
 
-func newClock(ring func(alarm)) *clock {
-	return &clock{ring: ring, byKey: make(map[string]*alarm)}
+func newClock(ring func(alarm), now func() time.Time) *clock {
+	return &clock{ring: ring, now: now, byKey: make(map[string]*alarm)}
 }
 
 // set arms an alarm if it is near, replacing the one under its key.
@@ -46,7 +47,7 @@ func (c *clock) set(a alarm) {
 		heap.Remove(&c.alarms, old.index)
 		delete(c.byKey, a.key)
 	}
-	if !a.at.IsZero() && time.Until(a.at) <= horizon {
+	if !a.at.IsZero() && a.at.Sub(c.now()) <= horizon {
 		heap.Push(&c.alarms, &a)
 		c.byKey[a.key] = &a
 	}
@@ -61,7 +62,7 @@ func (c *clock) arm() {
 		}
 		return
 	}
-	wait := time.Until(c.alarms[0].at)
+	wait := c.alarms[0].at.Sub(c.now())
 	if c.timer == nil {
 		c.timer = time.AfterFunc(wait, c.tick)
 		return
@@ -73,7 +74,7 @@ func (c *clock) arm() {
 func (c *clock) tick() {
 	c.mu.Lock()
 	var due []alarm
-	now := time.Now()
+	now := c.now()
 	for len(c.alarms) > 0 && !c.alarms[0].at.After(now) && !c.stopped {
 		a := heap.Pop(&c.alarms).(*alarm) //nolint:forcetypeassert // only set pushes
 		delete(c.byKey, a.key)

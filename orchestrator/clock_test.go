@@ -21,7 +21,7 @@ func TestClockRingsInOrderAndOnTime(t *testing.T) {
 			mu.Lock()
 			defer mu.Unlock()
 			rang = append(rang, ringing{a.key, time.Since(start)})
-		})
+		}, time.Now)
 		defer c.stop()
 		c.set(alarm{key: "late", at: start.Add(3 * time.Second)})
 		c.set(alarm{key: "early", at: start.Add(time.Second)})

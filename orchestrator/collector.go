@@ -60,7 +60,7 @@ func (c Collector) Run(ctx context.Context) (Collected, error) {
 	}
 	var done Collected
 	for after, more := uint64(0), true; more; more = after != 0 {
-		pass := collect.Begin(now(), c.Grace, after)
+		pass := collect.Begin(time.Now().UTC().Round(0), c.Grace, after)
 		if err := c.mark(ctx, pass, &done); err != nil {
 			return done, err
 		}

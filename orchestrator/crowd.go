@@ -5,6 +5,9 @@ package orchestrator
 // wait for that one. So a crowd is recorded first, batch by batch and without a worker, and the step is taken afterwards.
 const crowd = 1024
 
+// crowdBytes is the same for their size.
+const crowdBytes = maxInWorkBytes / 4
+
 // crowded reports whether the inputs that wait keep others out.
 func (a *actor) crowded() bool {
 	a.shard.mu.Lock()
@@ -14,7 +17,7 @@ func (a *actor) crowded() bool {
 
 // crowds is crowded for whoever holds the shard's lock.
 func (a *actor) crowds() bool {
-	return len(a.queue) >= crowd && len(a.shard.slots) >= cap(a.shard.slots)/2
+	return (len(a.queue) >= crowd || a.queued >= crowdBytes) && a.shard.work.scarce()
 }
 
 // mustHear reports whether the step under way was cut short for an input that it can take.

@@ -10,9 +10,13 @@ import (
 // when it would overtake something that lies in the inbox, when it must lie there itself, and when the shard has enough to do: a backlog
 // waits in the stream.
 func (s *shard) receiveDirect(d protocol.Delivery, after uint64) (taken bool) {
-	if !s.inbox.reached(max(after, s.backlog)) || !s.begin() {
+	if kind, _, err := s.ns.ParseInput(d.Subject); err != nil || kind != protocol.KindResult {
+		after = max(after, s.backlog) // a result has no order with what others sent, and its run should not wait for a backlog
+	}
+	if !s.inbox.reached(after) || !s.begin() {
 		return false
 	}
+	d.Time = s.time.now()
 	in, err := s.input(d)
 	if err != nil {
 		go func() {
@@ -25,20 +29,56 @@ func (s *shard) receiveDirect(d protocol.Delivery, after uint64) (taken bool) {
 	if protocol.NeedsInbox(in.Body) {
 		return false
 	}
-	select {
-	case s.slots <- struct{}{}:
-	default:
+	if starts(in) {
+		if why := s.gate.refusal(s.id); why != nil {
+			return s.refuse(in, d, why)
+		}
+	}
+	return s.takeDirect(in, d)
+}
+
+func (s *shard) takeDirect(in protocol.Input, d protocol.Delivery) (taken bool) {
+	if !s.work.try(starts(in), len(d.Data)) {
 		return false
 	}
 	// If this node loses the shard before the input is part of history, the sender need not wait for its patience to end.
 	answered := context.AfterFunc(s.ctx, func() { s.store.RefuseDirect(d.Reply) })
 	done := func() {
-		<-s.slots
+		s.work.leave(len(d.Data))
 		answered()
 	}
 	if !s.route(item{input: in, delivery: d, done: done}) {
 		done()
 		return false
 	}
+	return true
+}
+
+// refuse answers a start for which there is no room. One that is about a run that is there is taken nevertheless: a request that comes
+// again, or the signal or update of a signal-with-start or update-with-start.
+func (s *shard) refuse(in protocol.Input, d protocol.Delivery, why *protocol.Error) (taken bool) {
+	s.mu.Lock()
+	_, known := s.actors[in.Workflow]
+	s.mu.Unlock()
+	if known {
+		return s.takeDirect(in, d)
+	}
+	start, _ := in.Body.(protocol.StartInput)
+	if start.Signal == nil && start.Update == nil {
+		s.reply(d.Reply, protocol.Verdict{ID: in.Workflow, Error: why})
+		return true
+	}
+	if !s.begin() {
+		return false
+	}
+	s.store.Go(func() {
+		defer s.end()
+		w, _, err := loadRun(s.ctx, s.store, s.id, in.Workflow)
+		if err == nil && (w.Run == nil || !w.Run.Open()) {
+			s.reply(d.Reply, protocol.Verdict{ID: in.Workflow, Error: why})
+		} else if !s.takeDirect(in, d) { // what is wrong with its history, the step finds out
+			s.store.RefuseDirect(d.Reply)
+		}
+	})
 	return true
 }

@@ -143,6 +143,11 @@ func TestDirectDoesNotOvertake(t *testing.T) {
 			t.Errorf("after %d, with the inbox read up to %d, taken is %v", x.after, x.read, taken)
 		}
 	}
+	s.inbox.last = 4
+	result := protocol.Delivery{Time: time.Now(), Subject: protocol.DefaultNamespace.Direct(0, protocol.KindResult, "none"), Data: []byte("{}")}
+	if s.receiveDirect(result, 5) || !s.receiveDirect(result, 4) {
+		t.Error("a result must wait for what its worker has stored, and for nothing else")
+	}
 	s.stop(t.Context())
 	if s.receiveDirect(d, 0) {
 		t.Error("a node that gave the shard up took an input")

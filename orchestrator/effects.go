@@ -197,7 +197,7 @@ func (a *actor) recover(again, fresh []item) error {
 		}
 	}
 	tells := a.answer(replies)
-	retries, last := a.w.Retries(inputs(again), now()), a.last
+	retries, last := a.w.Retries(inputs(again), a.shard.time.now()), a.last
 	unfinished := last != nil && a.foreign
 	a.last, a.foreign = nil, false
 	if !unfinished && len(retries) == 0 && len(tells) == 0 {

@@ -188,8 +188,8 @@ func countdown(n int, f func()) func() {
 }
 
 // watches is the wake-up of attempts that were handed over, as the retries that they look like in the timers stream.
-func watches(tasks []protocol.ActivityTask) []machine.Retry {
-	at := machine.Watched(now())
+func (s *shard) watches(tasks []protocol.ActivityTask) []machine.Retry {
+	at := machine.Watched(s.time.now())
 	retries := make([]machine.Retry, len(tasks))
 	for i, task := range tasks {
 		retries[i] = machine.Retry{Task: task, At: at}
@@ -206,7 +206,7 @@ func (s *shard) lookAfter(it item, task protocol.ActivityTask) {
 			return
 		}
 		if has {
-			if s.dispatch(machine.Effects{}, watches([]protocol.ActivityTask{task}), task.Workflow) == nil {
+			if s.dispatch(machine.Effects{}, s.watches([]protocol.ActivityTask{task}), task.Workflow) == nil {
 				it.done()
 			}
 			return
@@ -241,5 +241,5 @@ func (a *actor) refind(fx *machine.Effects) (watched []machine.Retry, err error)
 		}
 	}
 	fx.Activities = queued
-	return watches(held), nil
+	return a.shard.watches(held), nil
 }

@@ -35,6 +35,8 @@ type node struct {
 	log   *slog.Logger
 
 	rows   *rows
+	gate   *gate
+	time   *timekeeper
 	shards map[int]*ownedShard
 	missed map[string]int
 }
@@ -48,7 +50,7 @@ type ownedShard struct {
 func newNode(self protocol.Node, ns protocol.Namespace, store Store, log *slog.Logger) *node {
 	log = log.With("node", self.ID)
 	return &node{
-		self: self, ns: ns, store: store, log: log, rows: newRows(store, log),
+		self: self, ns: ns, store: store, log: log, rows: newRows(store, log), gate: newGate(store.Load, log), time: newTimekeeper(store.Time, log),
 		shards: make(map[int]*ownedShard), missed: make(map[string]int),
 	}
 }
@@ -58,6 +60,9 @@ func (n *node) run(ctx context.Context, ready func(error)) {
 	work, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	defer n.rows.stop()
+	defer n.gate.end()
+	defer n.time.end()
+	n.time.check(ctx)
 	news := make(chan struct{}, 1)
 	unlisten, err := n.store.News(func() {
 		select {
@@ -172,7 +177,7 @@ func (n *node) settle(ctx context.Context, id int, owner string, lease protocol.
 }
 
 func (n *node) acquire(ctx context.Context, id int, lease protocol.HeldLease) error {
-	l := protocol.Lease{Node: n.self.ID, Epoch: lease.Epoch + 1, Since: now()}
+	l := protocol.Lease{Node: n.self.ID, Epoch: lease.Epoch + 1, Since: n.time.now()}
 	revision, err := n.store.Acquire(ctx, id, l, lease.Revision)
 	if errors.Is(err, protocol.ErrConflict) {
 		return nil // somebody was faster; the next look tells who
@@ -181,6 +186,7 @@ func (n *node) acquire(ctx context.Context, id int, lease protocol.HeldLease) er
 		return err
 	}
 	s := newShard(ctx, id, n.ns, n.store, n.rows, n.log, newRunID)
+	s.gate, s.time = n.gate, n.time
 	if err := s.start(); err != nil {
 		return errors.Join(err, n.store.Yield(ctx, id, revision))
 	}

@@ -22,7 +22,7 @@ const (
 // worker's; nil with an error of code timeout says that a worker took the task and fell silent, nil with any other that
 // nobody took it.
 func (t *taking) ask(ctx context.Context) (*protocol.WorkflowTaskAnswer, error) {
-	task := t.turn.Task(now())
+	task := t.turn.Task(t.shard.time.now())
 	if worker := t.turn.Worker(); worker != "" {
 		answer, err := t.askWorker(ctx, worker, task)
 		if answer != nil {

@@ -28,6 +28,14 @@ type Options struct {
 	// Retention is how long runs are kept after they have ended, an hour at least. It is a setting of the namespace, for all nodes: zero
 	// leaves what is set, and a negative one keeps runs for ever, as a new namespace does.
 	Retention time.Duration
+	// MaxStore is the most bytes that the streams may take: new runs are refused, with an error of code busy, when nine tenths of them are
+	// taken. With [Start], NATS itself keeps to it as well, and zero means three quarters of what is free on the disk. With [Attach], zero
+	// means the limit of the account, if it has one.
+	MaxStore int64
+	// MaxBacklog is how many tasks may wait for workers, and messages in the inboxes for nodes, before new runs are refused, with an error
+	// of code busy. One of more than 4 KiB counts as several. It is a setting of the namespace, for all nodes: zero leaves what is set. Of a
+	// new namespace it is a million.
+	MaxBacklog int
 	// Node names this node; no two that run at once may share a name. Defaults to host, process and a random part, and
 	// with an embedded NATS to "embedded".
 	Node string

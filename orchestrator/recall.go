@@ -90,7 +90,7 @@ func (s *shard) recall(workflow string, recalls []machine.Recall) ([]machine.Ret
 	}
 	var retries []machine.Retry
 	var taken []protocol.ActivityTask
-	at := now()
+	at := s.time.now()
 	for _, c := range all {
 		switch {
 		case c.waiting != nil && !c.Hold: // one that is to be held waits already, and waits on when its time comes

@@ -24,7 +24,7 @@ func (s *shard) doChores() {
 	keep, err := s.store.Retention(s.chores)
 	if err == nil && keep > 0 {
 		var n int
-		n, err = s.expire(s.chores, now().Add(-keep))
+		n, err = s.expire(s.chores, s.time.now().Add(-keep))
 		if n > 0 {
 			s.log.Info("removed runs whose retention is over", "workflows", n)
 		}
@@ -146,7 +146,7 @@ func (s *shard) expiredEarlier(ctx context.Context, workflow string, upTo uint64
 func (s *shard) removeRun(ctx context.Context, workflow, run string) error {
 	heard := make(chan error, 2)
 	s.route(item{
-		input:   protocol.Input{Time: now(), Workflow: workflow, Body: protocol.DeleteInput{Run: run}},
+		input:   protocol.Input{Time: s.time.now(), Workflow: workflow, Body: protocol.DeleteInput{Run: run}},
 		removed: func(err error) { heard <- err },
 		done:    func() { heard <- errNotRemoved },
 	})

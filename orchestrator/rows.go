@@ -11,9 +11,10 @@ import (
 
 const (
 	// rowsEvery is how long a row may wait for others, and rowsBusy how long while there are many: a batch costs the server as much as
-	// fifty more rows in it.
+	// fifty more rows in it. rowsSlow is the longest wait after a batch that could not be stored.
 	rowsEvery = 50 * time.Millisecond
 	rowsBusy  = 200 * time.Millisecond
+	rowsSlow  = 5 * time.Second
 	// rowsMany is how many rows in a batch are many.
 	rowsMany = 50
 	// rowsTimeout is how long a batch may take.
@@ -32,7 +33,7 @@ type rows struct {
 	dirty    map[string]rowWrite
 	waiting  map[string]*unstored // by workflow ID
 	armed    *time.Timer
-	busy     bool // the last batch had many
+	pause    time.Duration // until the next batch
 	closed   bool
 	flushing sync.WaitGroup
 }
@@ -51,7 +52,7 @@ type rowWrite struct {
 
 func newRows(index Index, log *slog.Logger) *rows {
 	return &rows{
-		index: index, log: log, writing: make(chan struct{}, 1), dirty: make(map[string]rowWrite), waiting: make(map[string]*unstored),
+		index: index, log: log, writing: make(chan struct{}, 1), pause: rowsEvery, dirty: make(map[string]rowWrite), waiting: make(map[string]*unstored),
 	}
 }
 
@@ -104,11 +105,7 @@ func (r *rows) arm() {
 		return
 	}
 	r.flushing.Add(1)
-	wait := rowsEvery
-	if r.busy {
-		wait = rowsBusy
-	}
-	r.armed = time.AfterFunc(wait, func() {
+	r.armed = time.AfterFunc(r.pause, func() {
 		defer r.flushing.Done()
 		r.flush()
 		r.mu.Lock()
@@ -125,7 +122,6 @@ func (r *rows) flush() {
 	r.mu.Lock()
 	batch := r.dirty
 	r.dirty = make(map[string]rowWrite)
-	r.busy = len(batch) >= rowsMany
 	r.mu.Unlock()
 
 	var write []protocol.Row
@@ -143,10 +139,10 @@ func (r *rows) flush() {
 	ctx, cancel := context.WithTimeout(context.Background(), rowsTimeout)
 	defer cancel()
 	if err := r.index.PutRows(ctx, write); err != nil {
-		r.log.Warn("rows could not be stored; they will be tried again", "rows", len(write), "error", err)
-		r.keep(batch)
+		r.log.Warn("rows could not be stored; they will be tried again", "rows", len(write), "error", err, "in", r.keep(batch))
 		return
 	}
+	r.relax(len(write))
 	for _, w := range batch {
 		for _, done := range w.done {
 			done()
@@ -155,10 +151,20 @@ func (r *rows) flush() {
 	}
 }
 
-// keep puts the rows of a batch that was not stored back.
-func (r *rows) keep(batch map[string]rowWrite) {
+// relax says how long the rows after a batch that was stored may wait for each other.
+func (r *rows) relax(stored int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.pause = rowsEvery; stored >= rowsMany {
+		r.pause = rowsBusy
+	}
+}
+
+// keep puts the rows of a batch that was not stored back, and says when they are tried again.
+func (r *rows) keep(batch map[string]rowWrite) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pause = min(2*r.pause, rowsSlow)
 	for key, w := range batch {
 		if newer, ok := r.dirty[key]; ok {
 			w.row, w.shard = newer.row, newer.shard
@@ -166,6 +172,7 @@ func (r *rows) keep(batch map[string]rowWrite) {
 		}
 		r.dirty[key] = w
 	}
+	return r.pause
 }
 
 // stop ends the writing. What waits was of shards that this node has no more.

@@ -6,18 +6,11 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/millrace-dev/millrace/orchestrator/machine"
 	"github.com/millrace-dev/millrace/protocol"
-)
-
-const (
-	// maxInWork is the most messages of a shard that are in work at once. Beyond it the inbox is not read: a backlog of
-	// a million starts waits in the stream, not in this node's memory.
-	maxInWork = 4096
-	// maxAwake is the same for wake-ups, with those that are held until they are due.
-	maxAwake = 4096
 )
 
 // shard is one shard in the hands of this node.
@@ -36,10 +29,15 @@ type shard struct {
 	timers *releases
 	clock  *clock
 	rows   *rows
+	gate   *gate       // of the node
+	time   *timekeeper // of the node
 	ledger *ledger
 	handed *handovers
-	slots  chan struct{}
-	wakes  chan struct{} // slots of wake-ups
+	work   *room // of the inbox, and what comes directly
+	awake  *room // of the timers stream, with what is held until it is due
+
+	complaints complaints
+	ahead      atomic.Int64 // how many nanoseconds later it is for the server, if that matters
 
 	mu     sync.Mutex
 	quiet  *sync.Cond // signalled when active drops to zero
@@ -57,19 +55,20 @@ func newShard(
 ) *shard {
 	s := &shard{
 		id: id, ns: ns, store: store, rows: rows, log: log.With("shard", id), nonce: nonce,
-		slots: make(chan struct{}, maxInWork), wakes: make(chan struct{}, maxAwake), actors: make(map[string]*actor),
+		work: newRoom(), awake: newRoom(), actors: make(map[string]*actor),
 	}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	s.chores, s.rest = context.WithCancel(s.ctx)
 	s.quiet = sync.NewCond(&s.mu)
 	s.inbox = newReleases(func(ctx context.Context, seq uint64) error { return store.Release(ctx, id, seq) }, s.after)
 	s.timers = newReleases(func(ctx context.Context, seq uint64) error { return store.ReleaseFired(ctx, id, seq) }, s.after)
-	s.clock = newClock(s.ring)
+	s.time = newTimekeeper(nil, s.log)
+	s.clock = newClock(s.ring, func() time.Time { return s.time.now() })
 	s.handed = &handovers{
 		send:  func(queue, worker string, h protocol.HandOver) error { return store.HandOver(queue, worker, h) },
 		after: s.after, by: make(map[string][]*handed),
 		watch: func(workflow string, tasks []protocol.ActivityTask) error {
-			return s.dispatch(machine.Effects{}, watches(tasks), workflow)
+			return s.dispatch(machine.Effects{}, s.watches(tasks), workflow)
 		},
 	}
 	s.ledger = &ledger{
@@ -93,14 +92,14 @@ func (s *shard) start() error {
 	for _, read := range []func() (func(), error){
 		func() (func(), error) {
 			return s.store.Inputs(s.ctx, s.id, func(d protocol.Delivery) {
-				if it, ok := s.receive(d, s.inbox, s.slots, s.input); ok {
+				if it, ok := s.receive(d, s.inbox, s.work, s.input); ok {
 					s.route(it)
 				}
 			})
 		},
 		func() (func(), error) {
 			return s.store.Fired(s.ctx, s.id, func(d protocol.Delivery) {
-				if it, ok := s.receive(d, s.timers, s.wakes, s.fired); ok {
+				if it, ok := s.receive(d, s.timers, s.awake, s.fired); ok {
 					s.hold(it)
 				}
 			})
@@ -204,10 +203,10 @@ func (s *shard) after(d time.Duration, f func()) {
 	})
 }
 
-// receive takes a message out of a stream, when there is a slot for it. What cannot be understood goes to the dead letters and blocks
+// receive takes a message out of a stream, when there is room for it. What cannot be understood goes to the dead letters and blocks
 // nothing.
 func (s *shard) receive(
-	d protocol.Delivery, from *releases, slots chan struct{}, decode func(protocol.Delivery) (protocol.Input, error),
+	d protocol.Delivery, from *releases, room *room, decode func(protocol.Delivery) (protocol.Input, error),
 ) (it item, ok bool) {
 	from.deliver(d.Seq)
 	in, err := decode(d)
@@ -215,13 +214,11 @@ func (s *shard) receive(
 		s.bury(d, in, err, func() { from.done(d.Seq) })
 		return item{}, false
 	}
-	select {
-	case slots <- struct{}{}:
-	case <-s.ctx.Done():
+	if !room.enter(s.ctx, starts(in), len(d.Data)) {
 		return item{}, false
 	}
 	return item{input: in, delivery: d, done: func() {
-		<-slots
+		room.leave(len(d.Data))
 		from.done(d.Seq)
 	}}, true
 }
@@ -269,7 +266,7 @@ func (s *shard) ring(a alarm) {
 		s.route(*a.held)
 		return
 	}
-	in := protocol.Input{Time: time.Now(), Workflow: a.workflow, Body: protocol.TimerInput{}}
+	in := protocol.Input{Time: s.time.now(), Workflow: a.workflow, Body: protocol.TimerInput{}}
 	if task, ok := a.retry.(protocol.ActivityTask); ok {
 		in.Body = protocol.TimerInput{Task: &task}
 	}
@@ -278,13 +275,11 @@ func (s *shard) ring(a alarm) {
 
 // look has a workflow look after a record that somebody else wrote.
 func (s *shard) look(workflow string, seq uint64) {
-	select {
-	case s.slots <- struct{}{}:
-	case <-s.ctx.Done():
+	if !s.work.enter(s.ctx, false, 0) {
 		return
 	}
 	s.route(item{input: protocol.Input{Workflow: workflow}, record: seq, done: func() {
-		<-s.slots
+		s.work.leave(0)
 		s.ledger.finished(seq)
 	}})
 }
@@ -302,6 +297,7 @@ func (s *shard) route(it item) bool {
 		s.actors[a.id] = a
 	}
 	a.queue = append(a.queue, it)
+	a.queued += len(it.delivery.Data)
 	if a.interrupt != nil && (a.urgent() || a.crowds()) {
 		a.interrupt()
 	}
@@ -321,7 +317,9 @@ func (s *shard) persist(what string, f func(context.Context) error) error {
 		if err == nil || s.ctx.Err() != nil {
 			return err
 		}
-		s.log.Warn("trying again", "what", what, "error", err, "in", wait)
+		if unsaid, ok := s.complaints.speak(what); ok {
+			s.log.Warn("trying again", "what", what, "error", err, "hint", protocol.AsError(err).Hint, "in", wait, "others", unsaid)
+		}
 		select {
 		case <-time.After(wait):
 		case <-s.ctx.Done():

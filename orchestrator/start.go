@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
@@ -43,7 +44,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		// its predecessor to be missed.
 		o.Node = "embedded"
 	}
-	ns, err := embedded.Start(embedded.Options{Dir: o.Dir, Listen: o.Listen, Sync: o.Sync})
+	ns, err := embedded.Start(embedded.Options{Dir: o.Dir, Listen: o.Listen, Sync: o.Sync, MaxStore: o.MaxStore, Logger: o.Logger})
 	if err != nil {
 		return nil, notStarted(err)
 	}
@@ -52,7 +53,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		ns.Close()
 		return nil, err
 	}
-	s, err := attach(ctx, conn, o)
+	s, err := attach(ctx, conn, o, ns.Space)
 	if err != nil {
 		conn.Close()
 		ns.Close()
@@ -79,7 +80,7 @@ func notStarted(err error) error {
 // Attach runs a node on a NATS with JetStream that is there already. The connection stays the caller's: it must live until
 // the node has stopped, and it is not closed.
 func Attach(ctx context.Context, conn *nats.Conn, o Options) (*Server, error) {
-	s, err := attach(ctx, conn, o.withDefaults())
+	s, err := attach(ctx, conn, o.withDefaults(), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +88,7 @@ func Attach(ctx context.Context, conn *nats.Conn, o Options) (*Server, error) {
 	return s, nil
 }
 
-func attach(ctx context.Context, conn *nats.Conn, o Options) (*Server, error) {
+func attach(ctx context.Context, conn *nats.Conn, o Options, space func() (used, most int64)) (*Server, error) {
 	if err := o.Namespace.Validate(); err != nil {
 		return nil, err
 	}
@@ -98,10 +99,8 @@ func attach(ctx context.Context, conn *nats.Conn, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Retention != 0 {
-		if err := store.SetRetention(ctx, max(o.Retention, 0)); err != nil {
-			return nil, err
-		}
+	if err := settings(ctx, store, o); err != nil {
+		return nil, err
 	}
 	s := &Server{conn: conn, idle: make(chan struct{}), done: make(chan struct{})}
 	if s.client, err = client.New(conn, client.Namespace(string(o.Namespace))); err != nil {
@@ -113,7 +112,7 @@ func attach(ctx context.Context, conn *nats.Conn, o Options) (*Server, error) {
 	run, stop := context.WithCancel(ctx)
 	s.stop = stop
 	ready := make(chan error, 1)
-	n := newNode(self(o.Node), o.Namespace, store, o.Logger)
+	n := newNode(self(o.Node), o.Namespace, limited{store, o.MaxStore, space}, o.Logger)
 	go func() {
 		defer close(s.idle)
 		n.run(run, func(err error) { ready <- err })
@@ -125,6 +124,44 @@ func attach(ctx context.Context, conn *nats.Conn, o Options) (*Server, error) {
 		return nil, fmt.Errorf("start the node: %w", err)
 	}
 	return s, nil
+}
+
+// settings stores those of the namespace that the node was given.
+func settings(ctx context.Context, store *jetstream.Store, o Options) error {
+	if o.MaxBacklog < 0 || o.MaxStore < 0 {
+		return protocol.Errorf(protocol.CodeBadRequest, "a limit cannot be negative").WithHint("zero is the default")
+	}
+	if o.Retention != 0 {
+		if err := store.SetRetention(ctx, max(o.Retention, 0)); err != nil {
+			return err
+		}
+	}
+	if o.MaxBacklog != 0 {
+		return store.SetMaxBacklog(ctx, o.MaxBacklog)
+	}
+	return nil
+}
+
+// limited is a store that may hold less than NATS says.
+type limited struct {
+	*jetstream.Store
+
+	most  int64                     // zero: no limit
+	space func() (used, most int64) // of a server in this process; nil when there is none
+}
+
+// Load tells what waits in the namespace, and how full the store is: as NATS tells it, as the disk does, or as the node was told, whichever
+// is nearest to its limit.
+func (l limited) Load(ctx context.Context) (protocol.Load, error) {
+	load, err := l.Store.Load(ctx)
+	if err != nil {
+		return load, err
+	}
+	load.Limit(load.Stored, l.most)
+	if l.space != nil {
+		load.Limit(l.space())
+	}
+	return load, nil
 }
 
 // serveAPI answers everybody who asks this node, until stop is called.
@@ -152,7 +189,7 @@ func self(id string) protocol.Node {
 	if id == "" {
 		id = fmt.Sprintf("%s-%d-%s", host, os.Getpid(), uuid.NewString()[:8])
 	}
-	return protocol.Node{ID: id, Host: host, PID: os.Getpid(), Version: Version, Started: now()}
+	return protocol.Node{ID: id, Host: host, PID: os.Getpid(), Version: Version, Started: time.Now().UTC().Round(0)}
 }
 
 // wait takes the rest down once the node has stopped.

@@ -3,7 +3,6 @@ package orchestrator
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/millrace-dev/millrace/orchestrator/machine"
 	"github.com/millrace-dev/millrace/protocol"
@@ -93,7 +92,7 @@ func (a *actor) takeStep(ctx context.Context, fresh []item) (left []item, err er
 
 // listen looks for heartbeats of activities that somebody else completes, whose time has come.
 func (a *actor) listen() error {
-	for _, event := range a.w.Silent(now()) {
+	for _, event := range a.w.Silent(a.shard.time.now()) {
 		err := a.shard.persist("look for a heartbeat", func(ctx context.Context) error {
 			h, err := a.shard.store.Heartbeat(ctx, a.w.Run.ID(), event)
 			if errors.Is(err, protocol.ErrCorrupt) {
@@ -119,9 +118,6 @@ func inputs(batch []item) []protocol.Input {
 	}
 	return in
 }
-
-// now is the time as history knows it: UTC, and without the monotonic reading, which JSON would lose.
-func now() time.Time { return time.Now().UTC().Round(0) }
 
 // split tells the inputs that a recorded step has consumed, which are delivered again because their node died before it
 // released them, from the new ones. What is no input is of the first kind: loading the workflow is all that it takes.
@@ -185,7 +181,7 @@ type taking struct {
 func (t *taking) decide(ctx context.Context) machine.Ready {
 	for ctx.Err() == nil {
 		if !t.turn.Wants() || t.crowded() {
-			return t.turn.Decide(now())
+			return t.turn.Decide(t.shard.time.now())
 		}
 		offering, cancel := context.WithCancel(ctx)
 		t.onInterrupt(cancel)
@@ -194,7 +190,7 @@ func (t *taking) decide(ctx context.Context) machine.Ready {
 		interrupted := offering.Err() != nil
 		cancel()
 		if interrupted && !t.mustHear() {
-			return t.turn.Decide(now()) // a crowd waits
+			return t.turn.Decide(t.shard.time.now()) // a crowd waits
 		}
 		// What arrived while the worker worked waits for the next step, unless there will be none.
 		if interrupted || answer != nil && machine.Closes(answer) && t.waiting() {
@@ -204,13 +200,13 @@ func (t *taking) decide(ctx context.Context) machine.Ready {
 		}
 		switch {
 		case answer != nil:
-			return t.turn.Answer(answer, now())
+			return t.turn.Answer(answer, t.shard.time.now())
 		case errors.Is(err, protocol.ErrTimeout):
-			return t.turn.TimedOut("", now())
+			return t.turn.TimedOut("", t.shard.time.now())
 		case errors.Is(err, protocol.ErrTooLarge):
-			return t.turn.Answer(doesNotFit(err), now())
+			return t.turn.Answer(doesNotFit(err), t.shard.time.now())
 		case !interrupted:
-			return t.turn.Decide(now())
+			return t.turn.Decide(t.shard.time.now())
 		}
 	}
 	return machine.Ready{}
@@ -242,12 +238,12 @@ func (t *taking) join() bool {
 // tooLarge drafts the step again without the worker's commands: a record that does not fit must not strand the run, so the
 // workflow task fails, says why, and is tried again.
 func (t *taking) tooLarge(err error) machine.Ready {
-	t.turn = t.w.Begin(inputs(t.batch), t.shard.nonce(), now())
+	t.turn = t.w.Begin(inputs(t.batch), t.shard.nonce(), t.shard.time.now())
 	if !t.turn.Wants() {
-		return t.turn.Decide(now())
+		return t.turn.Decide(t.shard.time.now())
 	}
-	t.turn.Task(now())
-	return t.turn.Answer(doesNotFit(err), now())
+	t.turn.Task(t.shard.time.now())
+	return t.turn.Answer(doesNotFit(err), t.shard.time.now())
 }
 
 // doesNotFit fails a workflow task.

@@ -194,6 +194,10 @@ type Store interface {
 	Leases
 	// Roomy refuses an input that leaves no room in a message for what is made of it.
 	Roomy(body []byte) error
+	// Time is what NATS's clock says.
+	Time(ctx context.Context) (time.Time, error)
+	// Load tells what waits in the namespace, and how full the store is.
+	Load(ctx context.Context) (protocol.Load, error)
 	// Shards is the number of shards of the namespace.
 	Shards() int
 	// Go runs f on a goroutine that may have been used before.

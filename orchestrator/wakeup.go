@@ -27,13 +27,13 @@ func (a *actor) rearm() error {
 	at := a.w.Wakeup()
 	fires := at.Add(-lead)
 	own := alarm{key: a.id, workflow: a.id}
-	if time.Until(at) <= near {
+	if s.time.until(at) <= near {
 		fires, own.at = at, at
 	}
 	s.clock.set(own)
 	switch {
 	case at.IsZero():
-		soon := !a.strange && a.armed.Before(time.Now().Add(lead)) // not armed, or it has fired
+		soon := !a.strange && a.armed.Before(s.time.now().Add(lead)) // not armed, or it has fired
 		a.armed, a.strange = time.Time{}, false
 		if soon || a.w.Run.Open() {
 			return nil
@@ -41,11 +41,11 @@ func (a *actor) rearm() error {
 		return s.persist("disarm a wake-up", func(ctx context.Context) error {
 			return s.store.DisarmWakeup(ctx, s.id, a.id)
 		})
-	case !a.armed.IsZero() && !at.Before(a.armed) && a.armed.After(time.Now()):
+	case !a.armed.IsZero() && !at.Before(a.armed) && a.armed.After(s.time.now()):
 		return nil
 	}
 	err := s.persist("arm a wake-up", func(ctx context.Context) error {
-		return await(ctx, []Ack{s.store.ArmWakeup(s.id, a.id, fires, at)})
+		return await(ctx, []Ack{s.store.ArmWakeup(s.id, a.id, fires.Add(time.Duration(s.ahead.Load())), at)})
 	})
 	a.armed, a.strange = at, false
 	return err
@@ -53,13 +53,25 @@ func (a *actor) rearm() error {
 
 // hold passes a wake-up on when it is due. The workflow is read meanwhile, so that nothing is left to do then but the step.
 func (s *shard) hold(it item) {
-	due, early := early(it.input, time.Now())
+	now := s.time.now()
+	s.ahead.Store(int64(ahead(it, now, time.Duration(s.ahead.Load()))))
+	due, early := early(it.input, now)
 	if !early {
 		s.wake(it)
 		return
 	}
 	s.clock.set(alarm{at: due, key: heldKey(it), held: &it})
 	s.route(item{input: protocol.Input{Workflow: it.input.Workflow}, soon: true, done: func() {}})
+}
+
+// ahead is how much later it is for the server than for this node, as far as that matters: it has fired a wake-up long before its time.
+// Then wake-ups are armed for later by its clock, since it would fire them again at once, and again. It was known to be so much before.
+func ahead(it item, now time.Time, known time.Duration) time.Duration {
+	theirs := it.delivery.Time.Sub(now)
+	if wake, ok := it.input.Body.(protocol.TimerInput); theirs <= near || ok && wake.Due.Sub(now) > near {
+		return max(theirs, 0)
+	}
+	return known
 }
 
 // early reports whether a wake-up came before its time, and when that is. One that is due much later was fired by a clock that is wrong:

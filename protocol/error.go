@@ -23,6 +23,7 @@ const (
 	CodeNoWorker       Code = "no_worker"       // nobody serves this queue
 	CodeNoOrchestrator Code = "no_orchestrator" // nobody answers for this namespace
 	CodeUnavailable    Code = "unavailable"     // NATS cannot be reached, or refused; try again
+	CodeBusy           Code = "busy"            // no room for a new run right now: nothing was done, and it may pass; try again
 	CodeTimeout        Code = "timeout"         // no answer in time; whether it happened is unknown, and asking again is safe
 	CodeConflict       Code = "conflict"        // another writer was first
 	CodeCorrupt        Code = "corrupt"         // stored data is broken; the run is quarantined
@@ -49,6 +50,7 @@ var (
 	ErrNoWorker       = &Error{Code: CodeNoWorker, Message: "nobody serves the queue"}
 	ErrNoOrchestrator = &Error{Code: CodeNoOrchestrator, Message: "no orchestrator answers"}
 	ErrUnavailable    = &Error{Code: CodeUnavailable, Message: "NATS is unavailable"}
+	ErrBusy           = &Error{Code: CodeBusy, Message: "there is no room for a new run right now"}
 	ErrTimeout        = &Error{Code: CodeTimeout, Message: "no answer in time"}
 	ErrConflict       = &Error{Code: CodeConflict, Message: "another writer was first"}
 	ErrUnauthorized   = &Error{Code: CodeUnauthorized, Message: "NATS does not allow it"}

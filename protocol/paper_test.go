@@ -28,7 +28,7 @@ var spoken = types(
 	protocol.VersionsRequest{}, protocol.VersionsAnswer{}, protocol.ResetRequest{}, protocol.RunRequest{}, protocol.Description{}, protocol.HistoryRequest{},
 	protocol.UpdateRequest{}, protocol.UpdateResultRequest{},
 	protocol.HistoryPage{}, protocol.ListRequest{}, protocol.ListPage{}, protocol.WorkersRequest{}, protocol.WorkersAnswer{},
-	protocol.Record{}, protocol.Row{}, protocol.Progress{}, protocol.DeleteInput{}, protocol.RetentionConfig{},
+	protocol.Record{}, protocol.Row{}, protocol.Progress{}, protocol.DeleteInput{}, protocol.RetentionConfig{}, protocol.BacklogConfig{},
 )
 
 func types(values ...any) map[string]reflect.Type {
@@ -130,7 +130,7 @@ func TestPaperNames(t *testing.T) {
 		string(protocol.CodeBadRequest), string(protocol.CodeBadPayload), string(protocol.CodeTooLarge), string(protocol.CodeNotFound),
 		string(protocol.CodeAlreadyStarted), string(protocol.CodeClosed), string(protocol.CodeUnknownType),
 		string(protocol.CodeNoWorker), string(protocol.CodeNoOrchestrator), string(protocol.CodeUnavailable),
-		string(protocol.CodeTimeout), string(protocol.CodeConflict), string(protocol.CodeCorrupt),
+		string(protocol.CodeBusy), string(protocol.CodeTimeout), string(protocol.CodeConflict), string(protocol.CodeCorrupt),
 		string(protocol.CodeUnsupported), string(protocol.CodeInternal),
 		string(protocol.CauseWorkflowPanic), string(protocol.CauseNonDeterministic), string(protocol.CauseUnknownType),
 		string(protocol.CauseBadCommand), string(protocol.RefusalBusy), string(protocol.RefusalCacheMiss),

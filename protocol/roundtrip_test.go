@@ -30,6 +30,7 @@ var messages = map[string]*rapid.Generator[any]{
 	"PauseInput":          anyOf[protocol.PauseInput](),
 	"DeleteInput":         anyOf[protocol.DeleteInput](),
 	"RetentionConfig":     anyOf[protocol.RetentionConfig](),
+	"BacklogConfig":       anyOf[protocol.BacklogConfig](),
 	"ActivityInput":       anyOf[protocol.ActivityInput](),
 	"ActivityRequest":     anyOf[protocol.ActivityRequest](),
 	"ActivityHeld":        anyOf[protocol.ActivityHeld](),

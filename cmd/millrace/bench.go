@@ -21,6 +21,7 @@ type benchCmd struct {
 	InFlight int      `help:"How many of them at once." default:"200"`
 	Sleepers int      `help:"Runs that sleep; 100000 takes four minutes." default:"10000"`
 	Digest   int      `help:"Workflows before memory is measured." default:"10000"`
+	Backlog  int      `help:"Starts that wait for a node; 1000000 takes ten minutes." default:"20000"`
 	Workers  int      `help:"Workers." default:"1"`
 	Shards   int      `help:"Shards." default:"8"`
 	Largest  int64    `help:"Size in bytes up to which payloads are measured; 0 for all, to 1 GiB."`
@@ -80,7 +81,7 @@ func (b *benchCmd) options(a *app) bench.Options {
 		Only: slices.Concat(b.Only, b.Name), Largest: b.Largest,
 	}
 	if b.Check == "" && b.Save == "" { // what is held to limits of its own has no ratio to compare
-		o.Sleepers, o.Digest = b.Sleepers, b.Digest
+		o.Sleepers, o.Digest, o.Backlog = b.Sleepers, b.Digest, b.Backlog
 	}
 	if b.Grow {
 		o.Grow = b.Closed

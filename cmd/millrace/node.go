@@ -23,6 +23,7 @@ type devCmd struct {
 	Sync   string `help:"When to flush to disk: always, or an interval such as 100ms." default:"always"`
 	Shards int    `help:"Shards of a new namespace." default:"8"`
 	retentionFlag
+	limitFlags
 }
 
 // Run runs until it is interrupted.
@@ -33,7 +34,7 @@ func (d *devCmd) Run(ctx context.Context, a *app) error {
 	}
 	srv, err := orchestrator.Start(context.WithoutCancel(ctx), orchestrator.Options{
 		Dir: d.Dir, Listen: d.Listen, Sync: d.Sync, Shards: d.Shards, Retention: keep,
-		Namespace: protocol.Namespace(a.Namespace), Logger: a.logger(),
+		Namespace: protocol.Namespace(a.Namespace), Logger: a.logger(), MaxStore: int64(d.MaxStore), MaxBacklog: d.MaxBacklog,
 	})
 	if err != nil {
 		return err
@@ -64,6 +65,7 @@ type serveCmd struct {
 	Replicas int    `help:"Copies that NATS keeps of a new namespace's streams." default:"1" enum:"1,3,5"`
 	Node     string `help:"Name of this node."`
 	retentionFlag
+	limitFlags
 }
 
 // retentionFlag says how long runs are kept.
@@ -100,7 +102,7 @@ func (s *serveCmd) Run(ctx context.Context, a *app) error {
 	defer nc.Close()
 	srv, err := orchestrator.Attach(context.WithoutCancel(ctx), nc, orchestrator.Options{
 		Namespace: protocol.Namespace(a.Namespace), Shards: s.Shards, Replicas: s.Replicas, Node: s.Node, Logger: a.logger(),
-		Retention: keep,
+		Retention: keep, MaxStore: int64(s.MaxStore), MaxBacklog: s.MaxBacklog,
 	})
 	if err != nil {
 		return err

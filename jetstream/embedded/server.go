@@ -3,6 +3,7 @@ package embedded
 import (
 	"cmp"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -41,12 +42,15 @@ type Options struct {
 	// Config is a configuration file of nats-server: accounts, users and TLS are taken from it, and whatever else is not said here. When
 	// it has users, [Server.Conn] needs an option that names one. Empty means that whoever can connect may do everything.
 	Config string
+	// Logger receives what the server reports as a warning or an error. Nil: nobody does.
+	Logger *slog.Logger
 }
 
 // Server is a running server. It is safe for concurrent use.
 type Server struct {
 	srv  *server.Server
 	lock *os.File
+	log  *logger // nil when nobody listens
 }
 
 // Prepare must be called once before a server is started inside a testing/synctest bubble, outside of every bubble (in
@@ -73,6 +77,10 @@ func Start(o Options) (*Server, error) {
 		return nil, unavailable("", "cannot start NATS: %v", err)
 	}
 	s := &Server{srv: srv, lock: lock}
+	if o.Logger != nil {
+		s.log = &logger{to: o.Logger}
+		srv.SetLogger(s.log, false, false)
+	}
 	if taken := taken(opts); taken != "" {
 		lock.Close()
 		return nil, unavailable("another server runs there: choose another port, or connect to that server instead",
@@ -184,5 +192,8 @@ func (s *Server) URL() string {
 func (s *Server) Close() {
 	s.srv.Shutdown()
 	s.srv.WaitForShutdown()
+	if s.log != nil {
+		s.log.quiet.Store(true)
+	}
 	_ = s.lock.Close() // releases the lock; a second close changes nothing
 }

@@ -35,6 +35,7 @@ type Client struct {
 	runs      protocol.RunIDs
 
 	encodeFailures bool
+	failWhenBusy   bool
 
 	interceptors []func(Invoker) Invoker // outermost first
 	propagators  []propagation.Propagator
@@ -118,7 +119,9 @@ func (c *Client) ask(ctx context.Context, workflow string, body protocol.InputBo
 	}
 	call := &Call{Method: string(body.InputKind()), Workflow: workflow, Headers: c.headersOf(ctx, body), Request: body}
 	err = c.invoke(ctx, call, func(ctx context.Context, call *Call) error {
-		v, err := s.Ask(ctx, workflow, withHeaders(body, call.Headers), id)
+		v, err := c.insist(ctx, func() (protocol.Verdict, error) {
+			return s.Ask(ctx, workflow, withHeaders(body, call.Headers), id)
+		})
 		call.Answer = &v
 		return err
 	})

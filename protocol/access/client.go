@@ -23,6 +23,8 @@ var asked = []protocol.InputKind{
 func (g *grants) client() {
 	g.send("what clients tell workflows; results are for workers, and what workflows tell each other is for orchestrators",
 		g.told(asked...)...)
+	g.send("how much waits in the inboxes, before a start is stored in one", g.shards(
+		func(shard int) string { return info(g.ns.InboxStream(shard)) })...)
 	g.send("the control API", append(g.endpoints(changes...), g.endpoints(looks...)...)...)
 	g.look()
 	g.blobs()

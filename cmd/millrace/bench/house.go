@@ -6,16 +6,24 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/metrics"
 	"slices"
 	"strconv"
+	"sync/atomic"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
 	"github.com/millrace-dev/millrace/orchestrator/client"
+	"github.com/millrace-dev/millrace/protocol"
 )
 
-// heapSubject asks a node's process how many bytes of its heap are in use.
-const heapSubject = "bench.heap"
+// heapSubject asks a node's process how many bytes of its heap are in use, and peakSubject how many there were at most since it was asked
+// last, or started.
+const (
+	heapSubject = "bench.heap"
+	peakSubject = "bench.peak"
+)
 
 // serveHeap answers with what is left after a collection: what the node remembers, not what it has just dropped.
 func serveHeap(nc *nats.Conn) error {
@@ -29,6 +37,34 @@ func serveHeap(nc *nats.Conn) error {
 	return errors.Join(err, nc.Flush())
 }
 
+// servePeak looks at the heap until ctx is done. What is in use is what the last collection has left.
+func servePeak(ctx context.Context, nc *nats.Conn) error {
+	const every = 20 * time.Millisecond
+	var peak atomic.Uint64
+	go func() {
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		for live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}; ; {
+			metrics.Read(live)
+			if now := live[0].Value.Uint64(); now > peak.Load() {
+				peak.Store(now)
+			}
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	_, err := nc.Subscribe(peakSubject, func(m *nats.Msg) {
+		most := peak.Load()
+		runtime.GC()
+		peak.Store(0)
+		_ = m.Respond(strconv.AppendUint(nil, most, 10))
+	})
+	return errors.Join(err, nc.Flush())
+}
+
 // house is a server, a node and a worker in processes of their own, which can be killed and started again on the same data.
 type house struct {
 	Options
@@ -37,12 +73,13 @@ type house struct {
 	server, node, worker *child
 	conn                 *nats.Conn
 	client               *client.Client
+	runs                 protocol.RunIDs
 }
 
 // build starts a house on a new directory. It must be closed, also after an error.
 func build(ctx context.Context, o Options) (*house, error) {
 	dir, err := os.MkdirTemp("", "millrace-bench-")
-	h := &house{Options: o, dir: dir}
+	h := &house{Options: o, dir: dir, runs: protocol.NewRunIDs()}
 	if err == nil {
 		err = h.open(ctx)
 	}
@@ -57,7 +94,7 @@ func (h *house) open(ctx context.Context) (err error) {
 	if err := h.openNode(ctx); err != nil {
 		return err
 	}
-	if h.worker, err = spawn(ctx, h.Command, roleWorker, h.server.said); err != nil {
+	if err := h.openWorker(ctx); err != nil {
 		return err
 	}
 	if h.conn, err = nats.Connect(h.server.said); err != nil {
@@ -69,6 +106,11 @@ func (h *house) open(ctx context.Context) (err error) {
 
 func (h *house) openNode(ctx context.Context) (err error) {
 	h.node, err = spawn(ctx, h.Command, roleNode, h.server.said, strconv.Itoa(h.Shards), "1")
+	return err
+}
+
+func (h *house) openWorker(ctx context.Context) (err error) {
+	h.worker, err = spawn(ctx, h.Command, roleWorker, h.server.said)
 	return err
 }
 
@@ -94,10 +136,13 @@ func (h *house) close() error {
 }
 
 // heap is how many bytes the node remembers.
-func (h *house) heap(ctx context.Context) (float64, error) {
-	m, err := h.conn.RequestWithContext(ctx, heapSubject, nil)
+func (h *house) heap(ctx context.Context) (float64, error) { return h.number(ctx, heapSubject) }
+
+// number asks the node's process for one.
+func (h *house) number(ctx context.Context, subject string) (float64, error) {
+	m, err := h.conn.RequestWithContext(ctx, subject, nil)
 	if err != nil {
-		return 0, fmt.Errorf("ask the node for its heap: %w", err)
+		return 0, fmt.Errorf("ask the node about its heap: %w", err)
 	}
 	return strconv.ParseFloat(string(m.Data), 64)
 }

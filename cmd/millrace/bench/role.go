@@ -63,7 +63,7 @@ func Role(ctx context.Context, args []string, in io.Reader, out io.Writer) error
 		return withConn(args[1], func(nc *nats.Conn) error {
 			stop, err := startNode(ctx, nc, shards, replicas)
 			if err == nil {
-				err = serveHeap(nc)
+				err = errors.Join(serveHeap(nc), servePeak(ctx, nc))
 			}
 			if err != nil {
 				return err

@@ -27,6 +27,8 @@ type Options struct {
 	Sleepers int
 	// Digest is how many hellos a process has to digest before its memory is measured. Zero leaves that out.
 	Digest int
+	// Backlog is how many starts lie in the inboxes when a node comes to work them off. Zero leaves that out.
+	Backlog int
 	// Settling is how long processes are left alone before somebody looks at their memory. Defaults to 40 s: a node forgets runs that
 	// sleep after 35 s, and gives memory back to the system after 15 to 30 s.
 	Settling time.Duration
@@ -119,6 +121,7 @@ var groups = []group{
 	grow,
 	sleepers,
 	memory,
+	workOff,
 	moving,
 }
 

@@ -20,7 +20,7 @@ type (
 
 // uses are the functions and methods of the client.
 var uses = []any{
-	client.New, client.BlobThreshold, client.Codec, client.DefaultQueue, client.EncodeFailures, client.Identity, client.Intercept,
+	client.New, client.BlobThreshold, client.Codec, client.DefaultQueue, client.EncodeFailures, client.FailWhenBusy, client.Identity, client.Intercept,
 	client.Namespace, client.Propagator,
 	client.Delay, client.ExecutionTimeout, client.Headers, client.ID, client.Memo, client.OnConflict, client.PinTo, client.Queue,
 	client.RequestID, client.Retry, client.Reuse, client.RunTimeout, client.SearchAttributes, client.TaskTimeout,
