@@ -207,19 +207,35 @@ func (a *actor) recover(again, fresh []item) error {
 	var fx machine.Effects
 	if unfinished {
 		again = append(slices.Clip(again), item{done: a.finished()})
-		fx = a.w.Effects(last)
-		a.announce(fx)
-		if err := a.dropRetried(&fx, fresh); err != nil {
-			return err
-		}
-		watched, err := a.refind(&fx)
-		if err != nil {
+		var watched []machine.Retry
+		var err error
+		if fx, watched, err = a.unfinished(last, fresh); err != nil {
 			return err
 		}
 		retries = append(retries, watched...)
 	}
 	fx.Tells = append(tells, fx.Tells...)
 	return a.follow(fx, retries, again)
+}
+
+// unfinished are the effects of the last record that may not have been performed, or may be lost since.
+func (a *actor) unfinished(last *protocol.Record, fresh []item) (fx machine.Effects, watched []machine.Retry, err error) {
+	p := a.shard.progress
+	if a.w.Seq > p.Recheck || a.w.Seq > p.Effects {
+		fx = a.w.Effects(last)
+		a.announce(fx)
+		if err := a.dropRetried(&fx, fresh); err != nil {
+			return fx, nil, err
+		}
+		if watched, err = a.refind(&fx); err != nil {
+			return fx, nil, err
+		}
+	}
+	if a.w.Seq > p.Recheck {
+		return fx, watched, nil
+	}
+	made, err := a.remake(&fx, last, watched)
+	return fx, append(watched, made...), err
 }
 
 // dropRetried takes the activities out of the effects whose first attempt is known to be over, because a later one waits, or comes

@@ -27,7 +27,7 @@ func TestLedger(t *testing.T) {
 		var looking []uint64
 		var stored uint64
 		l := &ledger{
-			work: map[uint64]struct{}{}, done: map[uint64]struct{}{},
+			work: map[uint64]bool{}, done: map[uint64]struct{}{},
 			after: func(_ time.Duration, f func()) { deferred = append(deferred, f) },
 			look:  func(_ string, seq uint64) { looking = append(looking, seq) },
 			save:  func(_ context.Context, upTo uint64) error { stored = upTo; return nil },
@@ -41,7 +41,7 @@ func TestLedger(t *testing.T) {
 			},
 		}
 		progress := rapid.Uint64Range(0, 25).Draw(t, "progress")
-		l.begin(progress, end)
+		l.begin(progress, 0, end)
 		l.start()
 		for seq := uint64(1); seq <= min(progress, end); seq++ {
 			finished[seq] = true

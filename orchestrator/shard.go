@@ -2,7 +2,6 @@ package orchestrator
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -50,6 +49,12 @@ type shard struct {
 
 	stopReading []func()
 	backlog     uint64 // the last inbox message that was there when this node took the shard
+
+	// progress is what the owners before had stored. The effects of records up to its Effects were performed; nobody knows what is left of
+	// them up to its Recheck.
+	progress protocol.Progress
+	// retake has the node give the shard up and take it anew.
+	retake func()
 }
 
 func newShard(
@@ -75,9 +80,13 @@ func newShard(
 	s.ledger = &ledger{
 		next: func(ctx context.Context, from uint64) (uint64, string, error) { return store.NextRecord(ctx, id, from) },
 		save: func(ctx context.Context, upTo uint64) error {
-			return store.PutProgress(ctx, id, protocol.Progress{Effects: upTo})
+			tails, err := store.Tails(ctx, id)
+			if err != nil {
+				return err
+			}
+			return store.PutProgress(ctx, id, protocol.Progress{Effects: upTo, Tails: tails})
 		},
-		look: s.look, after: s.after, work: make(map[uint64]struct{}), done: make(map[uint64]struct{}),
+		look: s.look, after: s.after, work: make(map[uint64]bool), done: make(map[uint64]struct{}),
 	}
 	return s
 }
@@ -116,28 +125,6 @@ func (s *shard) start() error {
 	}
 	s.ledger.start()
 	s.after(choresFirst, s.doChores)
-	return nil
-}
-
-// takeStock finds out what others left behind: records whose effects nobody may have performed, and messages that must be handled
-// before anything comes directly.
-func (s *shard) takeStock() error {
-	end, err := s.store.HistoryEnd(s.ctx, s.id)
-	if err != nil {
-		return err
-	}
-	progress, err := s.store.Progress(s.ctx, s.id)
-	if errors.Is(err, protocol.ErrCorrupt) { // every record is looked after, which is harmless
-		s.log.Error("ALARM: how far the shard's owner had come cannot be read; its whole history is gone through", "error", err)
-	} else if err != nil {
-		return err
-	}
-	gone, last, err := s.store.InboxBounds(s.ctx, s.id)
-	if err != nil {
-		return err
-	}
-	s.ledger.begin(progress.Effects, end)
-	s.inbox.last, s.backlog = gone, last
 	return nil
 }
 

@@ -167,7 +167,9 @@ func (a *actor) commit(ready machine.Ready) error {
 	if err != nil || final != nil {
 		return errors.Join(err, final)
 	}
-	a.shard.ledger.written(seq)
+	if a.shard.ledger.written(seq) {
+		a.shard.reused(seq)
+	}
 	return a.w.Apply(seq, protocol.Digest(data), r)
 }
 

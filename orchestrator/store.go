@@ -29,6 +29,10 @@ type Log interface {
 	// Progress reads how far the owners of the shard have come, and PutProgress stores it.
 	Progress(ctx context.Context, shard int) (protocol.Progress, error)
 	PutProgress(ctx context.Context, shard int, p protocol.Progress) error
+	// Consumed is the highest inbox sequence that the shard's records consumed from a sequence on.
+	Consumed(ctx context.Context, shard int, from uint64) (uint64, error)
+	// Tails says where the streams beside the shard's history end.
+	Tails(ctx context.Context, shard int) (protocol.Tails, error)
 	// Range reads the subject's records from sequence from to sequence to, both included, in order. It may read from a
 	// follower; the caller checks that the last one is there.
 	Range(ctx context.Context, shard int, workflow string, from, to uint64) iter.Seq2[protocol.Entry, error]
@@ -45,6 +49,8 @@ type Inbox interface {
 	Inputs(ctx context.Context, shard int, handle func(protocol.Delivery)) (stop func(), err error)
 	// InboxBounds tells up to which sequence the messages are gone, and that of the last one that was stored.
 	InboxBounds(ctx context.Context, shard int) (gone, last uint64, err error)
+	// SkipInputs has the shard's inbox go on after a sequence. Those up to it which it does not have are never given out.
+	SkipInputs(ctx context.Context, shard int, upTo uint64) error
 	// Release removes the inbox messages up to and including seq: all of them were handled.
 	Release(ctx context.Context, shard int, seq uint64) error
 }
