@@ -33,6 +33,7 @@ func (a *actor) perform(ready machine.Ready, batch []item) error {
 			fx.Closed = nil
 		}
 		a.announce(fx)
+		a.shard.renumber(fx.Activities)
 		var toHand []protocol.ActivityTask
 		toHand, fx.Activities = split(fx.Activities)
 		finished := countdown(1+len(toHand), a.finished())
@@ -143,7 +144,7 @@ func (s *shard) dispatch(fx machine.Effects, retries []machine.Retry, workflow s
 			acks = append(acks, s.store.DispatchActivity(task))
 		}
 		for _, t := range fx.Tells {
-			acks = append(acks, s.store.Send(t.Workflow, t.Body, t.ID))
+			acks = append(acks, s.store.Send(t.Workflow, t.Body, s.tellAs(t.ID)))
 		}
 		if fx.Call != nil {
 			acks = append(acks, s.store.DispatchWorkflow(fx.Call.Queue, fx.Call.Task))

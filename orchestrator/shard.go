@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/millrace-dev/millrace/orchestrator/machine"
@@ -53,6 +54,7 @@ type shard struct {
 	// progress is what the owners before had stored. The effects of records up to its Effects were performed; nobody knows what is left of
 	// them up to its Recheck.
 	progress protocol.Progress
+	doubt    atomic.Pointer[doubt]
 	// retake has the node give the shard up and take it anew.
 	retake func()
 }
@@ -124,6 +126,9 @@ func (s *shard) start() error {
 		s.stopReading = append(s.stopReading, stop)
 	}
 	s.ledger.start()
+	if s.progress.Recheck > 0 {
+		s.after(0, s.dropGhosts)
+	}
 	s.after(choresFirst, s.doChores)
 	return nil
 }
@@ -229,7 +234,7 @@ func (s *shard) bury(d protocol.Delivery, in protocol.Input, why error, done fun
 	asked, waits := machine.Reply{Origin: in.From(), Verdict: verdict}.Tell()
 	err := s.persist("store a dead letter", func(ctx context.Context) error {
 		if waits {
-			if err := await(ctx, []Ack{s.store.Send(asked.Workflow, asked.Body, asked.ID)}); err != nil {
+			if err := await(ctx, []Ack{s.store.Send(asked.Workflow, asked.Body, s.tellAs(asked.ID))}); err != nil {
 				return err
 			}
 		}

@@ -18,6 +18,7 @@ func (a *actor) step(ctx context.Context, batch []item) error {
 			return err
 		}
 		fresh, again := a.split(batch)
+		a.suspect(fresh)
 		if err := a.recover(again, fresh); err != nil {
 			return err
 		}

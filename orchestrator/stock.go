@@ -65,6 +65,7 @@ func (s *shard) missTails(end uint64) error {
 	}
 	s.log.Error("ALARM: the end of a stream is lost; what workflows need to go on is made anew, and what was acknowledged and lost is lost",
 		"lost", strings.Join(lost, ", "), "was", then, "is", tails, "history", end)
+	s.mistrust()
 	if tails.Inbox < consumed {
 		if err := s.store.SkipInputs(s.ctx, s.id, consumed); err != nil {
 			return err

@@ -123,6 +123,8 @@ type Exchange interface {
 type Index interface {
 	// PutRows stores the rows of runs; all of them, or it returns an error.
 	PutRows(ctx context.Context, rows []protocol.Row) error
+	// Rows reads every run's row.
+	Rows(ctx context.Context) iter.Seq2[protocol.Row, error]
 }
 
 // Versions says which version of the workers' code is current.
