@@ -55,3 +55,18 @@ func (s *Store) Consumed(ctx context.Context, shard int, from uint64) (upTo uint
 	}
 	return upTo, nil
 }
+
+// Server names the server that has the streams, if no other one has copies of them; empty otherwise. It has another name each time that it
+// is started.
+func (s *Store) Server(ctx context.Context) (string, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	st, err := s.js.Stream(ctx, s.ns.TasksStream())
+	if err != nil {
+		return "", wrap(err)
+	}
+	if c := st.CachedInfo().Cluster; s.nc.ConnectedClusterName() != "" || c != nil && (c.Name != "" || len(c.Replicas) > 0) {
+		return "", nil
+	}
+	return s.nc.ConnectedServerId(), nil
+}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/millrace-dev/millrace/protocol"
 )
 
 // ledgerEvery is how often the ledger is looked through and stored while something happens.
@@ -23,10 +25,10 @@ type ledger struct {
 	after func(time.Duration, func())
 
 	mu    sync.Mutex
-	floor uint64 // every record up to here has had its effects
-	whole uint64 // the progress is not stored before the floor has come here
-	last  uint64 // the last record that is known
-	work  map[uint64]bool // true: this node wrote it
+	floor uint64              // every record up to here has had its effects
+	whole uint64              // the progress is not stored before the floor has come here
+	last  uint64              // the last record that is known
+	work  map[uint64]bool     // true: this node wrote it
 	done  map[uint64]struct{} // beyond the floor
 	saved uint64
 	armed bool
@@ -35,13 +37,13 @@ type ledger struct {
 }
 
 // begin sets what is known when the shard is taken: the progress that is stored and the last record that is there. If all records up to
-// recheck are to be looked after, that begins anew unless it comes to its end.
-func (l *ledger) begin(progress, recheck, last uint64) {
+// its Recheck are to be looked after, that begins anew unless it comes to its end.
+func (l *ledger) begin(p protocol.Progress, last uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.floor, l.last, l.saved, l.whole = min(progress, last), last, progress, min(recheck, last)
-	if recheck > 0 {
-		l.floor = 0
+	l.floor, l.last, l.saved, l.whole = min(p.Effects, last), last, p.Effects, min(p.Recheck, last)
+	if p.Recheck > 0 {
+		l.floor = min(l.floor, p.Since)
 	}
 }
 

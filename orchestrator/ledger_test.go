@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/millrace-dev/millrace/protocol"
 )
 
 // Whatever was there when the shard was taken, whoever writes beside this node, and in whatever order effects are finished: every
@@ -41,7 +43,7 @@ func TestLedger(t *testing.T) {
 			},
 		}
 		progress := rapid.Uint64Range(0, 25).Draw(t, "progress")
-		l.begin(progress, 0, end)
+		l.begin(protocol.Progress{Effects: progress}, end)
 		l.start()
 		for seq := uint64(1); seq <= min(progress, end); seq++ {
 			finished[seq] = true

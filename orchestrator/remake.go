@@ -2,7 +2,6 @@ package orchestrator
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/millrace-dev/millrace/orchestrator/machine"
@@ -41,7 +40,11 @@ func (a *actor) remake(fx *machine.Effects, last *protocol.Record, watched []mac
 		if known[task.ScheduledID] {
 			continue
 		}
-		there, err := a.lies(task)
+		var there bool
+		err := a.shard.persist("look for an attempt", func(ctx context.Context) (err error) {
+			there, err = a.shard.lies(ctx, task)
+			return err
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -51,27 +54,6 @@ func (a *actor) remake(fx *machine.Effects, last *protocol.Record, watched []mac
 		}
 	}
 	return attempts, a.remakeRows()
-}
-
-// lies reports whether an attempt of an activity waits somewhere, or is with a worker of the queue.
-func (a *actor) lies(task protocol.ActivityTask) (there bool, err error) {
-	s := a.shard
-	err = s.persist("look for an attempt", func(ctx context.Context) error {
-		waiting, _, err := s.store.Retry(ctx, s.id, a.id, task.Run, task.ScheduledID)
-		if err != nil && !errors.Is(err, protocol.ErrCorrupt) {
-			return err
-		}
-		if there = waiting != nil; there {
-			return nil
-		}
-		queued, err := s.store.QueuedActivity(ctx, task.Queue, task.Run, task.ScheduledID)
-		if err != nil && !errors.Is(err, protocol.ErrCorrupt) {
-			return err
-		}
-		there = queued != nil
-		return nil
-	})
-	return there, err
 }
 
 // remakeRows stores the rows of the runs before the latest one. Records of them that cannot be read leave theirs out.

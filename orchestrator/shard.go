@@ -2,10 +2,10 @@ package orchestrator
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/millrace-dev/millrace/orchestrator/machine"
@@ -52,9 +52,10 @@ type shard struct {
 	backlog     uint64 // the last inbox message that was there when this node took the shard
 
 	// progress is what the owners before had stored. The effects of records up to its Effects were performed; nobody knows what is left of
-	// them up to its Recheck.
+	// them from its Since, which was at a moment, up to its Recheck. server is the one that has the streams.
 	progress protocol.Progress
-	doubt    atomic.Pointer[doubt]
+	since    time.Time
+	server   string
 	// retake has the node give the shard up and take it anew.
 	retake func()
 }
@@ -76,7 +77,7 @@ func newShard(
 		send:  func(queue, worker string, h protocol.HandOver) error { return store.HandOver(queue, worker, h) },
 		after: s.after, by: make(map[string][]*handed),
 		watch: func(workflow string, tasks []protocol.ActivityTask) error {
-			return s.dispatch(machine.Effects{}, watches(tasks), workflow)
+			return s.dispatch(machine.Effects{}, watches(tasks), workflow, false)
 		},
 	}
 	s.ledger = &ledger{
@@ -86,7 +87,7 @@ func newShard(
 			if err != nil {
 				return err
 			}
-			return store.PutProgress(ctx, id, protocol.Progress{Effects: upTo, Tails: tails})
+			return store.PutProgress(ctx, id, protocol.Progress{Effects: upTo, Tails: tails, Server: s.server})
 		},
 		look: s.look, after: s.after, work: make(map[uint64]bool), done: make(map[uint64]struct{}),
 	}
@@ -127,7 +128,7 @@ func (s *shard) start() error {
 	}
 	s.ledger.start()
 	if s.progress.Recheck > 0 {
-		s.after(0, s.dropGhosts)
+		s.after(0, func() { s.dropGhosts(s.since) })
 	}
 	s.after(choresFirst, s.doChores)
 	return nil
@@ -234,7 +235,8 @@ func (s *shard) bury(d protocol.Delivery, in protocol.Input, why error, done fun
 	asked, waits := machine.Reply{Origin: in.From(), Verdict: verdict}.Tell()
 	err := s.persist("store a dead letter", func(ctx context.Context) error {
 		if waits {
-			if err := await(ctx, []Ack{s.store.Send(asked.Workflow, asked.Body, s.tellAs(asked.ID))}); err != nil {
+			err := await(ctx, []Ack{s.store.Send(asked.Workflow, asked.Body, asked.ID)})
+			if err != nil && !errors.Is(err, protocol.ErrRepeated) {
 				return err
 			}
 		}

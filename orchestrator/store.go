@@ -23,12 +23,16 @@ type Log interface {
 	Last(ctx context.Context, shard int, workflow string) (protocol.Entry, error)
 	// HistoryEnd is the sequence of the shard's last record, whatever its workflow; 0 when there is none.
 	HistoryEnd(ctx context.Context, shard int) (uint64, error)
+	// HistorySince is the sequence of the shard's first record that was stored less than a time before the last one, and when that was.
+	HistorySince(ctx context.Context, shard int, before time.Duration) (first uint64, since time.Time, err error)
 	// NextRecord is the shard's first record from a sequence on, whatever its workflow, read from the stream's leader. A sequence of
 	// zero says that there is none, an empty workflow that it is nothing that a node wrote.
 	NextRecord(ctx context.Context, shard int, from uint64) (seq uint64, workflow string, err error)
 	// Progress reads how far the owners of the shard have come, and PutProgress stores it.
 	Progress(ctx context.Context, shard int) (protocol.Progress, error)
 	PutProgress(ctx context.Context, shard int, p protocol.Progress) error
+	// Server names the server that has the streams, if no other one has copies of them; empty otherwise.
+	Server(ctx context.Context) (string, error)
 	// Consumed is the highest inbox sequence that the shard's records consumed from a sequence on.
 	Consumed(ctx context.Context, shard int, from uint64) (uint64, error)
 	// Tails says where the streams beside the shard's history end.
@@ -123,8 +127,9 @@ type Exchange interface {
 type Index interface {
 	// PutRows stores the rows of runs; all of them, or it returns an error.
 	PutRows(ctx context.Context, rows []protocol.Row) error
-	// Rows reads every run's row.
+	// Rows reads every run's row, and RowsSince those that were stored since a moment.
 	Rows(ctx context.Context) iter.Seq2[protocol.Row, error]
+	RowsSince(ctx context.Context, since time.Time) iter.Seq2[protocol.Row, error]
 }
 
 // Versions says which version of the workers' code is current.

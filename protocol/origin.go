@@ -34,10 +34,6 @@ func MessageID(kind InputKind, run string, event int64) string {
 	return fmt.Sprintf("%s-%s-%d", kind, Token(run), event)
 }
 
-// DoubtMark comes before what is added to a message ID so that a stream does not take the message for an earlier one: its sender has lost
-// the end of a history. Whoever answers adds the same.
-const DoubtMark = "~"
-
 // originOf is who wants to be told the verdict on an input by an [AnswerInput]; nil when nobody does.
 func originOf(b InputBody) *Origin {
 	switch b := b.(type) {

@@ -30,6 +30,11 @@ type Progress struct {
 	// Recheck, if it is not zero, is a sequence of the shard's history up to which nobody knows what is left of tasks, timers, messages and
 	// rows. Whoever takes the shard goes through all records up to it, and makes anew what their workflows need to go on.
 	Recheck uint64 `json:"recheck,omitzero"`
+	// Since is a sequence up to which that need not be done.
+	Since uint64 `json:"since,omitzero"`
+	// Server is the server that had the streams, if it was only one. Another one has read them from its disk, and what was not flushed
+	// may be lost.
+	Server string `json:"server,omitzero"`
 	// Tails is where other streams ended then. One that ends earlier afterwards has lost its end.
 	Tails Tails `json:"tails,omitzero"`
 }

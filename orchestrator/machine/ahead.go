@@ -1,10 +1,6 @@
 package machine
 
-import (
-	"strings"
-
-	"github.com/millrace-dev/millrace/protocol"
-)
+import "github.com/millrace-dev/millrace/protocol"
 
 // Ahead reports whether an input speaks of an event that the run does not have yet. Nothing is told of an event before it is recorded, so
 // the history has lost its end.
@@ -24,12 +20,4 @@ func (w *Workflow) Ahead(in protocol.Input) bool {
 		run, event = b.Run, b.InitiatedID
 	}
 	return run == w.Run.ID() && event > w.Run.LastEvent
-}
-
-// doubtOf is what makes the message ID of an input another one than it would be; empty if nothing does. The answer has it as well.
-func doubtOf(in protocol.Input) string {
-	if i := strings.LastIndex(in.ID, protocol.DoubtMark); i >= 0 {
-		return in.ID[i:]
-	}
-	return ""
 }

@@ -12,8 +12,6 @@ type Reply struct {
 	Subject string
 	Origin  *protocol.Origin
 	Verdict protocol.Verdict
-
-	doubt string // of the question's message ID
 }
 
 // Tell is the verdict as an input of the workflow that asked. A client is not told this way: ok is then false.
@@ -27,7 +25,7 @@ func (r Reply) Tell() (t Tell, ok bool) {
 		kind = "refusal" // so that an acceptance which contradicts it is heard; see disown
 	}
 	return Tell{
-		Workflow: o.Workflow, ID: protocol.MessageID(kind, o.Run, o.Event) + r.doubt,
+		Workflow: o.Workflow, ID: protocol.MessageID(kind, o.Run, o.Event),
 		Body: protocol.AnswerInput{Run: o.Run, Event: o.Event, Verdict: r.Verdict},
 	}, true
 }
@@ -44,7 +42,7 @@ func (r Ready) Told() bool {
 // it would wait for ever. What history does not know was refused, and the reason is found once more; should the answer have changed
 // since, the workflow has heard the first one, which counts.
 func (w *Workflow) Again(in protocol.Input) (Reply, bool) {
-	reply := Reply{Subject: in.Reply, Origin: in.From(), Verdict: protocol.Verdict{ID: w.ID}, doubt: doubtOf(in)}
+	reply := Reply{Subject: in.Reply, Origin: in.From(), Verdict: protocol.Verdict{ID: w.ID}}
 	if reply.Subject == "" && reply.Origin == nil || w.Run == nil {
 		return Reply{}, false
 	}
