@@ -3,6 +3,7 @@ package durable
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -19,6 +20,8 @@ import (
 	"github.com/millrace-dev/millrace/worker/activity"
 	"github.com/millrace-dev/millrace/worker/workflow"
 )
+
+var seed = flag.Uint64("seed", uint64(time.Now().UnixNano()), "seed of what is left to chance: moments and places")
 
 func TestMain(m *testing.M) {
 	if played() {

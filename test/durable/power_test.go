@@ -20,10 +20,7 @@ import (
 	"github.com/millrace-dev/millrace/worker"
 )
 
-var (
-	seed = flag.Uint64("seed", uint64(time.Now().UnixNano()), "seed of the moments at which the power goes")
-	cuts = flag.Int("cuts", 3, "how often the power goes, with each setting")
-)
+var cuts = flag.Int("cuts", 3, "how often the power goes, with each setting")
 
 // The power goes while a node works, again and again. What a power cut leaves is modelled on a copy of the store's directory: the process is
 // stopped for a moment, all files are copied as they are then, and of each file of messages what need not have reached the disk is cut off,
