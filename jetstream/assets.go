@@ -23,6 +23,9 @@ const (
 	configBucket     = "config"
 )
 
+// allBuckets are they, for a pattern.
+var allBuckets = []string{runsBucket, leasesBucket, nodesBucket, workersBucket, heartbeatsBucket, configBucket}
+
 const (
 	// inboxWindow is how long a repeated request is recognised by its message ID. Beyond it the workflow's own state
 	// recognises it.

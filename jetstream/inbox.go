@@ -92,6 +92,34 @@ func (s *Store) InboxBounds(ctx context.Context, shard int) (gone, last uint64, 
 	return state.FirstSeq - 1, state.LastSeq, nil
 }
 
+// skipBatch is how many messages are on their way at once to have an inbox skip sequences.
+const skipBatch = 256
+
+// SkipInputs has a shard's inbox go on after a sequence. One that has lost its end gives sequences out again, and records have consumed
+// inputs of those: what is told now would pass for what was told then. The sequences are used up by messages that nobody reads: their
+// subject is that of no input, and they are gone before the inbox is read.
+func (s *Store) SkipInputs(ctx context.Context, shard int, upTo uint64) error {
+	stream, subject := s.ns.InboxStream(shard), s.ns.SkippedInput(shard)
+	for {
+		_, last, err := s.InboxBounds(ctx, shard)
+		if err != nil {
+			return err
+		}
+		if last >= upTo {
+			return s.purge(ctx, stream, natsjs.WithPurgeSubject(subject))
+		}
+		acks := make([]func(context.Context) error, min(upTo-last, skipBatch))
+		for i := range acks {
+			acks[i] = s.publish(nats.NewMsg(subject))
+		}
+		for _, ack := range acks {
+			if err := ack(ctx); err != nil {
+				return err
+			}
+		}
+	}
+}
+
 // Release removes a shard's inbox messages up to and including seq.
 func (s *Store) Release(ctx context.Context, shard int, seq uint64) error {
 	return s.purge(ctx, s.ns.InboxStream(shard), natsjs.WithPurgeSequence(seq+1))

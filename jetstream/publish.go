@@ -19,7 +19,10 @@ func (s *Store) publish(m *nats.Msg, opts ...natsjs.PublishOpt) func(context.Con
 	}
 	return func(ctx context.Context) error {
 		select {
-		case <-future.Ok():
+		case ack := <-future.Ok():
+			if ack.Duplicate {
+				return protocol.ErrRepeated
+			}
 			return nil
 		case err := <-future.Err():
 			return wrap(err)

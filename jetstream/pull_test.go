@@ -2,6 +2,7 @@ package jetstream_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -18,6 +19,14 @@ const queue = "queue"
 func dispatch(t *testing.T, s *jetstream.Store, run string) {
 	t.Helper()
 	must(t, s.DispatchActivity(activity(run))(t.Context()))
+}
+
+// repeat dispatches what was dispatched before.
+func repeat(t *testing.T, s *jetstream.Store, run string) {
+	t.Helper()
+	if err := s.DispatchActivity(activity(run))(t.Context()); !errors.Is(err, protocol.ErrRepeated) {
+		t.Fatalf("got %v, want a repetition", err)
+	}
 }
 
 func activity(run string) protocol.ActivityTask {

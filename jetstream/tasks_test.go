@@ -19,14 +19,14 @@ func TestRepeatedDispatchIsOneTask(t *testing.T) {
 		w := start(t)
 		ch := pull(t, w.Store, 10)
 		dispatch(t, w.Store, "run")
-		dispatch(t, w.other(t), "run") // it waits or runs
+		repeat(t, w.other(t), "run") // it waits or runs
 		task := next(t, ch, "the task")
-		dispatch(t, w.Store, "run")
+		repeat(t, w.Store, "run")
 		must(t, task.Ack())
 		synctest.Wait()
-		dispatch(t, w.Store, "run") // it has just been done
+		repeat(t, w.Store, "run") // it has just been done
 		<-time.After(20 * time.Second)
-		dispatch(t, w.Store, "run") // and a failover takes its time
+		repeat(t, w.Store, "run") // and a failover takes its time
 		synctest.Wait()
 		none(t, ch, "a task that was done")
 		dispatch(t, w.Store, "another run")

@@ -3,7 +3,6 @@ package orchestrator
 import (
 	"cmp"
 	"context"
-	"iter"
 	"log/slog"
 	"slices"
 	"strings"
@@ -23,8 +22,6 @@ type API interface {
 	QueryCached(ctx context.Context, workflow, run string, q protocol.WorkflowQuery) (answer protocol.QueryAnswer, known bool)
 	// MaxMessage is how many bytes a message can have.
 	MaxMessage() int
-	// Rows reads every row.
-	Rows(ctx context.Context) iter.Seq2[protocol.Row, error]
 	// LiveWorkers lists the workers that listen, on one queue or on all.
 	LiveWorkers(ctx context.Context, queue string) ([]protocol.Worker, error)
 	// SetCurrentVersion says which version of the workers' code is current on a queue; empty: none is.

@@ -48,7 +48,7 @@ func (a *actor) perform(ready machine.Ready, batch []item) error {
 	if fx.Call == nil {
 		fx.Call = ready.Call
 	}
-	err := a.follow(fx, ready.Retries, batch)
+	err := a.follow(fx, ready.Retries, batch, true)
 	if err == nil {
 		a.shard.handed.end(a.id, ready)
 	}
@@ -83,8 +83,8 @@ func toTell(replies []machine.Reply) (tells []machine.Tell, wait []machine.Reply
 }
 
 // follow is steps 2 to 4.
-func (a *actor) follow(fx machine.Effects, retries []machine.Retry, batch []item) error {
-	if err := a.shard.dispatch(fx, retries, a.id); err != nil {
+func (a *actor) follow(fx machine.Effects, retries []machine.Retry, batch []item, fresh bool) error {
+	if err := a.shard.dispatch(fx, retries, a.id, fresh); err != nil {
 		return err
 	}
 	if err := a.recall(fx.Recalls); err != nil {
@@ -126,13 +126,16 @@ func (a *actor) announce(fx machine.Effects) {
 }
 
 // dispatch starts every durable effect and waits for all of them. One that fails is tried again together with the others:
-// each may happen twice.
-func (s *shard) dispatch(fx machine.Effects, retries []machine.Retry, workflow string) error {
+// each may happen twice. fresh says that they follow from a step that was just recorded.
+func (s *shard) dispatch(fx machine.Effects, retries []machine.Retry, workflow string, fresh bool) error {
 	if len(fx.Activities) == 0 && len(fx.Tells) == 0 && fx.Call == nil && len(retries) == 0 {
 		return nil
 	}
+	first := true
 	err := s.persist("dispatch the effects of a step", func(ctx context.Context) error {
 		var acks []Ack
+		fresh := fresh && first // the second time, they may be repetitions of the first
+		first = false
 		for _, r := range retries {
 			if err := s.keep(ctx, blobsOf(r.Task)); err != nil {
 				return err
@@ -140,10 +143,10 @@ func (s *shard) dispatch(fx machine.Effects, retries []machine.Retry, workflow s
 			acks = append(acks, s.store.ArmRetry(s.id, r.Task, r.At))
 		}
 		for _, task := range fx.Activities {
-			acks = append(acks, s.store.DispatchActivity(task))
+			acks = append(acks, s.queue(task, fresh))
 		}
 		for _, t := range fx.Tells {
-			acks = append(acks, s.store.Send(t.Workflow, t.Body, t.ID))
+			acks = append(acks, s.tell(t, fresh))
 		}
 		if fx.Call != nil {
 			acks = append(acks, s.store.DispatchWorkflow(fx.Call.Queue, fx.Call.Task))
@@ -207,19 +210,36 @@ func (a *actor) recover(again, fresh []item) error {
 	var fx machine.Effects
 	if unfinished {
 		again = append(slices.Clip(again), item{done: a.finished()})
-		fx = a.w.Effects(last)
-		a.announce(fx)
-		if err := a.dropRetried(&fx, fresh); err != nil {
-			return err
-		}
-		watched, err := a.refind(&fx)
-		if err != nil {
+		var watched []machine.Retry
+		var err error
+		if fx, watched, err = a.unfinished(last, fresh); err != nil {
 			return err
 		}
 		retries = append(retries, watched...)
 	}
 	fx.Tells = append(tells, fx.Tells...)
-	return a.follow(fx, retries, again)
+	return a.follow(fx, retries, again, false)
+}
+
+// unfinished are the effects of the last record that may not have been performed, or may be lost since.
+func (a *actor) unfinished(last *protocol.Record, fresh []item) (fx machine.Effects, watched []machine.Retry, err error) {
+	p := a.shard.progress
+	doubtful := a.w.Seq > p.Since && a.w.Seq <= p.Recheck
+	if !doubtful || a.w.Seq > p.Effects {
+		fx = a.w.Effects(last)
+		a.announce(fx)
+		if err := a.dropRetried(&fx, fresh); err != nil {
+			return fx, nil, err
+		}
+		if watched, err = a.refind(&fx); err != nil {
+			return fx, nil, err
+		}
+	}
+	if !doubtful {
+		return fx, watched, nil
+	}
+	made, err := a.remake(&fx, last, watched)
+	return fx, append(watched, made...), err
 }
 
 // dropRetried takes the activities out of the effects whose first attempt is known to be over, because a later one waits, or comes

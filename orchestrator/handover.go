@@ -206,7 +206,7 @@ func (s *shard) lookAfter(it item, task protocol.ActivityTask) {
 			return
 		}
 		if has {
-			if s.dispatch(machine.Effects{}, s.watches([]protocol.ActivityTask{task}), task.Workflow) == nil {
+			if s.dispatch(machine.Effects{}, s.watches([]protocol.ActivityTask{task}), task.Workflow, false) == nil {
 				it.done()
 			}
 			return

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/millrace-dev/millrace/protocol"
 )
 
 // ledgerEvery is how often the ledger is looked through and stored while something happens.
@@ -23,41 +25,56 @@ type ledger struct {
 	after func(time.Duration, func())
 
 	mu    sync.Mutex
-	floor uint64 // every record up to here has had its effects
-	last  uint64 // the last record that is known
-	work  map[uint64]struct{}
+	floor uint64              // every record up to here has had its effects
+	whole uint64              // the progress is not stored before the floor has come here
+	last  uint64              // the last record that is known
+	work  map[uint64]bool     // true: this node wrote it
 	done  map[uint64]struct{} // beyond the floor
 	saved uint64
 	armed bool
+	// frozen says that nothing is stored any more.
+	frozen bool
 }
 
-// begin sets what is known when the shard is taken: the progress that is stored and the last record that is there.
-func (l *ledger) begin(progress, last uint64) {
+// begin sets what is known when the shard is taken: the progress that is stored and the last record that is there. If all records up to
+// its Recheck are to be looked after, that begins anew unless it comes to its end.
+func (l *ledger) begin(p protocol.Progress, last uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.floor, l.last, l.saved = min(progress, last), last, min(progress, last)
+	l.floor, l.last, l.saved, l.whole = min(p.Effects, last), last, p.Effects, min(p.Recheck, last)
+	if p.Recheck > 0 {
+		l.floor = min(l.floor, p.Since)
+	}
 }
 
 // start looks for the records that others left unfinished. By now their results find the shard's owner.
 func (l *ledger) start() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.floor < l.last {
+	if l.floor < l.last || l.floor != l.saved {
 		l.armed = true
 		l.after(0, l.tick) // whatever is armed already
 	}
 }
 
-// written notes a record of this node, whose effects follow.
-func (l *ledger) written(seq uint64) {
+// written notes a record of this node, whose effects follow. It reports whether there was another record under that sequence.
+func (l *ledger) written(seq uint64) (reused bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if seq <= l.floor {
-		return
+	if _, done := l.done[seq]; done || seq <= l.floor || l.work[seq] {
+		return !l.frozen
 	}
 	l.last = max(l.last, seq)
-	l.work[seq] = struct{}{}
+	l.work[seq] = true
 	l.arm(ledgerEvery)
+	return false
+}
+
+// freeze has nothing stored any more.
+func (l *ledger) freeze() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.frozen = true
 }
 
 // finished notes that a record has had its effects, whoever wrote it.
@@ -118,9 +135,9 @@ func (l *ledger) tick() {
 // store stores how far this node has come. If that fails, somebody looks after records that have had their effects, which is harmless.
 func (l *ledger) store(ctx context.Context) error {
 	l.mu.Lock()
-	floor, saved := l.floor, l.saved
+	floor, keep := l.floor, l.floor == l.saved || l.floor < l.whole || l.frozen
 	l.mu.Unlock()
-	if floor == saved {
+	if keep {
 		return nil
 	}
 	if err := l.save(ctx, floor); err != nil {
@@ -194,6 +211,6 @@ func (l *ledger) claim(gap, seq uint64) bool {
 	if !there || l.knows(seq) {
 		return false
 	}
-	l.work[seq] = struct{}{}
+	l.work[seq] = false
 	return true
 }

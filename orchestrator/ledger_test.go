@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/millrace-dev/millrace/protocol"
 )
 
 // Whatever was there when the shard was taken, whoever writes beside this node, and in whatever order effects are finished: every
@@ -27,7 +29,7 @@ func TestLedger(t *testing.T) {
 		var looking []uint64
 		var stored uint64
 		l := &ledger{
-			work: map[uint64]struct{}{}, done: map[uint64]struct{}{},
+			work: map[uint64]bool{}, done: map[uint64]struct{}{},
 			after: func(_ time.Duration, f func()) { deferred = append(deferred, f) },
 			look:  func(_ string, seq uint64) { looking = append(looking, seq) },
 			save:  func(_ context.Context, upTo uint64) error { stored = upTo; return nil },
@@ -41,7 +43,7 @@ func TestLedger(t *testing.T) {
 			},
 		}
 		progress := rapid.Uint64Range(0, 25).Draw(t, "progress")
-		l.begin(progress, end)
+		l.begin(protocol.Progress{Effects: progress}, end)
 		l.start()
 		for seq := uint64(1); seq <= min(progress, end); seq++ {
 			finished[seq] = true
@@ -109,8 +111,8 @@ func TestLedger(t *testing.T) {
 			}
 			check()
 		}
-		if stored != end {
-			t.Fatalf("the progress is %d, the last record %d (%s)", stored, end, fmt.Sprint(stream))
+		if l.saved != end { // which may be what was stored before, by somebody who knew of more
+			t.Fatalf("the progress is %d, the last record %d (%s)", l.saved, end, fmt.Sprint(stream))
 		}
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/millrace-dev/millrace/protocol"
@@ -39,19 +40,21 @@ type node struct {
 	time   *timekeeper
 	shards map[int]*ownedShard
 	missed map[string]int
+	news   chan struct{} // something has happened: look around
 }
 
 // ownedShard is a shard that this node works on, and the revision of its lease.
 type ownedShard struct {
 	*shard
 	revision uint64
+	stale    *atomic.Bool // it is to be taken anew
 }
 
 func newNode(self protocol.Node, ns protocol.Namespace, store Store, log *slog.Logger) *node {
 	log = log.With("node", self.ID)
 	return &node{
 		self: self, ns: ns, store: store, log: log, rows: newRows(store, log), gate: newGate(store.Load, log), time: newTimekeeper(store.Time, log),
-		shards: make(map[int]*ownedShard), missed: make(map[string]int),
+		shards: make(map[int]*ownedShard), missed: make(map[string]int), news: make(chan struct{}, 1),
 	}
 }
 
@@ -63,13 +66,7 @@ func (n *node) run(ctx context.Context, ready func(error)) {
 	defer n.gate.end()
 	defer n.time.end()
 	n.time.check(ctx)
-	news := make(chan struct{}, 1)
-	unlisten, err := n.store.News(func() {
-		select {
-		case news <- struct{}{}:
-		default:
-		}
-	})
+	unlisten, err := n.store.News(n.hear)
 	if err != nil {
 		ready(err)
 		return
@@ -83,7 +80,7 @@ func (n *node) run(ctx context.Context, ready func(error)) {
 	alone, err := n.rebalance(work)
 	ready(err)
 	for err == nil && ctx.Err() == nil {
-		n.wait(ctx, news, alone)
+		n.wait(ctx, alone)
 		if ctx.Err() != nil {
 			break
 		}
@@ -96,7 +93,15 @@ func (n *node) run(ctx context.Context, ready func(error)) {
 	n.leave(leave)
 }
 
-func (n *node) wait(ctx context.Context, news <-chan struct{}, alone bool) {
+// hear has the node look around.
+func (n *node) hear() {
+	select {
+	case n.news <- struct{}{}:
+	default:
+	}
+}
+
+func (n *node) wait(ctx context.Context, alone bool) {
 	pause := lookEvery
 	switch {
 	case len(n.missed) > 0:
@@ -108,7 +113,7 @@ func (n *node) wait(ctx context.Context, news <-chan struct{}, alone bool) {
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
-	case <-news:
+	case <-n.news:
 	case <-t.C:
 	}
 }
@@ -161,7 +166,7 @@ func (n *node) settle(ctx context.Context, id int, owner string, lease protocol.
 		cancel()
 		held.stop(cut)
 		return nil
-	case mine && owner != n.self.ID:
+	case mine && (owner != n.self.ID || held.stale.Load()):
 		n.log.Info("handing a shard over", "shard", id, "to", owner)
 		delete(n.shards, id)
 		stop, cancel := context.WithTimeout(ctx, handOver)
@@ -185,12 +190,16 @@ func (n *node) acquire(ctx context.Context, id int, lease protocol.HeldLease) er
 	if err != nil {
 		return err
 	}
-	s := newShard(ctx, id, n.ns, n.store, n.rows, n.log, newRunID)
+	s, stale := newShard(ctx, id, n.ns, n.store, n.rows, n.log, newRunID), new(atomic.Bool)
 	s.gate, s.time = n.gate, n.time
+	s.retake = func() {
+		stale.Store(true)
+		n.hear()
+	}
 	if err := s.start(); err != nil {
 		return errors.Join(err, n.store.Yield(ctx, id, revision))
 	}
-	n.shards[id] = &ownedShard{shard: s, revision: revision}
+	n.shards[id] = &ownedShard{shard: s, revision: revision, stale: stale}
 	n.log.Debug("took a shard", "shard", id, "epoch", l.Epoch)
 	return nil
 }

@@ -103,7 +103,7 @@ func (s *shard) recall(workflow string, recalls []machine.Recall) ([]machine.Ret
 		}
 	}
 	// First the attempts that come in their place are stored: a node that dies in between leaves two of them, and never none.
-	if err := s.dispatch(machine.Effects{}, retries, workflow); err != nil {
+	if err := s.dispatch(machine.Effects{}, retries, workflow, false); err != nil {
 		return nil, err
 	}
 	return retries, s.each(len(taken), "take an attempt off its queue", func(ctx context.Context, i int) error {

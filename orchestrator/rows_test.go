@@ -12,6 +12,8 @@ import (
 
 // slowIndex takes a batch of rows when the gate opens that it hands out for it.
 type slowIndex struct {
+	Index
+
 	gates chan chan struct{}
 
 	mu     sync.Mutex

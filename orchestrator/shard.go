@@ -48,6 +48,14 @@ type shard struct {
 
 	stopReading []func()
 	backlog     uint64 // the last inbox message that was there when this node took the shard
+
+	// progress is what the owners before had stored. The effects of records up to its Effects were performed; nobody knows what is left of
+	// them from its Since, which was at a moment, up to its Recheck. server is the one that has the streams.
+	progress protocol.Progress
+	since    time.Time
+	server   string
+	// retake has the node give the shard up and take it anew.
+	retake func()
 }
 
 func newShard(
@@ -68,15 +76,19 @@ func newShard(
 		send:  func(queue, worker string, h protocol.HandOver) error { return store.HandOver(queue, worker, h) },
 		after: s.after, by: make(map[string][]*handed),
 		watch: func(workflow string, tasks []protocol.ActivityTask) error {
-			return s.dispatch(machine.Effects{}, s.watches(tasks), workflow)
+			return s.dispatch(machine.Effects{}, s.watches(tasks), workflow, false)
 		},
 	}
 	s.ledger = &ledger{
 		next: func(ctx context.Context, from uint64) (uint64, string, error) { return store.NextRecord(ctx, id, from) },
 		save: func(ctx context.Context, upTo uint64) error {
-			return store.PutProgress(ctx, id, protocol.Progress{Effects: upTo})
+			tails, err := store.Tails(ctx, id)
+			if err != nil {
+				return err
+			}
+			return store.PutProgress(ctx, id, protocol.Progress{Effects: upTo, Tails: tails, Server: s.server})
 		},
-		look: s.look, after: s.after, work: make(map[uint64]struct{}), done: make(map[uint64]struct{}),
+		look: s.look, after: s.after, work: make(map[uint64]bool), done: make(map[uint64]struct{}),
 	}
 	return s
 }
@@ -114,29 +126,10 @@ func (s *shard) start() error {
 		s.stopReading = append(s.stopReading, stop)
 	}
 	s.ledger.start()
+	if s.progress.Recheck > 0 {
+		s.after(0, func() { s.dropGhosts(s.since) })
+	}
 	s.after(choresFirst, s.doChores)
-	return nil
-}
-
-// takeStock finds out what others left behind: records whose effects nobody may have performed, and messages that must be handled
-// before anything comes directly.
-func (s *shard) takeStock() error {
-	end, err := s.store.HistoryEnd(s.ctx, s.id)
-	if err != nil {
-		return err
-	}
-	progress, err := s.store.Progress(s.ctx, s.id)
-	if errors.Is(err, protocol.ErrCorrupt) { // every record is looked after, which is harmless
-		s.log.Error("ALARM: how far the shard's owner had come cannot be read; its whole history is gone through", "error", err)
-	} else if err != nil {
-		return err
-	}
-	gone, last, err := s.store.InboxBounds(s.ctx, s.id)
-	if err != nil {
-		return err
-	}
-	s.ledger.begin(progress.Effects, end)
-	s.inbox.last, s.backlog = gone, last
 	return nil
 }
 
@@ -239,7 +232,8 @@ func (s *shard) bury(d protocol.Delivery, in protocol.Input, why error, done fun
 	asked, waits := machine.Reply{Origin: in.From(), Verdict: verdict}.Tell()
 	err := s.persist("store a dead letter", func(ctx context.Context) error {
 		if waits {
-			if err := await(ctx, []Ack{s.store.Send(asked.Workflow, asked.Body, asked.ID)}); err != nil {
+			err := await(ctx, []Ack{s.store.Send(asked.Workflow, asked.Body, asked.ID)})
+			if err != nil && !errors.Is(err, protocol.ErrRepeated) {
 				return err
 			}
 		}

@@ -17,6 +17,7 @@ func (a *actor) step(ctx context.Context, batch []item) error {
 			return err
 		}
 		fresh, again := a.split(batch)
+		a.suspect(fresh)
 		if err := a.recover(again, fresh); err != nil {
 			return err
 		}
@@ -163,7 +164,9 @@ func (a *actor) commit(ready machine.Ready) error {
 	if err != nil || final != nil {
 		return errors.Join(err, final)
 	}
-	a.shard.ledger.written(seq)
+	if a.shard.ledger.written(seq) {
+		a.shard.reused(seq)
+	}
 	return a.w.Apply(seq, protocol.Digest(data), r)
 }
 

@@ -23,12 +23,20 @@ type Log interface {
 	Last(ctx context.Context, shard int, workflow string) (protocol.Entry, error)
 	// HistoryEnd is the sequence of the shard's last record, whatever its workflow; 0 when there is none.
 	HistoryEnd(ctx context.Context, shard int) (uint64, error)
+	// HistorySince is the sequence of the shard's first record that was stored less than a time before the last one, and when that was.
+	HistorySince(ctx context.Context, shard int, before time.Duration) (first uint64, since time.Time, err error)
 	// NextRecord is the shard's first record from a sequence on, whatever its workflow, read from the stream's leader. A sequence of
 	// zero says that there is none, an empty workflow that it is nothing that a node wrote.
 	NextRecord(ctx context.Context, shard int, from uint64) (seq uint64, workflow string, err error)
 	// Progress reads how far the owners of the shard have come, and PutProgress stores it.
 	Progress(ctx context.Context, shard int) (protocol.Progress, error)
 	PutProgress(ctx context.Context, shard int, p protocol.Progress) error
+	// Server names the server that has the streams, if no other one has copies of them; empty otherwise.
+	Server(ctx context.Context) (string, error)
+	// Consumed is the highest inbox sequence that the shard's records consumed from a sequence on.
+	Consumed(ctx context.Context, shard int, from uint64) (uint64, error)
+	// Tails says where the streams beside the shard's history end.
+	Tails(ctx context.Context, shard int) (protocol.Tails, error)
 	// Range reads the subject's records from sequence from to sequence to, both included, in order. It may read from a
 	// follower; the caller checks that the last one is there.
 	Range(ctx context.Context, shard int, workflow string, from, to uint64) iter.Seq2[protocol.Entry, error]
@@ -45,6 +53,8 @@ type Inbox interface {
 	Inputs(ctx context.Context, shard int, handle func(protocol.Delivery)) (stop func(), err error)
 	// InboxBounds tells up to which sequence the messages are gone, and that of the last one that was stored.
 	InboxBounds(ctx context.Context, shard int) (gone, last uint64, err error)
+	// SkipInputs has the shard's inbox go on after a sequence. Those up to it which it does not have are never given out.
+	SkipInputs(ctx context.Context, shard int, upTo uint64) error
 	// Release removes the inbox messages up to and including seq: all of them were handled.
 	Release(ctx context.Context, shard int, seq uint64) error
 }
@@ -117,6 +127,9 @@ type Exchange interface {
 type Index interface {
 	// PutRows stores the rows of runs; all of them, or it returns an error.
 	PutRows(ctx context.Context, rows []protocol.Row) error
+	// Rows reads every run's row, and RowsSince those that were stored since a moment.
+	Rows(ctx context.Context) iter.Seq2[protocol.Row, error]
+	RowsSince(ctx context.Context, since time.Time) iter.Seq2[protocol.Row, error]
 }
 
 // Versions says which version of the workers' code is current.

@@ -94,3 +94,6 @@ func AsError(err error) *Error {
 	}
 	return Errorf(CodeInternal, "%v", err)
 }
+
+// ErrRepeated says that a stream has had a message of the same message ID lately. The message is not stored again.
+var ErrRepeated = errors.New("a stream has had a message of this ID")

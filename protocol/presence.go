@@ -27,6 +27,37 @@ type Progress struct {
 	// Effects is a sequence of the shard's history: what follows from the records up to it was done. Whoever takes the shard looks after
 	// those that came later.
 	Effects uint64 `json:"effects"`
+	// Recheck, if it is not zero, is a sequence of the shard's history up to which nobody knows what is left of tasks, timers, messages and
+	// rows. Whoever takes the shard goes through all records up to it, and makes anew what their workflows need to go on.
+	Recheck uint64 `json:"recheck,omitzero"`
+	// Since is a sequence up to which that need not be done.
+	Since uint64 `json:"since,omitzero"`
+	// Server is the server that had the streams, if it was only one. Another one has read them from its disk, and what was not flushed
+	// may be lost.
+	Server string `json:"server,omitzero"`
+	// Tails is where other streams ended then. One that ends earlier afterwards has lost its end.
+	Tails Tails `json:"tails,omitzero"`
+}
+
+// Tails are the last sequences of the streams beside a shard's history.
+type Tails struct {
+	Inbox  uint64 `json:"inbox"`
+	Timers uint64 `json:"timers"`
+	Tasks  uint64 `json:"tasks"`
+}
+
+// Short names the streams that ended later once than they do now.
+func (t Tails) Short(now Tails) []string {
+	var short []string
+	for _, s := range []struct {
+		name     string
+		then, is uint64
+	}{{"inbox", t.Inbox, now.Inbox}, {"timers", t.Timers, now.Timers}, {"tasks", t.Tasks, now.Tasks}} {
+		if s.is < s.then {
+			short = append(short, s.name)
+		}
+	}
+	return short
 }
 
 // Node is an orchestrator's row in the nodes bucket.

@@ -85,6 +85,12 @@ func (n Namespace) Input(shard int, kind InputKind, workflow string) string {
 // Inputs matches every input of a shard.
 func (n Namespace) Inputs(shard int) string { return n.subject("in", strconv.Itoa(shard), ">") }
 
+// SkippedInput is the subject of messages that use up sequences of a shard's inbox which must not be given out again. It is that of no
+// input, and nobody reads them.
+func (n Namespace) SkippedInput(shard int) string {
+	return n.subject("in", strconv.Itoa(shard), "skipped", Token(""))
+}
+
 // Direct is the subject on which the owner of a shard takes an input without an inbox between: a core request, answered with a
 // [Verdict] once the input is part of history.
 func (n Namespace) Direct(shard int, kind InputKind, workflow string) string {

@@ -14,7 +14,7 @@ type authCmd struct {
 
 // authTemplateCmd prints the permissions of a role.
 type authTemplateCmd struct {
-	Role     string   `arg:"" help:"client, worker, orchestrator or observer." enum:"client,worker,orchestrator,observer"`
+	Role     string   `arg:"" help:"client, worker, orchestrator, observer or keeper." enum:"client,worker,orchestrator,observer,keeper"`
 	Queue    string   `help:"Queue of the worker." short:"q"`
 	Name     string   `help:"Name of the user; the role, and a worker's queue, unless said." placeholder:"USER"`
 	Shards   int      `help:"Shards of the namespace." default:"8"`

@@ -42,6 +42,8 @@ type cli struct {
 	Reset      resetCmd        `cmd:"" help:"Take a workflow's steps anew from one of them on." group:"work"`
 	Activity   activityCmd     `cmd:"" help:"Pause, reset, change or complete single activities." group:"work"`
 	Blob       blobCmd         `cmd:"" help:"List, remove and collect files in the object store." group:"work"`
+	Backup     backupCmd       `cmd:"" help:"Keep the namespace in a directory." group:"work"`
+	Restore    restoreCmd      `cmd:"" help:"Make the namespace anew from a backup." group:"work"`
 	Describe   describeCmd     `cmd:"" help:"Show what a workflow is doing." group:"look"`
 	Query      queryCmd        `cmd:"" help:"Ask a workflow's code something." group:"look"`
 	Stack      stackCmd        `cmd:"" help:"Show where a workflow's code waits." group:"look"`

@@ -82,6 +82,9 @@ func (t *Turn) disown(b protocol.AnswerInput) {
 	if t.run == nil || t.run.ID() != b.Run || b.Verdict.Error != nil || child != protocol.ChildRunID(b.Run, b.Event) {
 		return
 	}
+	if b.Event > t.run.LastEvent { // this history has lost its end: the child will be asked for again
+		return
+	}
 	if _, open := t.run.children.get(b.Event); open {
 		return
 	}

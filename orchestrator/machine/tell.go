@@ -34,7 +34,13 @@ func (r *Run) tells(record *protocol.Record) []Tell {
 	if r.Open() {
 		return tells
 	}
-	tells = append(tells, r.tellChildren(record)...)
+	return append(tells, r.tellEnd(record)...)
+}
+
+// tellEnd is what the record that ended the run means to its children and to its parent. All of it names runs, so it can be told at any
+// time.
+func (r *Run) tellEnd(record *protocol.Record) []Tell {
+	tells := r.tellChildren(record)
 	if p := r.Start.Parent; p != nil && r.Outcome.Next == "" {
 		tells = append(tells, Tell{
 			Workflow: p.Workflow, ID: protocol.MessageID(protocol.KindChild, p.Run, p.Event),

@@ -24,6 +24,7 @@ func TestPermissions(t *testing.T) {
 		"sessions":     {Role: access.Worker, Queue: "order desk", IDs: []string{"w1"}, Versions: []string{"v1"}, Namespace: "shop"},
 		"orchestrator": {Role: access.Orchestrator, Shards: 1},
 		"observer":     {Role: access.Observer, Shards: 1},
+		"keeper":       {Role: access.Keeper, Shards: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -13,10 +13,11 @@ const (
 	Worker       Role = "worker"       // runs the workflows and activities of one queue
 	Orchestrator Role = "orchestrator" // a node
 	Observer     Role = "observer"     // looks, and changes nothing
+	Keeper       Role = "keeper"       // takes backups
 )
 
 // Roles are all of them.
-var Roles = []Role{Client, Worker, Orchestrator, Observer}
+var Roles = []Role{Client, Worker, Orchestrator, Observer, Keeper}
 
 // User is somebody who plays a role.
 type User struct {
@@ -82,6 +83,8 @@ func Of(u User) (Permissions, error) {
 		g.orchestrator()
 	case Observer:
 		g.observer()
+	case Keeper:
+		g.keeper()
 	}
 	return g.Permissions, nil
 }
@@ -96,11 +99,11 @@ func (u User) validate() error {
 	switch u.Role {
 	case Worker:
 		return protocol.ValidateQueue(u.Queue)
-	case Client, Orchestrator, Observer:
+	case Client, Orchestrator, Observer, Keeper:
 		return nil
 	}
 	return protocol.Errorf(protocol.CodeBadRequest, "%q is no role", string(u.Role)).
-		WithHint("client, worker, orchestrator and observer are")
+		WithHint("client, worker, orchestrator, observer and keeper are")
 }
 
 // grants collect the permissions of a user.

@@ -40,6 +40,7 @@ var users = []access.User{
 	{Role: access.Client, Shards: shards},
 	{Role: access.Client, Shards: shards, Name: "finisher", Completes: true},
 	{Role: access.Observer, Shards: shards},
+	{Role: access.Keeper, Shards: shards},
 	{Role: access.Worker, Queue: "q1", IDs: []string{"w1"}, Versions: []string{"v1"}},
 	{Role: access.Worker, Queue: "q2", Name: "second"},
 	{Role: access.Client, Shards: shards, Namespace: "other", Name: "stranger"},

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/millrace-dev/millrace/jetstream"
+	"github.com/millrace-dev/millrace/jetstream/backup"
 	"github.com/millrace-dev/millrace/orchestrator/client"
 	"github.com/millrace-dev/millrace/protocol"
 	"github.com/millrace-dev/millrace/test/rig"
@@ -114,8 +117,25 @@ func TestRolesCanDoTheirJobs(t *testing.T) {
 	watch(t, h, run.ID())
 	steer(t, c)
 	complete(t, h)
+	keep(t, h)
 	stop()
 	h.nothingRefused()
+}
+
+// keep is the job of a keeper.
+func keep(t *testing.T, h *house) {
+	t.Helper()
+	store, err := jetstream.Open(t.Context(), h.as("keeper"), protocol.DefaultNamespace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(t.TempDir(), "backup")
+	if _, err := backup.Write(t.Context(), store, dir, nil); err != nil {
+		t.Error(err)
+	}
+	if _, err := backup.Read(dir); err != nil {
+		t.Error(err)
+	}
 }
 
 // watch is the job of an observer.

@@ -1,0 +1,88 @@
+package orchestrator
+
+import (
+	"context"
+	"slices"
+
+	"github.com/millrace-dev/millrace/orchestrator/machine"
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// After a restore, or when a stream has lost its end, nobody knows what is left of what follows from history. Each workflow is read then,
+// and what it needs to go on is made anew:
+//
+//   - an attempt of each pending activity that lies nowhere: not on a queue, not among the retries, not with a worker that was handed it.
+//     It waits like a retry, long enough for a result that lies in the inbox. Which attempt it was is lost, so it counts as the first;
+//   - what the workflow has asked others and not been answered, and what its end means to them. They recognise what they know;
+//   - its wake-up, and the call for a worker;
+//   - the rows of all its runs.
+
+// remake adds to the effects of the last record what the workflow needs to go on, and returns the attempts that must be made. watched are
+// those that a worker has.
+func (a *actor) remake(fx *machine.Effects, last *protocol.Record, watched []machine.Retry) (attempts []machine.Retry, err error) {
+	whole := a.w.Resume(last)
+	whole.Tells = slices.DeleteFunc(whole.Tells, func(t machine.Tell) bool {
+		return slices.ContainsFunc(fx.Tells, func(told machine.Tell) bool { return told.ID == t.ID })
+	})
+	fx.Tells = append(fx.Tells, whole.Tells...)
+	fx.Row = whole.Row
+	if fx.Call == nil {
+		fx.Call = whole.Call
+	}
+	known := make(map[int64]bool)
+	for _, task := range fx.Activities {
+		known[task.ScheduledID] = true
+	}
+	for _, r := range watched {
+		known[r.Task.ScheduledID] = true
+	}
+	for _, task := range whole.Activities {
+		if known[task.ScheduledID] {
+			continue
+		}
+		var there bool
+		err := a.shard.persist("look for an attempt", func(ctx context.Context) (err error) {
+			there, err = a.shard.lies(ctx, task)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		if !there {
+			a.shard.log.Info("an attempt of an activity is made anew", "workflow_id", a.id, "scheduled_event_id", task.ScheduledID)
+			attempts = append(attempts, machine.Retry{Task: task, At: machine.Watched(a.shard.time.now())})
+		}
+	}
+	return attempts, a.remakeRows()
+}
+
+// remakeRows stores the rows of the runs before the latest one. Records of them that cannot be read leave theirs out.
+func (a *actor) remakeRows() error {
+	s := a.shard
+	if a.w.Run.First <= 1 {
+		return nil
+	}
+	return s.persist("read the earlier runs of a workflow", func(ctx context.Context) error {
+		w := machine.New(a.id)
+		for e, err := range s.store.Range(ctx, s.id, a.id, 1, a.w.Run.First-1) {
+			if err != nil {
+				return err
+			}
+			r, err := decodeRecord(a.id, e)
+			if err != nil {
+				w = machine.New(a.id)
+				continue
+			}
+			if r.Step == 1 && w.Run != nil {
+				s.rows.put(s.ctx, w.Run.Row(), func() {})
+			}
+			if w.Apply(e.Seq, protocol.Digest(e.Data), r) != nil {
+				w = machine.New(a.id)
+			}
+		}
+		if w.Run != nil {
+			s.rows.put(s.ctx, w.Run.Row(), func() {})
+		}
+		return nil
+	})
+}
