@@ -5,6 +5,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"time"
 )
@@ -112,10 +113,10 @@ func (l *Link) remove(c *conn) {
 	delete(l.conns, c)
 }
 
-// Silence stops what goes from From to To, what comes back, or both. Nobody is told.
-func (l *Link) Silence(there, back bool) {
-	l.there.shut(there)
-	l.back.shut(back)
+// Silence stops what comes from these processes. Nobody is told.
+func (l *Link) Silence(from ...string) {
+	l.there.shut(slices.Contains(from, l.From))
+	l.back.shut(slices.Contains(from, l.To))
 }
 
 // Refuse breaks every connection and refuses new ones.
@@ -145,7 +146,7 @@ func (l *Link) Heal() {
 	l.refuses = false
 	l.mu.Unlock()
 	l.Delay(0, 0)
-	l.Silence(false, false)
+	l.Silence()
 }
 
 func (l *Link) close() {

@@ -138,3 +138,12 @@ func (f *Fleet) Look() *nats.Conn { return f.look }
 
 // Shards is how many shards there are. The user's namespace may have its own number.
 func (f *Fleet) Shards() int { return f.store.Shards() }
+
+// Streams are those that a step of a workflow depends on.
+func (f *Fleet) Streams() []string {
+	names := []string{f.o.Namespace.TasksStream()}
+	for s := range f.Shards() {
+		names = append(names, f.o.Namespace.HistoryStream(s), f.o.Namespace.InboxStream(s), f.o.Namespace.TimersStream(s))
+	}
+	return names
+}

@@ -1,0 +1,60 @@
+package fault
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/millrace-dev/millrace/cmd/millrace/chaos/fleet"
+)
+
+// Fault is one way in which a fleet can go wrong.
+type Fault struct {
+	Name string
+	// About is a sentence without a full stop.
+	About string
+	// Servers says that it is about the NATS servers, which must be the fleet's own.
+	Servers bool
+	// Fleet changes the fleet before it starts; nil leaves it as it is.
+	Fleet func(o *fleet.Options)
+	// Strike does harm. Whatever is dead, frozen or cut off afterwards, [fleet.Fleet.Restore] brings back.
+	Strike func(ctx context.Context, f *fleet.Fleet, r *rand.Rand) (Harm, error)
+}
+
+// Harm is what a fault did.
+type Harm struct {
+	// What says to whom.
+	What string
+	// Shards are those that stand still until somebody does something about it; empty means all.
+	Shards []int
+	// Moves says that the shards go on once other nodes have them.
+	Moves bool
+	// Lasts says that the shards may stand still until the harm is undone: recovery counts from then on.
+	Lasts bool
+	// For is how long it is left alone at least.
+	For time.Duration
+	// Undo is what is to be done beside [fleet.Fleet.Restore], and before; nil for nothing.
+	Undo func(ctx context.Context) error
+}
+
+// between is a time between two others.
+func between(r *rand.Rand, least, most time.Duration) time.Duration {
+	return least + time.Duration(r.Int64N(int64(most-least)))
+}
+
+func one[T any](r *rand.Rand, of []T) T { return of[r.IntN(len(of))] }
+
+// owned are the shards of a node.
+func owned(ctx context.Context, f *fleet.Fleet, node *fleet.Process) ([]int, error) {
+	owners, err := f.Owners(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var shards []int
+	for s, l := range owners {
+		if l.Node == node.ID() {
+			shards = append(shards, s)
+		}
+	}
+	return shards, nil
+}
