@@ -17,8 +17,6 @@ const (
 	forget = 40 * time.Second
 	// forever is for requests that are known for as long as their run is the latest.
 	forever = time.Duration(1<<63 - 1)
-	// codeRejected is that of an update which the workflow's code refused.
-	codeRejected protocol.Code = "rejected"
 )
 
 // ask makes a call, and repeats it under the same ID for as long as its error says that this is safe, until patience ends or ctx does. It
@@ -85,7 +83,7 @@ func unready(err error) bool {
 func code(err error) protocol.Code {
 	switch {
 	case errors.Is(err, protocol.ErrRejected):
-		return codeRejected
+		return verdict.CodeRejected
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return protocol.CodeTimeout
 	}

@@ -46,7 +46,12 @@ func (d *docket) taken() taken {
 // kept judges that what was acknowledged is part of history, and what was refused is not; and that nothing is there twice.
 func kept(d *docket) (found findings) {
 	t := d.taken()
+	registers := d.registers()
 	for _, c := range d.Calls {
+		if c.Answer == Refused && !(registers[c.Workflow] && mayBeRefused[c.Code]) {
+			found.addf(Kept, c.Workflow, c.Run, "%s %s was refused as %s, which it must not be: %s", c.Op, c.Name, c.Code, c.Error)
+			continue
+		}
 		switch c.Op {
 		case OpStart:
 			d.keptStart(&found, c, t.starts[request{c.Workflow, c.ID}])
@@ -63,6 +68,14 @@ func kept(d *docket) (found findings) {
 	}
 	return found
 }
+
+// mayBeRefused are the reasons for which a register may refuse what its clients ask for: it is open, or it is not.
+var mayBeRefused = map[protocol.Code]bool{
+	protocol.CodeAlreadyStarted: true, protocol.CodeClosed: true, protocol.CodeNotFound: true, CodeRejected: true,
+}
+
+// CodeRejected stands for the error of an update that the workflow's code refused.
+const CodeRejected protocol.Code = "rejected"
 
 // keptOnce judges a request that leaves one event.
 func keptOnce(found *findings, c Call, runs []string) {
@@ -104,16 +117,15 @@ func keptUpdate(found *findings, c Call, ends []protocol.WorkflowExecutionUpdate
 
 // keptResult judges what a client was told of how a workflow ended.
 func (d *docket) keptResult(found *findings, c Call) {
-	if c.Answer == Refused {
-		found.addf(Kept, c.Workflow, c.Run, "whoever waited for the result heard %s: %s", c.Code, c.Error)
-		return
-	}
 	r := d.runs[c.Run]
 	for r != nil && r.Outcome != nil && r.Outcome.Next != "" {
 		r = d.runs[r.Outcome.Next]
 	}
 	if c.Answer != Acked || r == nil || r.Outcome == nil {
 		return // of which others tell
+	}
+	if c.Want != "" && c.Status != c.Want {
+		found.addf(Ended, c.Workflow, r.ID, "the run is %s, and was to be %s: %s", c.Status, c.Want, c.Error)
 	}
 	if r.Status != c.Status {
 		found.addf(Kept, c.Workflow, r.ID, "the run is %s, and its client was told %s", r.Status, c.Status)

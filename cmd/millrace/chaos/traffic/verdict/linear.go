@@ -41,11 +41,7 @@ type register struct {
 // another began. Registers are judged one by one.
 func linear(d *docket) (found findings, undecided []string) {
 	calls := map[string][]porcupine.Operation{}
-	registers := map[string]bool{}
 	for _, c := range d.Calls {
-		if c.Op == OpStart && c.Name == RegisterType {
-			registers[c.Workflow] = true
-		}
 		if c.Op == OpWait || c.Answer != Acked && c.Op == OpQuery {
 			continue // says nothing
 		}
@@ -55,7 +51,7 @@ func linear(d *docket) (found findings, undecided []string) {
 		}
 		calls[c.Workflow] = append(calls[c.Workflow], op)
 	}
-	for _, id := range slices.Sorted(maps.Keys(registers)) {
+	for _, id := range slices.Sorted(maps.Keys(d.registers())) {
 		result, info := porcupine.CheckOperationsVerbose(model, calls[id], d.Patience)
 		switch result {
 		case porcupine.Unknown:
@@ -66,6 +62,17 @@ func linear(d *docket) (found findings, undecided []string) {
 		}
 	}
 	return found, undecided
+}
+
+// registers are the workflow IDs under which registers were started.
+func (d *docket) registers() map[string]bool {
+	all := map[string]bool{}
+	for _, c := range d.Calls {
+		if c.Op == OpStart && c.Name == RegisterType {
+			all[c.Workflow] = true
+		}
+	}
+	return all
 }
 
 var model = porcupine.Model{

@@ -9,7 +9,8 @@ import (
 // skew is how far the clocks of nodes and servers may be apart. On one machine they are the same.
 const skew = 50 * time.Millisecond
 
-// punctual judges that no timer fires before its time: by the clock of the node, and by that of the server which stored the record.
+// punctual judges that no timer fires before its time: by the clock of the node, and by that of the server which stored the record;
+// nor by that of the client, who has waited.
 func punctual(d *docket) (found findings) {
 	d.each(func(h *History, r *Run) {
 		due := map[int64]time.Time{}
@@ -27,5 +28,10 @@ func punctual(d *docket) (found findings) {
 			}
 		}
 	})
+	for _, c := range d.Calls {
+		if c.Op == OpWait && c.Answer == Acked && c.Took() < c.Least {
+			found.addf(Punctual, c.Workflow, c.Run, "the workflow took %s, and sleeps for %s", c.Took(), c.Least)
+		}
+	}
 	return found
 }
