@@ -29,6 +29,8 @@ type Harm struct {
 	Shards []int
 	// Moves says that the shards go on once other nodes have them.
 	Moves bool
+	// Worker is the ID of a worker whose activities have to be begun by others.
+	Worker string
 	// Lasts says that the shards may stand still until the harm is undone: recovery counts from then on.
 	Lasts bool
 	// For is how long it is left alone at least.

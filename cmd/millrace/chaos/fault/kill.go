@@ -19,7 +19,7 @@ func killNode(ctx context.Context, f *fleet.Fleet, r *rand.Rand) (Harm, error) {
 func killWorker(_ context.Context, f *fleet.Fleet, r *rand.Rand) (Harm, error) {
 	p := one(r, f.Workers)
 	p.Kill()
-	return Harm{What: p.Name(), For: between(r, 0, 8*time.Second)}, nil
+	return Harm{What: p.Name(), Worker: p.ID(), For: between(r, 0, 8*time.Second)}, nil
 }
 
 func killLeader(ctx context.Context, f *fleet.Fleet, r *rand.Rand) (Harm, error) {

@@ -47,7 +47,7 @@ func partitionNode(ctx context.Context, f *fleet.Fleet, r *rand.Rand) (Harm, err
 
 func partitionWorker(_ context.Context, f *fleet.Fleet, r *rand.Rand) (Harm, error) {
 	p := one(r, f.Workers)
-	return Harm{What: cut(p.Name(), f.LinksOf(p.Name()), r), For: between(r, time.Second, 10*time.Second)}, nil
+	return Harm{What: cut(p.Name(), f.LinksOf(p.Name()), r), Worker: p.ID(), For: between(r, time.Second, 10*time.Second)}, nil
 }
 
 func partitionRoute(_ context.Context, f *fleet.Fleet, r *rand.Rand) (Harm, error) {

@@ -19,7 +19,7 @@ func stopNode(ctx context.Context, f *fleet.Fleet, r *rand.Rand) (Harm, error) {
 
 func stopWorker(_ context.Context, f *fleet.Fleet, r *rand.Rand) (Harm, error) {
 	p := one(r, f.Workers)
-	return Harm{What: p.Name(), For: between(r, time.Second, 10*time.Second)}, p.Freeze()
+	return Harm{What: p.Name(), Worker: p.ID(), For: between(r, time.Second, 10*time.Second)}, p.Freeze()
 }
 
 func stopServer(_ context.Context, f *fleet.Fleet, r *rand.Rand) (Harm, error) {
