@@ -20,8 +20,9 @@ const (
 // load is stored as one: where every write is flushed to disk, rows one by one would cost as much as the histories. Rows are derived
 // from history, so the last one wins and none is ever read back by the engine.
 type rows struct {
-	index Index
-	log   *slog.Logger
+	index   Index
+	log     *slog.Logger
+	writing chan struct{} // holds one batch at a time: of two at once, the one with the older row of a run might be the last
 
 	mu       sync.Mutex
 	dirty    map[string]rowWrite
@@ -44,7 +45,9 @@ type rowWrite struct {
 }
 
 func newRows(index Index, log *slog.Logger) *rows {
-	return &rows{index: index, log: log, dirty: make(map[string]rowWrite), waiting: make(map[string]*unstored)}
+	return &rows{
+		index: index, log: log, writing: make(chan struct{}, 1), dirty: make(map[string]rowWrite), waiting: make(map[string]*unstored),
+	}
 }
 
 // put takes a row; done is called once it, or a newer row of the same run, is stored.
@@ -108,6 +111,8 @@ func (r *rows) arm() {
 
 // flush writes what waits. If that fails it stays for the next batch, unless a newer row took its place.
 func (r *rows) flush() {
+	r.writing <- struct{}{}
+	defer func() { <-r.writing }()
 	r.mu.Lock()
 	batch := r.dirty
 	r.dirty = make(map[string]rowWrite)

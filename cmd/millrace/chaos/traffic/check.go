@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// calm is how long a system may take to become idle when the load has ended, and look how often it is looked at: a node releases what it
-	// has handled once a second.
+	// calm is how long a system may take to become idle when the load has ended, and look how often it is looked at: a node releases what
+	// it has handled once a second.
 	calm = 90 * time.Second
 	look = 500 * time.Millisecond
 	// thought is how long the clients' histories of one register may be looked at.
@@ -65,7 +65,7 @@ func (g *gatherer) closeRegisters(ctx context.Context, nc *nats.Conn) error {
 	}
 	for _, id := range vague {
 		l := &load{Options: Options{Queue: g.report.Queue}, began: g.report.Began, shards: g.report.Shards, clients: []*client.Client{c}}
-		update(ctx, &scene{load: l, id: id}, 0, forget, closeUpdate, 0)
+		update(ctx, &scene{load: l, id: id}, 0, closeUpdate, 0)
 		g.report.Calls = append(g.report.Calls, l.calls...)
 	}
 	return nil

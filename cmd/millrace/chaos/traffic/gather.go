@@ -5,7 +5,6 @@ import (
 	"io"
 	"maps"
 	"math"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -40,7 +39,8 @@ func (g *gatherer) gather(ctx context.Context) (*verdict.Evidence, error) {
 	return e, err
 }
 
-// idle waits until nothing is left to do, twice in a row: what goes from hand to hand lies nowhere. It returns what is left when it gave up.
+// idle waits until nothing is left to do, several times in a row: what goes from hand to hand lies nowhere. It returns what is left when it
+// gave up.
 func (g *gatherer) idle(ctx context.Context) (left []verdict.Left, err error) {
 	quiet := 0
 	for began := time.Now(); quiet < 3 && time.Since(began) < calm; {
@@ -48,12 +48,13 @@ func (g *gatherer) idle(ctx context.Context) (left []verdict.Left, err error) {
 		if left, err = g.left(ctx); err == nil {
 			rows, err = g.rows(ctx)
 		}
-		if err != nil && !repeatable(err) {
+		switch {
+		case err != nil && !repeatable(err):
 			return nil, err
-		}
-		quiet++
-		if err != nil || len(left) > 0 || slices.ContainsFunc(slices.Collect(maps.Values(rows)), open) {
+		case err != nil, len(left) > 0, running(rows):
 			quiet = 0
+		default:
+			quiet++
 		}
 		if err := pause(ctx, look); err != nil {
 			return nil, err
@@ -62,10 +63,19 @@ func (g *gatherer) idle(ctx context.Context) (left []verdict.Left, err error) {
 	return left, err
 }
 
-func open(r protocol.Row) bool { return !r.Status.Closed() }
+func running(rows map[string]protocol.Row) bool {
+	for _, r := range rows {
+		if !r.Status.Closed() {
+			return true
+		}
+	}
+	return false
+}
 
 // ours reports whether a workflow is one of the load's.
-func (g *gatherer) ours(workflow string) bool { return strings.HasPrefix(workflow, g.report.Prefix+"-") }
+func (g *gatherer) ours(workflow string) bool {
+	return strings.HasPrefix(workflow, g.report.Prefix+"-")
+}
 
 // rows are those of the load's runs.
 func (g *gatherer) rows(ctx context.Context) (map[string]protocol.Row, error) {
@@ -148,7 +158,9 @@ func (g *gatherer) files(ctx context.Context) (files, doomed map[string]bool, er
 	return files, doomed, err
 }
 
-func (g *gatherer) young(b protocol.BlobInfo) bool { return b.Stored.After(g.report.Began.Add(-time.Minute)) }
+func (g *gatherer) young(b protocol.BlobInfo) bool {
+	return b.Stored.After(g.report.Began.Add(-time.Minute))
+}
 
 // readable reads an object to its end, where its digest is compared.
 func (g *gatherer) readable(ctx context.Context, b protocol.BlobInfo) bool {

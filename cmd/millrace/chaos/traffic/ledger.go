@@ -35,7 +35,8 @@ func newLedger(dir, worker string) *ledger {
 // note writes a line. An attempt that cannot write it must not go on: what it did would count as never done.
 func (l *ledger) note(ctx context.Context, n verdict.Note) error {
 	i := activity.Info(ctx)
-	n.Time, n.Worker, n.Workflow, n.Run, n.Activity, n.Type, n.Attempt = time.Now().UTC(), l.worker, i.Workflow, i.Run, i.ID, i.Type, i.Attempt
+	n.Time, n.Worker, n.Workflow, n.Run = time.Now().UTC(), l.worker, i.Workflow, i.Run
+	n.Activity, n.Type, n.Attempt = i.ID, i.Type, i.Attempt
 	line, err := json.Marshal(n)
 	if err != nil {
 		return err
@@ -69,8 +70,8 @@ func write[O any](ctx context.Context, l *ledger, do func() (O, error)) (O, erro
 	return out, l.note(ctx, verdict.Note{Kind: verdict.Did, Digest: payload.Digest()})
 }
 
-// Ledger reads what the activities of all workers have written, in the order of their time. A line that was cut by the end of its process is
-// passed over.
+// Ledger reads what the activities of all workers have written, in the order of their time. A line that was cut by the end of its process
+// is passed over.
 func Ledger(dir string) ([]verdict.Note, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
 	if err != nil {
@@ -87,7 +88,7 @@ func Ledger(dir string) ([]verdict.Note, error) {
 }
 
 func readLedger(name string, notes []verdict.Note) ([]verdict.Note, error) {
-	f, err := os.Open(name)
+	f, err := os.Open(name) //nolint:gosec // a file of the directory that the caller named
 	if err != nil {
 		return nil, err
 	}

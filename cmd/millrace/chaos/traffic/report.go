@@ -56,8 +56,8 @@ func (r *Report) Quantile(q float64, from, to time.Duration) time.Duration {
 	return took[min(len(took)-1, int(q*float64(len(took))))]
 }
 
-// Progress is when a shard first did something after a moment for a call that was made later than that: how long it was away. ok is false if
-// it never did, or nobody asked.
+// Progress is when a shard first did something after a moment for a call that was made later than that: how long it was away. ok is false
+// if it never did, or nobody asked.
 func (r *Report) Progress(shard int, after time.Duration) (at time.Duration, ok bool) {
 	for _, c := range r.Calls {
 		if c.Shard == shard && c.Op != verdict.OpWait && c.Op != verdict.OpQuery && c.Answer == verdict.Acked && c.Begun >= after &&

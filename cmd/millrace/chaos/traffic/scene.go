@@ -86,11 +86,9 @@ func signal[T any](
 }
 
 // update asks for an update as one of the scene's clients.
-func update(
-	ctx context.Context, s *scene, number int, patience time.Duration, u protocol.Update[int, int], n int,
-) verdict.Call {
+func update(ctx context.Context, s *scene, number int, u protocol.Update[int, int], n int) verdict.Call {
 	c := verdict.Call{Client: number, Op: verdict.OpUpdate, Workflow: s.id, Name: u.Name(), ID: uuid.NewString(), Number: n}
-	return s.ask(ctx, c, patience, func(ctx context.Context, c *verdict.Call) error {
+	return s.ask(ctx, c, forget, func(ctx context.Context, c *verdict.Call) error {
 		h, err := client.StartUpdate(ctx, s.client(number), s.id, u, n, client.UpdateID(c.ID))
 		if err != nil {
 			return err

@@ -102,7 +102,7 @@ func (s *scene) register(ctx context.Context) {
 	}
 	all.Wait()
 	for closed := false; !closed && ctx.Err() == nil; { // whatever run is open must not stay open
-		c := update(ctx, s, sides, forget, closeUpdate, 0)
+		c := update(ctx, s, sides, closeUpdate, 0)
 		closed = c.Answer != verdict.Unknown || c.Code == protocol.CodeClosed
 	}
 }
@@ -110,7 +110,8 @@ func (s *scene) register(ctx context.Context) {
 // registrar is one of a register's clients.
 func (s *scene) registrar(ctx context.Context, side int, r *rand.Rand) {
 	policies := []protocol.ConflictPolicy{
-		protocol.ConflictUseExisting, protocol.ConflictUseExisting, protocol.ConflictFail, protocol.ConflictFail, protocol.ConflictTerminate,
+		protocol.ConflictUseExisting, protocol.ConflictUseExisting, protocol.ConflictFail, protocol.ConflictFail,
+		protocol.ConflictTerminate,
 	}
 	startAs(ctx, s, side, forget, policies[r.IntN(len(policies)-1)], Register, 0)
 	for n := range 3 + r.IntN(4) {
@@ -119,9 +120,9 @@ func (s *scene) registrar(ctx context.Context, side int, r *rand.Rand) {
 		case 0:
 			startAs(ctx, s, side, forget, policies[r.IntN(len(policies))], Register, 0)
 		case 1:
-			update(ctx, s, side, forget, closeUpdate, 0)
+			update(ctx, s, side, closeUpdate, 0)
 		case 2, 3, 4:
-			update(ctx, s, side, forget, addUpdate, amount)
+			update(ctx, s, side, addUpdate, amount)
 		case 5, 6:
 			signal(ctx, s, side, forget, put, amount, amount)
 		default:

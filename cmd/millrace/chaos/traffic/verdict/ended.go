@@ -13,8 +13,8 @@ func ended(d *docket) (found findings) {
 			switch {
 			case !r.Status.Closed() && !follows:
 				found.addf(Ended, id, r.ID, "the run is open after %d events", len(r.Events))
-			case r.Outcome != nil && r.Outcome.Next != "" && (!follows || d.histories[id].Runs[i+1].ID != r.Outcome.Next):
-				found.addf(Ended, id, r.ID, "the run is to be followed by %s, and is not", r.Outcome.Next)
+			case r.Next != "" && (!follows || d.histories[id].Runs[i+1].ID != r.Next):
+				found.addf(Ended, id, r.ID, "the run is to be followed by %s, and is not", r.Next)
 			}
 		}
 	}

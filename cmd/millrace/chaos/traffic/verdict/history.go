@@ -18,10 +18,12 @@ type Run struct {
 	ID     string
 	Start  protocol.WorkflowExecutionStarted
 	Events []Event
-	// Status is that after the last event, and Outcome how the run ended; nil while it is open.
-	Status  protocol.Status
-	Outcome *protocol.Outcome
-	Blobs   []string
+	// Status is that after the last event, Result what the run came to, and Next the run that is to follow; empty if none is.
+	Status protocol.Status
+	Result protocol.Payload
+	Next   string
+	// Blobs are the objects that the run's records refer to.
+	Blobs []string
 }
 
 // Event is an event, and where and when the server stored it.
@@ -58,9 +60,6 @@ func read(id string, entries []protocol.Entry) (*History, findings) {
 			}
 		}
 		h.add(e, record)
-		if n := len(h.Runs); n > 0 && state.Run != nil && state.Run.ID() == h.Runs[n-1].ID {
-			h.Runs[n-1].Status, h.Runs[n-1].Outcome = state.Run.Status, state.Run.Outcome
-		}
 	}
 	return h, found
 }
@@ -81,15 +80,34 @@ func decode(e protocol.Entry) (*protocol.Record, error) {
 // add adds a record's events to its run.
 func (h *History) add(e protocol.Entry, r *protocol.Record) {
 	if n := len(h.Runs); n == 0 || h.Runs[n-1].ID != r.Run {
-		h.Runs = append(h.Runs, &Run{ID: r.Run, Status: protocol.StatusRunning})
+		h.Runs = append(h.Runs, &Run{ID: r.Run})
 	}
 	run := h.Last()
 	run.Blobs = append(run.Blobs, r.Blobs...)
 	for _, ev := range r.Events {
-		if start, ok := ev.Attributes.(protocol.WorkflowExecutionStarted); ok && ev.ID == 1 {
-			run.Start = start
-		}
+		run.take(ev)
 		run.Events = append(run.Events, Event{Event: ev, Seq: e.Seq, Stored: e.Time})
+	}
+}
+
+// take notes what an event says of the run as a whole. The state machine would know as well, but not of a history that is broken.
+func (r *Run) take(e protocol.Event) {
+	if s := protocol.StatusAfter(e.Attributes); s != "" {
+		r.Status = s
+	}
+	switch a := e.Attributes.(type) {
+	case protocol.WorkflowExecutionStarted:
+		r.Start = a
+	case protocol.WorkflowExecutionCompleted:
+		r.Result = a.Result
+	case protocol.WorkflowExecutionContinuedAsNew:
+		r.Next = a.NewRunID
+	case protocol.WorkflowExecutionFailed:
+		r.Next = a.NewRunID
+	case protocol.WorkflowExecutionTimedOut:
+		r.Next = a.NewRunID
+	case protocol.WorkflowExecutionTerminated:
+		r.Next = a.NewRunID
 	}
 }
 

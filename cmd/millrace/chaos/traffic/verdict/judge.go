@@ -47,3 +47,15 @@ func (d *docket) each(f func(h *History, r *Run)) {
 		}
 	}
 }
+
+// end is the last run of a chain, if it is there and has ended.
+func (d *docket) end(run string) *Run {
+	r := d.runs[run]
+	for r != nil && r.Next != "" {
+		r = d.runs[r.Next]
+	}
+	if r == nil || !r.Status.Closed() {
+		return nil
+	}
+	return r
+}

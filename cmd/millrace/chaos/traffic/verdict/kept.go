@@ -17,7 +17,9 @@ type taken struct {
 
 func (d *docket) taken() taken {
 	t := taken{
-		map[request][]string{}, map[request][]string{}, map[request][]string{},
+		map[request][]string{},
+		map[request][]string{},
+		map[request][]string{},
 		map[request][]protocol.WorkflowExecutionUpdateCompleted{},
 	}
 	note := func(m map[request][]string, workflow, id, run string) {
@@ -117,11 +119,8 @@ func keptUpdate(found *findings, c Call, ends []protocol.WorkflowExecutionUpdate
 
 // keptResult judges what a client was told of how a workflow ended.
 func (d *docket) keptResult(found *findings, c Call) {
-	r := d.runs[c.Run]
-	for r != nil && r.Outcome != nil && r.Outcome.Next != "" {
-		r = d.runs[r.Outcome.Next]
-	}
-	if c.Answer != Acked || r == nil || r.Outcome == nil {
+	r := d.end(c.Run)
+	if c.Answer != Acked || r == nil {
 		return // of which others tell
 	}
 	if c.Want != "" && c.Status != c.Want {
@@ -129,7 +128,7 @@ func (d *docket) keptResult(found *findings, c Call) {
 	}
 	if r.Status != c.Status {
 		found.addf(Kept, c.Workflow, r.ID, "the run is %s, and its client was told %s", r.Status, c.Status)
-	} else if told := (protocol.Payload{Data: c.Got}); c.Status == protocol.StatusCompleted && told.Digest() != r.Outcome.Result.Digest() {
-		found.addf(Kept, c.Workflow, r.ID, "the run came to %s, and its client was told %.100s", r.Outcome.Result, c.Got)
+	} else if told := (protocol.Payload{Data: c.Got}); c.Status == protocol.StatusCompleted && told.Digest() != r.Result.Digest() {
+		found.addf(Kept, c.Workflow, r.ID, "the run came to %s, and its client was told %.100s", r.Result, c.Got)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/anishathalye/porcupine"
@@ -19,10 +20,14 @@ import (
 const (
 	// RegisterType is the type of its workflow.
 	RegisterType = "traffic.Register"
-	// AddUpdate adds, and tells the sum; CloseUpdate tells the sum, and ends the run.
-	AddUpdate, CloseUpdate = "add", "close"
-	// PutSignal adds, and ValueQuery tells the sum.
-	PutSignal, ValueQuery = "put", "value"
+	// AddUpdate adds, and tells the sum.
+	AddUpdate = "add"
+	// CloseUpdate tells the sum, and ends the run.
+	CloseUpdate = "close"
+	// PutSignal adds.
+	PutSignal = "put"
+	// ValueQuery tells the sum.
+	ValueQuery = "value"
 )
 
 // somebody is the run of a start whose client heard nothing.
@@ -98,6 +103,7 @@ func (r register) step(c Call) (bool, register) {
 		return r.update(c)
 	case OpQuery:
 		return r.query(c)
+	case OpCancel, OpWait: // change nothing
 	}
 	return true, r
 }
@@ -114,6 +120,7 @@ func (r register) start(c Call) (bool, register) {
 		return true, opened
 	case Refused:
 		return finds && r.is(c.Run), r.bind(c.Run)
+	case Unknown: // takes effect, or has none
 	}
 	if finds {
 		return true, r
@@ -198,12 +205,13 @@ func stuck(all []porcupine.Operation, info porcupine.LinearizationInfo) string {
 		_, state = state.step(c)
 	}
 	var rest []string
-	for _, op := range all {
+	byEnd := func(a, b porcupine.Operation) int { return cmp.Compare(a.Return, b.Return) }
+	for _, op := range slices.SortedStableFunc(slices.Values(all), byEnd) {
 		if c, _ := op.Input.(Call); !placed[c.key()] && c.Answer != Unknown {
 			rest = append(rest, c.String())
 		}
 	}
-	return fmt.Sprintf("of %d calls, %d have an order, after which the register is %+v; these fit nowhere: %s",
+	return fmt.Sprintf("of %d calls, %d have an order, after which the register is %+v; then none of these fits: %s",
 		len(all), len(longest), state, strings.Join(rest[:min(3, len(rest))], "; "))
 }
 
@@ -211,15 +219,7 @@ func (c Call) key() string { return fmt.Sprint(c.Client, c.Op, c.ID, c.Begun) }
 
 // String tells the call in a line.
 func (c Call) String() string {
-	s := fmt.Sprintf("client %d: %s %s", c.Client, c.Op, c.Name)
-	if c.Number != 0 {
-		s += fmt.Sprintf(" %d", c.Number)
-	}
-	s += fmt.Sprintf(" %s", c.Answer)
-	for _, more := range []string{c.Run, string(c.Got), string(c.Code)} {
-		if more != "" {
-			s += " " + more
-		}
-	}
-	return fmt.Sprintf("%s, %s to %s", s, c.Begun, c.Ended)
+	words := []string{string(c.Op), c.Name, strconv.Itoa(c.Number), string(c.Answer), c.Run, string(c.Got), string(c.Code)}
+	words = slices.DeleteFunc(words, func(w string) bool { return w == "" || w == "0" })
+	return fmt.Sprintf("client %d: %s, %s to %s", c.Client, strings.Join(words, " "), c.Begun, c.Ended)
 }

@@ -23,7 +23,7 @@ const MailSignal = "mail"
 func ordered(d *docket) (found findings) {
 	place := map[request]int{} // of a signal among those of its workflow
 	for _, id := range slices.Sorted(maps.Keys(d.histories)) {
-		var recorded = map[int][]int{}
+		recorded := map[int][]int{}
 		n := 0
 		for _, r := range d.histories[id].Runs {
 			for _, s := range attributes[protocol.WorkflowExecutionSignaled](r) {
@@ -59,11 +59,11 @@ func ordered(d *docket) (found findings) {
 // receivedAll judges that the code of a workflow received its numbered signals, each once and as they were recorded.
 func receivedAll(found *findings, h *History, recorded map[int][]int) {
 	last := h.Last()
-	if len(recorded) == 0 || last.Status != protocol.StatusCompleted || last.Outcome == nil {
+	if len(recorded) == 0 || last.Status != protocol.StatusCompleted {
 		return
 	}
 	var received map[int][]int
-	if err := json.Unmarshal(last.Outcome.Result.Data, &received); err != nil {
+	if err := json.Unmarshal(last.Result.Data, &received); err != nil {
 		return // it does not collect signals
 	}
 	for _, sender := range slices.Sorted(maps.Keys(recorded)) {

@@ -50,21 +50,15 @@ func (d *docket) agree(found *findings, h *History, r *Run, end protocol.ChildEn
 		found.addf(Related, h.ID, r.ID, "the child of event %d ended as run %s, and there is no such run", end.InitiatedID, end.Run)
 	case child.Status != end.How:
 		found.addf(Related, h.ID, r.ID, "the child of event %d is %s, and its parent heard %s", end.InitiatedID, child.Status, end.How)
-	case child.Outcome != nil && child.Outcome.Result.Digest() != end.Result.Digest():
+	case child.Result.Digest() != end.Result.Digest():
 		found.addf(Related, h.ID, r.ID, "the child of event %d came to %s, and its parent heard %s",
-			end.InitiatedID, child.Outcome.Result, end.Result)
+			end.InitiatedID, child.Result, end.Result)
 	}
 }
 
-// after judges what became of a child of whose end its parent did not hear: the parent had ended before.
+// after judges a child of whose end its parent did not hear: the parent must have ended before.
 func (d *docket) after(found *findings, h *History, r *Run, asked protocol.StartChildWorkflowExecutionInitiated, run string) {
-	child := d.runs[run]
-	for child != nil && child.Outcome != nil && child.Outcome.Next != "" {
-		child = d.runs[child.Outcome.Next]
-	}
-	switch {
-	case child == nil || !child.Status.Closed() || r.Status.Closed(): // of which others tell
-	default:
+	if child := d.end(run); child != nil && !r.Status.Closed() {
 		found.addf(Related, h.ID, r.ID, "child %s has ended, and its parent did not hear of it", asked.WorkflowID)
 	}
 }
@@ -78,6 +72,6 @@ func (d *docket) wanted(found *findings, h *History, r *Run, p *protocol.Origin)
 	}
 	asked, ok := parent.Events[p.Event-1].Attributes.(protocol.StartChildWorkflowExecutionInitiated)
 	if !ok || asked.RunID != r.ID || asked.WorkflowID != h.ID {
-		found.addf(Related, h.ID, r.ID, "the run says that event %d of %s asked for it, which asked for something else", p.Event, p.Workflow)
+		found.addf(Related, h.ID, r.ID, "the run says that event %d of %s asked for it, which it did not", p.Event, p.Workflow)
 	}
 }
