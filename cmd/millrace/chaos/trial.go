@@ -3,7 +3,7 @@ package chaos
 import (
 	"context"
 	"errors"
-	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -36,6 +36,7 @@ type trial struct {
 	fault fault.Fault
 	fleet *fleet.Fleet
 	rand  *rand.Rand
+	log   *slog.Logger
 	line  *Line
 
 	done atomic.Int64
@@ -59,8 +60,15 @@ func try(ctx context.Context, o Options, ft fault.Fault) (_ *Line, err error) {
 	if err := os.MkdirAll(ledger, 0o750); err != nil {
 		return nil, err
 	}
+	log, err := os.Create(filepath.Join(dir, "chaos.log"))
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
 	began := time.Now()
 	t := &trial{
+		log: slog.New(slog.NewTextHandler(log, nil)),
+
 		Options: o, fault: ft, rand: rand.New(rand.NewPCG(o.Seed, uint64(len(ft.Name)))), //nolint:gosec // a seed must repeat itself
 		line: &Line{Fault: ft.Name, About: ft.About, Violations: []traffic.Violation{}}, calm: make(chan struct{}),
 	}
@@ -74,7 +82,7 @@ func try(ctx context.Context, o Options, ft fault.Fault) (_ *Line, err error) {
 		err = t.run(ctx, ledger)
 	}
 	if err = errors.Join(err, t.fleet.Close()); err != nil {
-		return nil, fmt.Errorf("%s: %w; the logs are in %s", ft.Name, err, dir)
+		return nil, protocol.Errorf(protocol.CodeInternal, "%s: %v", ft.Name, err).WithHint("the logs are in %s", dir)
 	}
 	t.line.Took = time.Since(began).Seconds()
 	if !o.Keep && t.line.ok() {
@@ -112,8 +120,9 @@ func (t *trial) run(ctx context.Context, ledger string) error {
 	if err = errors.Join(err, failed); err != nil {
 		return err
 	}
+	t.log.Info("the load is over", "calls", len(report.Calls))
 	t.Progress(t.fault.Name+": verdict", t.Runs, t.Runs)
-	found, err := traffic.Check(ctx, t.fleet.Look(), report)
+	found, err := t.check(ctx, report)
 	if err != nil {
 		return err
 	}
@@ -123,6 +132,19 @@ func (t *trial) run(ctx context.Context, ledger string) error {
 		t.line.redelivered(notes, t.struck)
 	}
 	return errors.Join(err, t.fleet.Check())
+}
+
+// check asks for the verdict. What comes to rest may still be without a leader here and there, and is asked again then.
+func (t *trial) check(ctx context.Context, r *traffic.Report) (found []traffic.Violation, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	defer cancel()
+	for {
+		found, err = traffic.Check(ctx, t.fleet.Look(), r)
+		if !errors.Is(err, protocol.ErrUnavailable) && !errors.Is(err, protocol.ErrTimeout) || ctx.Err() != nil {
+			return found, err
+		}
+		pause(ctx, time.Second)
+	}
 }
 
 // progress hears how many runs are done.
@@ -160,11 +182,13 @@ func (t *trial) strike(ctx, loaded context.Context) error {
 		return err
 	}
 	struckAt := time.Now()
+	t.log.Info("struck", "what", s.What, "shards", s.Shards, "worker", s.Worker, "for", s.For, "runs", t.done.Load())
 	if !s.Lasts && s.Worker == "" {
 		t.recovery(loaded, before, s.Harm, s.from)
 	}
 	pause(loaded, s.For-time.Since(struckAt))
 	healed := time.Now()
+	t.log.Info("healing")
 	if s.Undo != nil {
 		if err := s.Undo(ctx); err != nil {
 			return err
@@ -177,6 +201,7 @@ func (t *trial) strike(ctx, loaded context.Context) error {
 		t.recovery(loaded, before, s.Harm, healed)
 	}
 	s.until = time.Now()
+	t.log.Info("whole again")
 	t.struck = append(t.struck, s)
 	return nil
 }
@@ -187,8 +212,10 @@ func (t *trial) recovery(loaded context.Context, before map[int]protocol.HeldLea
 	switch {
 	case loaded.Err() != nil:
 	case err != nil:
+		t.log.Error("stuck", "error", err)
 		t.line.Stuck = append(t.line.Stuck, h.What+": "+err.Error())
 	default:
+		t.log.Info("recovered", "after", took)
 		t.recovers = append(t.recovers, took)
 	}
 }

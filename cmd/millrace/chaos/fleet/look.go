@@ -92,11 +92,15 @@ func (f *Fleet) runs(node string) bool {
 	return true
 }
 
-// History asks about the history of a shard.
+// History asks about the history of a shard, once.
 func (f *Fleet) History(ctx context.Context, shard int) (*natsjs.StreamInfo, error) {
+	return f.info(ctx, f.o.Namespace.HistoryStream(shard))
+}
+
+func (f *Fleet) info(ctx context.Context, stream string) (*natsjs.StreamInfo, error) {
 	ctx, cancel := context.WithTimeout(ctx, glance)
 	defer cancel()
-	st, err := f.js.Stream(ctx, f.o.Namespace.HistoryStream(shard))
+	st, err := f.js.Stream(ctx, stream)
 	if err != nil {
 		return nil, err
 	}
@@ -104,33 +108,46 @@ func (f *Fleet) History(ctx context.Context, shard int) (*natsjs.StreamInfo, err
 }
 
 // Owners are the leases, by shard.
-func (f *Fleet) Owners(ctx context.Context) (map[int]protocol.HeldLease, error) {
-	ctx, cancel := context.WithTimeout(ctx, glance)
+func (f *Fleet) Owners(ctx context.Context) (owners map[int]protocol.HeldLease, err error) {
+	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
-	return f.store.Leases(ctx)
+	return owners, Until(ctx, "the leases", func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, glance)
+		defer cancel()
+		owners, err = f.store.Leases(ctx)
+		return err
+	})
 }
 
-// Leader is the server that leads a stream.
+// Leader is the server that leads a stream, and followers are the others.
 func (f *Fleet) Leader(ctx context.Context, stream string) (leader *Process, followers []*Process, err error) {
-	ctx, cancel := context.WithTimeout(ctx, glance)
+	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
-	st, err := f.js.Stream(ctx, stream)
-	if err != nil {
-		return nil, nil, err
+	return leader, followers, Until(ctx, "a leader of "+stream, func(ctx context.Context) error {
+		st, err := f.info(ctx, stream)
+		if err != nil {
+			return err
+		}
+		leader, followers = f.leads(st)
+		if leader == nil {
+			return fmt.Errorf("no server of the fleet leads %s", stream)
+		}
+		return nil
+	})
+}
+
+func (f *Fleet) leads(st *natsjs.StreamInfo) (leader *Process, followers []*Process) {
+	if st.Cluster == nil || len(f.Servers) < 2 {
+		return nil, nil
 	}
-	if c := st.CachedInfo().Cluster; c != nil && len(f.Servers) > 1 {
-		for _, p := range f.Servers {
-			if _, port, _ := strings.Cut(p.part.Routes[0], ":"); strings.HasSuffix(c.Leader, "-"+port) {
-				leader = p
-			} else {
-				followers = append(followers, p)
-			}
+	for _, p := range f.Servers {
+		if _, port, _ := strings.Cut(p.part.Routes[0], ":"); strings.HasSuffix(st.Cluster.Leader, "-"+port) {
+			leader = p
+		} else {
+			followers = append(followers, p)
 		}
 	}
-	if leader == nil {
-		return nil, nil, fmt.Errorf("no server of the fleet leads %s", stream)
-	}
-	return leader, followers, nil
+	return leader, followers
 }
 
 // Look is a connection to the servers themselves, past every link.

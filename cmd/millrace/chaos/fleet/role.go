@@ -92,5 +92,8 @@ func (p Part) orchestrate(ctx context.Context, log *slog.Logger, ready func()) e
 // the links.
 func connect(url string) (*nats.Conn, error) {
 	return nats.Connect(url, nats.MaxReconnects(-1), nats.ReconnectWait(250*time.Millisecond), nats.RetryOnFailedConnect(true),
-		nats.IgnoreDiscoveredServers())
+		nats.IgnoreDiscoveredServers(), nats.ErrorHandler(unheard))
 }
+
+// unheard is for what NATS reports of a connection and belongs to nothing that somebody waits for: here connections break all the time.
+func unheard(*nats.Conn, *nats.Subscription, error) {}
