@@ -3,6 +3,7 @@ package chaos
 import (
 	"fmt"
 	"io"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -46,7 +47,7 @@ type Line struct {
 	Recoveries int     `json:"recoveries"`
 	P50        float64 `json:"recovery_p50_ms"`
 	P99        float64 `json:"recovery_p99_ms"`
-	// Normal and During are the 99th percentiles of the clients' calls before the first fault and while one was felt.
+	// Normal and During are the 99th percentiles of the clients' calls while no fault was felt and while one was.
 	Normal float64 `json:"calls_p99_normal_ms"`
 	During float64 `json:"calls_p99_during_ms"`
 	// Took is how long the trial took, in seconds.
@@ -85,18 +86,15 @@ func (l *Line) judge(r *traffic.Report, found []traffic.Violation, all []struck,
 	l.recovery(recovers)
 	var normal, during []time.Duration
 	for _, c := range r.Calls {
-		if c.Op == verdict.OpWait {
+		if c.Op == verdict.OpWait { // as long as its workflow
 			continue
 		}
 		begun, ended := r.Began.Add(c.Begun), r.Began.Add(c.Ended)
-		if len(all) == 0 || ended.Before(all[0].from) {
+		felt := func(s struck) bool { return begun.Before(s.until) && ended.After(s.from) }
+		if slices.ContainsFunc(all, felt) {
+			during = append(during, c.Took())
+		} else {
 			normal = append(normal, c.Took())
-		}
-		for _, s := range all {
-			if begun.Before(s.until) && ended.After(s.from) {
-				during = append(during, c.Took())
-				break
-			}
 		}
 	}
 	l.Normal, l.During = ms(quantile(normal, 0.99)), ms(quantile(during, 0.99))

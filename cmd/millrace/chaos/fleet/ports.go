@@ -2,19 +2,27 @@ package fleet
 
 import (
 	"errors"
+	"math/rand/v2"
 	"net"
+	"strconv"
 )
 
-// freePorts are addresses on loopback that nobody listens on: a server that is started again must come back on its own.
+// Ports of servers are below those that systems give to connections: a server that is started again must find its own free.
+const lowest, highest = 10_000, 32_000
+
+// freePorts are addresses on loopback that nobody listens on.
 func freePorts(n int) ([]string, error) {
-	listeners, found := make([]net.Listener, 0, n), make([]string, n)
+	listeners, found := make([]net.Listener, 0, n), make([]string, 0, n)
 	var err error
-	for i := range found { // all at once, or one would be found twice
+	for tries := 0; len(found) < n && tries < 1000; tries++ { // all at once, or one would be found twice
 		var l net.Listener
-		if l, err = net.Listen("tcp", "127.0.0.1:0"); err != nil { //nolint:noctx // closed below
-			break
+		port := lowest + rand.IntN(highest-lowest)
+		if l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil { //nolint:noctx // closed below
+			listeners, found = append(listeners, l), append(found, l.Addr().String())
 		}
-		listeners, found[i] = append(listeners, l), l.Addr().String()
+	}
+	if len(found) == n {
+		err = nil
 	}
 	for _, l := range listeners {
 		err = errors.Join(err, l.Close())
