@@ -2,7 +2,9 @@ package fault
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/millrace-dev/millrace/cmd/millrace/chaos/fleet"
@@ -46,17 +48,22 @@ func between(r *rand.Rand, least, most time.Duration) time.Duration {
 
 func one[T any](r *rand.Rand, of []T) T { return of[r.IntN(len(of))] }
 
-// owned are the shards of a node.
-func owned(ctx context.Context, f *fleet.Fleet, node *fleet.Process) ([]int, error) {
+// owner chooses a node that owns shards. One that has just come may have none yet.
+func owner(ctx context.Context, f *fleet.Fleet, r *rand.Rand) (node *fleet.Process, shards []int, err error) {
 	owners, err := f.Owners(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var shards []int
-	for s, l := range owners {
-		if l.Node == node.ID() {
-			shards = append(shards, s)
+	for _, i := range r.Perm(len(f.Nodes)) {
+		for s, l := range owners {
+			if l.Node == f.Nodes[i].ID() {
+				shards = append(shards, s)
+			}
+		}
+		if len(shards) > 0 {
+			slices.Sort(shards)
+			return f.Nodes[i], shards, nil
 		}
 	}
-	return shards, nil
+	return nil, nil, errors.New("no node of the fleet owns a shard")
 }

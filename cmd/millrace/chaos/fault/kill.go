@@ -10,10 +10,12 @@ import (
 )
 
 func killNode(ctx context.Context, f *fleet.Fleet, r *rand.Rand) (Harm, error) {
-	p := one(r, f.Nodes)
-	shards, err := owned(ctx, f, p)
+	p, shards, err := owner(ctx, f, r)
+	if err != nil {
+		return Harm{}, err
+	}
 	p.Kill()
-	return Harm{What: p.Name(), Shards: shards, Moves: true, For: between(r, 0, 3*time.Second)}, err
+	return Harm{What: p.Name(), Shards: shards, Moves: true, For: between(r, 0, 3*time.Second)}, nil
 }
 
 func killWorker(_ context.Context, f *fleet.Fleet, r *rand.Rand) (Harm, error) {

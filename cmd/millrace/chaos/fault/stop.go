@@ -9,8 +9,7 @@ import (
 )
 
 func stopNode(ctx context.Context, f *fleet.Fleet, r *rand.Rand) (Harm, error) {
-	p := one(r, f.Nodes)
-	shards, err := owned(ctx, f, p)
+	p, shards, err := owner(ctx, f, r)
 	if err != nil {
 		return Harm{}, err
 	}
