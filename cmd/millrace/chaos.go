@@ -170,5 +170,5 @@ func (c *chaosPartCmd) Run(ctx context.Context, a *app) error {
 
 // chaosWorker is a worker of the load.
 func chaosWorker(nc *nats.Conn, p fleet.Part, log *slog.Logger, ready func()) *worker.Worker {
-	return traffic.Worker(nc, p.Queue, p.ID(), p.Ledger, log, worker.OnReady(ready))
+	return traffic.Worker(nc, p.Queue, p.ID(), p.Ledger, log, worker.Namespace(string(p.Namespace)), worker.OnReady(ready))
 }

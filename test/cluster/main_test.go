@@ -41,5 +41,5 @@ func thisBinary(ctx context.Context, part string) *exec.Cmd {
 }
 
 func crew(nc *nats.Conn, p fleet.Part, log *slog.Logger, ready func()) *worker.Worker {
-	return traffic.Worker(nc, p.Queue, p.ID(), p.Ledger, log, worker.OnReady(ready))
+	return traffic.Worker(nc, p.Queue, p.ID(), p.Ledger, log, worker.Namespace(string(p.Namespace)), worker.OnReady(ready))
 }

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/nats-io/nats.go"
 
 	"github.com/millrace-dev/millrace/cmd/millrace/chaos/fault"
@@ -73,6 +74,9 @@ func try(ctx context.Context, o Options, ft fault.Fault) (_ *Line, err error) {
 		line: &Line{Fault: ft.Name, About: ft.About, Violations: []traffic.Violation{}}, calm: make(chan struct{}),
 	}
 	fo := fleet.Options{Dir: dir, Command: o.Command, URL: o.URL, Queue: queue, Ledger: ledger}
+	if o.URL != "" { // the user's workflows are none of our business
+		fo.Namespace = protocol.Namespace("chaos-" + uuid.NewString()[:8])
+	}
 	if ft.Fleet != nil {
 		ft.Fleet(&fo)
 	}
@@ -80,6 +84,9 @@ func try(ctx context.Context, o Options, ft fault.Fault) (_ *Line, err error) {
 	t.fleet, err = fleet.Start(ctx, fo)
 	if err == nil {
 		err = t.run(ctx, ledger)
+	}
+	if o.URL != "" && !o.Keep && err == nil && t.line.ok() {
+		err = t.fleet.Remove(ctx)
 	}
 	if err = errors.Join(err, t.fleet.Close()); err != nil {
 		return nil, protocol.Errorf(protocol.CodeInternal, "%s: %v", ft.Name, err).WithHint("the logs are in %s", dir)
@@ -109,7 +116,7 @@ func (t *trial) run(ctx context.Context, ledger string) error {
 	go func() {
 		defer over()
 		report, failed = traffic.Run(ctx, traffic.Options{
-			Conns: conns, Queue: queue, Runs: t.Runs, InFlight: t.InFlight, Seed: t.Seed, LedgerDir: ledger, Progress: t.progress,
+			Namespace: t.fleet.Namespace(), Conns: conns, Queue: queue, Runs: t.Runs, InFlight: t.InFlight, Seed: t.Seed, LedgerDir: ledger, Progress: t.progress,
 		})
 	}()
 	err := t.torment(ctx, loaded)

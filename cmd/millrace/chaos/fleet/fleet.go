@@ -120,12 +120,20 @@ func (f *Fleet) buildServers() error {
 func (f *Fleet) startNodes(ctx context.Context) error {
 	for i := range f.o.Nodes {
 		if err := f.addPart(&f.Nodes, Part{
-			Role: Node, Name: id("node", i), Namespace: f.o.Namespace, Shards: f.o.Shards, Replicas: min(3, max(len(f.Servers), 1)),
+			Role: Node, Name: id("node", i), Namespace: f.o.Namespace, Shards: f.o.Shards, Replicas: f.replicas(),
 		}); err != nil {
 			return err
 		}
 	}
 	return startAll(ctx, f.Nodes)
+}
+
+// replicas are the copies of a stream.
+func (f *Fleet) replicas() int {
+	if len(f.endpoints) < 3 {
+		return 1
+	}
+	return 3
 }
 
 func (f *Fleet) startWorkers(ctx context.Context) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -148,6 +149,24 @@ func (f *Fleet) leads(st *natsjs.StreamInfo) (leader *Process, followers []*Proc
 		}
 	}
 	return leader, followers
+}
+
+// Namespace is where the fleet's workflows live.
+func (f *Fleet) Namespace() protocol.Namespace { return f.o.Namespace }
+
+// Remove takes the namespace out of NATS, with everything in it. It is for one that was made for the fleet alone.
+func (f *Fleet) Remove(ctx context.Context) error {
+	var errs []error
+	for _, p := range slices.Concat(f.Workers, f.Nodes) {
+		errs = append(errs, p.Stop())
+	}
+	all := f.js.StreamNames(ctx)
+	for name := range all.Name() {
+		if strings.HasPrefix(strings.TrimPrefix(strings.TrimPrefix(name, "KV_"), "OBJ_"), f.o.Namespace.Bucket("")) {
+			errs = append(errs, f.js.DeleteStream(ctx, name))
+		}
+	}
+	return errors.Join(append(errs, all.Err())...)
 }
 
 // Look is a connection to the servers themselves, past every link.
