@@ -41,7 +41,7 @@ func thisBinary(ctx context.Context, part string) *exec.Cmd {
 }
 
 func greeter(nc *nats.Conn, p fleet.Part, log *slog.Logger, ready func()) *worker.Worker {
-	return worker.New(nc, p.Queue, worker.Identity(p.ID()), worker.Logger(log), worker.OnReady(ready), worker.Workflow(Greet),
+	return worker.New(nc, p.Queue, worker.Namespace(string(p.Namespace)), worker.Identity(p.ID()), worker.Logger(log), worker.OnReady(ready), worker.Workflow(Greet),
 		worker.Activity(Hello))
 }
 

@@ -57,6 +57,12 @@ func (p *Process) ID() string { return p.part.ID() }
 // Log is the file that it writes to.
 func (p *Process) Log() string { return p.log }
 
+// PID is the number of the process.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Wait waits until the process has ended.
+func (p *Process) Wait() { <-p.gone }
+
 // Runs reports whether the process is there, frozen or not.
 func (p *Process) Runs() bool {
 	select {
