@@ -69,11 +69,10 @@ func (s *Store) askInbox(
 }
 
 // askDirectly asks the owner, and waits for its verdict as long as patience has it. known says that the verdict, or the error, is it.
-// A termination has no request ID by which it would be known again, so it goes through the inbox.
 func (s *Store) askDirectly(
 	ctx context.Context, workflow string, body protocol.InputBody, id, reply string, verdicts <-chan *nats.Msg,
 ) (v protocol.Verdict, known bool, err error) {
-	if body.InputKind() == protocol.KindTerminate || s.indirect.is(body.InputKind()) {
+	if protocol.NeedsInbox(body) || s.indirect.is(body.InputKind()) {
 		return v, false, nil
 	}
 	m, err := s.inputMsg(workflow, body, id, "")

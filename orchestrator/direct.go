@@ -7,7 +7,8 @@ import (
 )
 
 // receiveDirect takes an input that did not come through the inbox, or refuses it; then the sender tells the inbox. It is refused
-// when it would overtake something that lies in the inbox, and when the shard has enough to do: a backlog waits in the stream.
+// when it would overtake something that lies in the inbox, when it must lie there itself, and when the shard has enough to do: a backlog
+// waits in the stream.
 func (s *shard) receiveDirect(d protocol.Delivery, after uint64) (taken bool) {
 	if !s.inbox.reached(max(after, s.backlog)) || !s.begin() {
 		return false
@@ -21,6 +22,9 @@ func (s *shard) receiveDirect(d protocol.Delivery, after uint64) (taken bool) {
 		return true
 	}
 	defer s.end()
+	if protocol.NeedsInbox(in.Body) {
+		return false
+	}
 	select {
 	case s.slots <- struct{}{}:
 	default:

@@ -186,3 +186,29 @@ func (r *relay) settled(id string) {
 		r.t.Fatal(err)
 	}
 }
+
+// The node dies when it has ended a run to make room for another one, and the client that wanted that is gone. The next owner begins the
+// other run, and whoever comes later finds that.
+func TestDeathBetweenTwoRunsOfAGoneClient(t *testing.T) {
+	t.Parallel()
+	r := newRelay(t, direct, holds("WorkflowExecutionTerminated"), chains()...)
+	r.start("waits")
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	go func() {
+		<-r.first.died
+		leave()
+	}()
+	memo := client.Memo(map[string]any{"of": "the one who left"})
+	_, err := client.StartNamed[string](ctx, r.client, "waits", 0, client.ID("wf"), memo, client.OnConflict(protocol.ConflictTerminate))
+	if err == nil {
+		t.Fatal("the client heard of its start, although its node was dead")
+	}
+	_, err = client.StartNamed[string](t.Context(), r.client, "waits", 0, client.ID("wf"), client.OnConflict(protocol.ConflictUseExisting))
+	must(t, err)
+	d, err := r.client.Describe(t.Context(), "wf")
+	must(t, err)
+	if got := string(d.Memo["of"].Data); got != `"the one who left"` {
+		t.Errorf("the run that is open has the memo %s", got)
+	}
+}

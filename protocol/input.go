@@ -172,6 +172,19 @@ type TimerInput struct {
 	Due  time.Time     `json:"due,omitzero"`
 }
 
+// NeedsInbox reports whether an input must lie in the inbox until it is done, and cannot come directly: a termination has no request ID by
+// which it would be known again; and what takes more than one record, because it ends a run before it begins another, would be half done
+// for ever if node and sender died in between.
+func NeedsInbox(b InputBody) bool {
+	switch b := b.(type) {
+	case TerminateInput, ResetInput:
+		return true
+	case StartInput:
+		return b.Conflict == ConflictTerminate
+	}
+	return false
+}
+
 // InputKind implements [InputBody].
 func (in StartInput) InputKind() InputKind {
 	return from(KindStart, in.From != nil || in.Parent != nil || in.Root != nil)

@@ -58,3 +58,20 @@ func TestAnInputThatComesAgainIsAnsweredAsBefore(t *testing.T) {
 		}
 	}
 }
+
+// A reset is answered as before whether or not its reader has fetched the history for it: one that took the workflow for unknown has.
+func TestAResetThatComesAgainIsAnsweredAsBefore(t *testing.T) {
+	t.Parallel()
+	w := begun(t)
+	reset := protocol.ResetInput{Event: 4, NewRun: "run-2", RequestID: "reset-1"}
+	in := w.arrive(Reset{ResetInput: reset, Events: w.eventsOf("run-1")}, "")
+	for range 2 { // one record ends the run, the other begins the copy
+		decide(t, w)
+	}
+	for _, body := range []protocol.InputBody{reset, Reset{ResetInput: reset}} {
+		in.Body = body
+		if v, ok := w.w.Again(in); !ok || v.Subject != in.Reply || v.Verdict.Run != "run-2" {
+			t.Errorf("%T: got verdict %s, %t", body, text(v), ok)
+		}
+	}
+}

@@ -75,6 +75,8 @@ func (r *Run) knows(body protocol.InputBody) bool {
 		return r.has(b.RequestID)
 	case protocol.ResetInput:
 		return r.isReset(b.RequestID) && r.copied
+	case Reset: // its reader had taken the workflow for unknown
+		return r.knows(b.ResetInput)
 	case protocol.ActivityResult:
 		// A client completed the activity, and a record has consumed what it said. Refusals leave none.
 		return b.Run == r.ID()
