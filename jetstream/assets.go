@@ -3,6 +3,7 @@ package jetstream
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -33,6 +34,11 @@ const (
 	// taskWindow is how long a task that has been done is not dispatched again. It covers a failover, in which the new
 	// owner repeats the effects of the last record.
 	taskWindow = 30 * time.Second
+	// createTimeout is how long it may take until a namespace is there, askFor how long one of the askings, and askAgain the pause
+	// between two.
+	createTimeout = 30 * time.Second
+	askFor        = 2 * time.Second
+	askAgain      = 100 * time.Millisecond
 	// heartbeatsKept is how long the last heartbeat of an activity is remembered.
 	heartbeatsKept = 24 * time.Hour
 )
@@ -43,7 +49,7 @@ var schema = map[string]string{"millrace.schema": "1"}
 // Create returns the store of a namespace and makes whatever of it is missing. Several nodes may create one namespace at the
 // same time; the first one decides about the number of shards.
 func Create(ctx context.Context, nc *nats.Conn, ns protocol.Namespace, o Options) (*Store, error) {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, createTimeout)
 	defer cancel()
 	if o.Shards == 0 {
 		o.Shards = DefaultShards
@@ -67,18 +73,19 @@ func Create(ctx context.Context, nc *nats.Conn, ns protocol.Namespace, o Options
 
 // create makes what is missing.
 func (s *Store) create(ctx context.Context, o Options) error {
-	if err := s.decide(ctx, o); err != nil {
+	if err := settled(ctx, func(ctx context.Context) error { return s.decide(ctx, o) }); err != nil {
 		return err
 	}
 	s.ready()
 	var group errgroup.Group
+	each := func(f func(context.Context) error) { group.Go(func() error { return settled(ctx, f) }) }
 	for _, cfg := range s.streams(o.Replicas) {
-		group.Go(func() error { return s.stream(ctx, cfg) })
+		each(func(ctx context.Context) error { return s.stream(ctx, cfg) })
 	}
 	for _, cfg := range s.buckets(o.Replicas) {
-		group.Go(func() error { return s.bucket(ctx, cfg) })
+		each(func(ctx context.Context) error { return s.bucket(ctx, cfg) })
 	}
-	group.Go(func() error {
+	each(func(ctx context.Context) error {
 		_, err := s.js.CreateObjectStore(ctx, natsjs.ObjectStoreConfig{
 			Bucket: s.ns.BlobStore(), Description: "Millrace: large payloads", Replicas: o.Replicas,
 		})
@@ -87,10 +94,35 @@ func (s *Store) create(ctx context.Context, o Options) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	if err := s.tuneBuckets(ctx); err != nil {
+	if err := settled(ctx, s.tuneBuckets); err != nil {
 		return err
 	}
-	return s.keepTasks(ctx)
+	return settled(ctx, s.keepTasks)
+}
+
+// settled asks until the servers of a cluster agree who leads. Until they do, they say nothing, or do not know of a stream that one of them
+// has just made for another node; so each asking is short. Whatever is asked like this may be asked twice.
+func settled(ctx context.Context, ask func(context.Context) error) error {
+	for {
+		once, cancel := context.WithTimeout(ctx, askFor)
+		err := ask(once)
+		cancel()
+		if err == nil || !unsettled(err) {
+			return err
+		}
+		select {
+		case <-time.After(askAgain):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// unsettled reports whether an error may mean that a cluster is still being set up.
+func unsettled(err error) bool {
+	var api *natsjs.APIError
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, natsjs.ErrBucketNotFound) ||
+		errors.Is(err, natsjs.ErrStreamNotFound) || errors.As(err, &api) && slices.Contains(noLeader, api.ErrorCode)
 }
 
 // keepTasks puts one message into the task stream that nobody ever takes. A stream whose last message is removed deletes its

@@ -29,6 +29,9 @@ var noRoom = []natsjs.ErrorCode{
 	10047, // no disk for another stream
 }
 
+// noLeader are error codes of a cluster that is being set up: nobody leads it, or too few of its servers are there.
+var noLeader = []natsjs.ErrorCode{10005, 10008, 10009}
+
 // full reports whether the server refused something because there is no room for it. What a stream says when it cannot store a message
 // has one code for all reasons, and the reason as text.
 func full(err error) bool {

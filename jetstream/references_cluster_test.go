@@ -5,9 +5,8 @@ import (
 	"net"
 	"strconv"
 	"testing"
-	"time"
 
-	natsjs "github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/millrace-dev/millrace/jetstream"
 	"github.com/millrace-dev/millrace/jetstream/embedded"
@@ -27,31 +26,24 @@ func cluster(t *testing.T) *world {
 	for _, l := range listeners {
 		must(t, l.Close())
 	}
-	var servers []*embedded.Server
+	servers, stores := make([]*embedded.Server, n), make([]*jetstream.Store, n)
 	for i := range addresses {
 		own := append([]string{addresses[i]}, append(addresses[:i:i], addresses[i+1:]...)...)
 		srv, err := embedded.Start(embedded.Options{Dir: t.TempDir(), Listen: "127.0.0.1:0", Sync: quickSync, Cluster: own})
 		must(t, err)
 		t.Cleanup(srv.Close)
-		servers = append(servers, srv)
+		servers[i] = srv
 	}
-	nc := connect(t, servers[2])
-	js := plain(t, nc)
-	for began := time.Now(); ; { // a cluster that has no leader yet says nothing
-		ctx, cancel := context.WithTimeout(t.Context(), 250*time.Millisecond)
-		_, err := js.CreateStream(ctx, natsjs.StreamConfig{Name: "ready", Subjects: []string{"ready"}, Replicas: n})
-		<-ctx.Done()
-		cancel()
-		if err == nil {
-			break
-		}
-		if time.Since(began) > patience {
-			t.Fatal(err)
-		}
+	var nodes errgroup.Group
+	for i, srv := range servers { // at once, and before the servers have found each other
+		nc := connect(t, srv)
+		nodes.Go(func() (err error) {
+			stores[i], err = jetstream.Create(t.Context(), nc, ns, jetstream.Options{Shards: 1, Replicas: n})
+			return err
+		})
 	}
-	store, err := jetstream.Create(t.Context(), nc, ns, jetstream.Options{Shards: 1, Replicas: n})
-	must(t, err)
-	return &world{Store: store, srv: servers[2], js: js}
+	must(t, nodes.Wait())
+	return &world{Store: stores[2], srv: servers[2], js: plain(t, connect(t, servers[2]))}
 }
 
 // In a cluster a reader may be given a copy that lags. What was stored before the reading began is found all the same, from whichever

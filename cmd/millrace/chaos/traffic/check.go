@@ -10,7 +10,6 @@ import (
 	"github.com/millrace-dev/millrace/cmd/millrace/chaos/traffic/verdict"
 	"github.com/millrace-dev/millrace/jetstream"
 	"github.com/millrace-dev/millrace/orchestrator/client"
-	"github.com/millrace-dev/millrace/protocol"
 )
 
 const (
@@ -25,7 +24,7 @@ const (
 // Check waits until everything that the load began has ended and nothing is left to do, as long as that may take, and returns every promise
 // that was broken. What has not ended by then is one. All faults must be over, and workers there.
 func Check(ctx context.Context, nc *nats.Conn, r *Report) ([]Violation, error) {
-	store, err := jetstream.Open(ctx, nc, protocol.DefaultNamespace)
+	store, err := jetstream.Open(ctx, nc, r.Namespace)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +46,7 @@ func Check(ctx context.Context, nc *nats.Conn, r *Report) ([]Violation, error) {
 
 // closeRegisters closes the registers that a start may have opened whose client never heard of it: nobody else would.
 func (g *gatherer) closeRegisters(ctx context.Context, nc *nats.Conn) error {
-	c, err := client.New(nc, client.DefaultQueue(g.report.Queue))
+	c, err := client.New(nc, client.Namespace(string(g.report.Namespace)), client.DefaultQueue(g.report.Queue))
 	if err != nil {
 		return err
 	}

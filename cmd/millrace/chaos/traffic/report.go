@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/millrace-dev/millrace/cmd/millrace/chaos/traffic/verdict"
+	"github.com/millrace-dev/millrace/protocol"
 )
 
 // Violation is a promise that was broken.
@@ -13,10 +14,11 @@ type Violation = verdict.Violation
 // Report is what a load has done, and what its clients heard. Times are since it began, by the clients' monotonic clock.
 type Report struct {
 	// Prefix begins the ID of every workflow of the load.
-	Prefix    string `json:"prefix"`
-	Queue     string `json:"queue"`
-	Seed      uint64 `json:"seed"`
-	LedgerDir string `json:"ledger"`
+	Prefix    string             `json:"prefix"`
+	Namespace protocol.Namespace `json:"namespace"`
+	Queue     string             `json:"queue"`
+	Seed      uint64             `json:"seed"`
+	LedgerDir string             `json:"ledger"`
 	// Shards is how many the namespace has.
 	Shards int           `json:"shards"`
 	Began  time.Time     `json:"began"`

@@ -1,6 +1,7 @@
 package traffic
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -19,6 +20,8 @@ import (
 
 // Options say what load to make.
 type Options struct {
+	// Namespace is where the workflows live. Defaults to "default".
+	Namespace protocol.Namespace
 	// Conns are the clients' connections, which they share: to different servers if there are.
 	Conns []*nats.Conn
 	// Queue is the task queue, whose workers are those of [Worker].
@@ -49,9 +52,10 @@ type load struct {
 
 // Run plays the scripts. When ctx ends before, it returns what was done so far, and the context's error.
 func Run(ctx context.Context, o Options) (*Report, error) {
+	o.Namespace = cmp.Or(o.Namespace, protocol.DefaultNamespace)
 	l := &load{Options: o, prefix: "chaos-" + uuid.NewString()[:8], began: time.Now()}
 	for _, nc := range o.Conns {
-		c, err := client.New(nc, client.DefaultQueue(o.Queue))
+		c, err := client.New(nc, client.Namespace(string(o.Namespace)), client.DefaultQueue(o.Queue))
 		if err != nil {
 			return nil, err
 		}
@@ -75,7 +79,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 // findShards asks how many shards there are, until somebody says.
 func (l *load) findShards(ctx context.Context) error {
 	for {
-		store, err := jetstream.Open(ctx, l.Conns[0], protocol.DefaultNamespace)
+		store, err := jetstream.Open(ctx, l.Conns[0], l.Namespace)
 		if err == nil {
 			l.shards = store.Shards()
 			return nil
@@ -111,7 +115,7 @@ func (l *load) report() *Report {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return &Report{
-		Prefix: l.prefix, Queue: l.Queue, Seed: l.Seed, LedgerDir: l.LedgerDir, Shards: l.shards,
+		Prefix: l.prefix, Namespace: l.Namespace, Queue: l.Queue, Seed: l.Seed, LedgerDir: l.LedgerDir, Shards: l.shards,
 		Began: l.began, Took: l.now(), Ran: l.ran, Calls: l.calls,
 	}
 }

@@ -1,0 +1,22 @@
+package fault
+
+// All are the faults, in the order in which they are tried.
+func All() []Fault {
+	return []Fault{
+		{Name: "kill-node", About: "SIGKILL of a node", Strike: killNode},
+		{Name: "kill-worker", About: "SIGKILL of a worker", Strike: killWorker},
+		{Name: "kill-follower", About: "SIGKILL of a NATS server that follows a stream", Servers: true, Strike: killFollower},
+		{Name: "kill-leader", About: "SIGKILL of the NATS server that leads a stream", Servers: true, Strike: killLeader},
+		{Name: "kill-all", About: "SIGKILL of every process at once", Servers: true, Strike: killAll},
+		{Name: "stop-node", About: "SIGSTOP of a node until others have its shards, then SIGCONT: two nodes believe that they own them", Strike: stopNode},
+		{Name: "stop-worker", About: "SIGSTOP of a worker, for longer than its tasks are left to it, and SIGCONT", Strike: stopWorker},
+		{Name: "stop-server", About: "SIGSTOP of a NATS server and SIGCONT", Servers: true, Strike: stopServer},
+		{Name: "lose-quorum", About: "SIGKILL or SIGSTOP of two of three NATS servers", Servers: true, Strike: loseQuorum},
+		{Name: "partition-client", About: "no network between clients and NATS", Strike: partitionClient},
+		{Name: "partition-node", About: "no network between a node and NATS", Strike: partitionNode},
+		{Name: "partition-worker", About: "no network between a worker and NATS", Strike: partitionWorker},
+		{Name: "partition-route", About: "no network between two NATS servers, or between one and the others", Servers: true, Strike: partitionRoute},
+		{Name: "delay", About: "a slow network, in which what takes different ways arrives in another order", Strike: delay},
+		{Name: "rolling-restart", About: "every node stops in good order and comes back, one after the other", Strike: rollingRestart},
+	}
+}

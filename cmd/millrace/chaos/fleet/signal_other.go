@@ -1,0 +1,12 @@
+//go:build !unix
+
+package fleet
+
+import (
+	"errors"
+	"os"
+)
+
+func freeze(*os.Process) error { return errors.New("a process cannot be frozen on this system") }
+
+func thaw(*os.Process) error { return errors.New("a process cannot be frozen on this system") }

@@ -1,0 +1,249 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/nats-io/nats.go"
+
+	"github.com/millrace-dev/millrace/cmd/millrace/chaos/fault"
+	"github.com/millrace-dev/millrace/cmd/millrace/chaos/fleet"
+	"github.com/millrace-dev/millrace/cmd/millrace/chaos/traffic"
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+const (
+	queue = "chaos"
+	// clients is how many connections the load shares.
+	clients = 3
+	// quiet is the part of the runs before the first fault, which shows what is normal, and breath how long at most the fleet is left alone
+	// between two.
+	quiet  = 0.15
+	breath = 2 * time.Second
+)
+
+// trial is the trial of one fault.
+type trial struct {
+	Options
+
+	fault fault.Fault
+	fleet *fleet.Fleet
+	rand  *rand.Rand
+	log   *slog.Logger
+	line  *Line
+
+	done atomic.Int64
+	calm chan struct{} // closed when the quiet part is over
+
+	struck   []struck
+	recovers []time.Duration
+}
+
+// struck is an injection: what it did, and from when to when it was felt.
+type struck struct {
+	fault.Harm
+
+	from, until time.Time
+}
+
+// try tries a fault: a fleet, the load, the fault again and again until the load has ended, and the verdict.
+func try(ctx context.Context, o Options, ft fault.Fault) (_ *Line, err error) {
+	dir := filepath.Join(o.Dir, ft.Name)
+	ledger := filepath.Join(dir, "ledger")
+	if err := os.MkdirAll(ledger, 0o750); err != nil {
+		return nil, err
+	}
+	log, err := os.Create(filepath.Join(dir, "chaos.log"))
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	began := time.Now()
+	t := &trial{
+		log: slog.New(slog.NewTextHandler(log, nil)),
+
+		Options: o, fault: ft, rand: rand.New(rand.NewPCG(o.Seed, uint64(len(ft.Name)))), //nolint:gosec // a seed must repeat itself
+		line: &Line{Fault: ft.Name, About: ft.About, Violations: []traffic.Violation{}}, calm: make(chan struct{}),
+	}
+	fo := fleet.Options{Dir: dir, Command: o.Command, URL: o.URL, Queue: queue, Ledger: ledger}
+	if o.URL != "" { // the user's workflows are none of our business
+		fo.Namespace = protocol.Namespace("chaos-" + uuid.NewString()[:8])
+	}
+	if ft.Fleet != nil {
+		ft.Fleet(&fo)
+	}
+	o.Progress(ft.Name+": start", 0, o.Runs)
+	t.fleet, err = fleet.Start(ctx, fo)
+	if err == nil {
+		err = t.run(ctx, ledger)
+	}
+	if o.URL != "" && !o.Keep && err == nil && t.line.ok() {
+		err = t.fleet.Remove(ctx)
+	}
+	if err = errors.Join(err, t.fleet.Close()); err != nil {
+		return nil, protocol.Errorf(protocol.CodeInternal, "%s: %v", ft.Name, err).WithHint("the logs are in %s", dir)
+	}
+	t.line.Took = time.Since(began).Seconds()
+	if !o.Keep && t.line.ok() {
+		err = os.RemoveAll(dir)
+	}
+	return t.line, err
+}
+
+func (t *trial) run(ctx context.Context, ledger string) error {
+	conns := make([]*nats.Conn, clients)
+	for i := range conns {
+		nc, err := t.fleet.Connect()
+		if err != nil {
+			return err
+		}
+		defer nc.Close()
+		conns[i] = nc
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	loaded, over := context.WithCancel(ctx)
+	var report *traffic.Report
+	var failed error
+	go func() {
+		defer over()
+		report, failed = traffic.Run(ctx, traffic.Options{
+			Namespace: t.fleet.Namespace(), Conns: conns, Queue: queue, Runs: t.Runs, InFlight: t.InFlight, Seed: t.Seed, LedgerDir: ledger, Progress: t.progress,
+		})
+	}()
+	err := t.torment(ctx, loaded)
+	if err != nil {
+		cancel() // what is not whole would keep the load waiting
+	}
+	<-loaded.Done()
+	if err = errors.Join(err, failed); err != nil {
+		return err
+	}
+	t.log.Info("the load is over", "calls", len(report.Calls))
+	t.Progress(t.fault.Name+": verdict", t.Runs, t.Runs)
+	found, err := t.check(ctx, report)
+	if err != nil {
+		return err
+	}
+	t.line.judge(report, found, t.struck, t.recovers)
+	notes, err := traffic.Ledger(ledger)
+	if err == nil {
+		t.line.redelivered(notes, t.struck)
+	}
+	return errors.Join(err, t.fleet.Check())
+}
+
+// check asks for the verdict. What comes to rest may still be without a leader here and there, and is asked again then.
+func (t *trial) check(ctx context.Context, r *traffic.Report) (found []traffic.Violation, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	defer cancel()
+	for {
+		found, err = traffic.Check(ctx, t.fleet.Look(), r)
+		if !errors.Is(err, protocol.ErrUnavailable) && !errors.Is(err, protocol.ErrTimeout) || ctx.Err() != nil {
+			return found, err
+		}
+		pause(ctx, time.Second)
+	}
+}
+
+// progress hears how many runs are done.
+func (t *trial) progress(done int) {
+	if n := t.done.Add(1); n == int64(max(1, float64(t.Runs)*quiet)) {
+		close(t.calm)
+	}
+	t.Progress(t.fault.Name, done, t.Runs)
+}
+
+// torment strikes until the load has ended. The fleet is whole when it returns.
+func (t *trial) torment(ctx, loaded context.Context) error {
+	select {
+	case <-t.calm:
+	case <-loaded.Done():
+		return nil
+	}
+	for loaded.Err() == nil {
+		if err := t.strike(ctx, loaded); err != nil {
+			return err
+		}
+		pause(loaded, time.Duration(t.rand.Int64N(int64(breath))))
+	}
+	return nil
+}
+
+// strike strikes once, waits until the fleet has coped with it, and makes it whole again.
+func (t *trial) strike(ctx, loaded context.Context) error {
+	before, err := t.fleet.Owners(ctx)
+	if err != nil {
+		return err
+	}
+	s := struck{from: time.Now()}
+	if s.Harm, err = t.fault.Strike(ctx, t.fleet, t.rand); err != nil {
+		return err
+	}
+	struckAt := time.Now()
+	t.log.Info("struck", "what", s.What, "shards", s.Shards, "worker", s.Worker, "for", s.For, "runs", t.done.Load())
+	if !s.Lasts && s.Worker == "" {
+		t.recovery(loaded, before, s.Harm, s.from)
+	}
+	pause(loaded, s.For-time.Since(struckAt))
+	healed := time.Now()
+	t.log.Info("healing")
+	if s.Undo != nil {
+		if err := s.Undo(ctx); err != nil {
+			return err
+		}
+	}
+	if err := t.fleet.Restore(ctx); err != nil {
+		return err
+	}
+	if s.Lasts {
+		t.recovery(loaded, before, s.Harm, healed)
+	}
+	s.until = time.Now()
+	t.log.Info("whole again")
+	t.struck = append(t.struck, s)
+	return nil
+}
+
+// recovery measures how long it takes until the shards go on, unless the load ends before.
+func (t *trial) recovery(loaded context.Context, before map[int]protocol.HeldLease, h fault.Harm, since time.Time) {
+	took, err := recovered(loaded, t.fleet, h, before, since)
+	switch {
+	case loaded.Err() != nil:
+	case err != nil:
+		t.log.Error("stuck", "error", err)
+		t.line.Stuck = append(t.line.Stuck, h.What+": "+err.Error())
+	default:
+		t.log.Info("recovered", "after", took)
+		t.recovers = append(t.recovers, took)
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// quantile is the time below which a part of them are; zero of none.
+func quantile(all []time.Duration, q float64) time.Duration {
+	if len(all) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(all))
+	return sorted[min(len(sorted)-1, int(q*float64(len(sorted))))]
+}

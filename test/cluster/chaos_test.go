@@ -1,0 +1,56 @@
+package cluster
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/millrace-dev/millrace/cmd/millrace/chaos"
+	"github.com/millrace-dev/millrace/cmd/millrace/chaos/fault"
+)
+
+// try tries a fault under a load of mixed workflows, and fails the test if a promise is broken.
+func try(t *testing.T, name string, runs int) chaos.Line {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("starts a dozen processes, and kills them")
+	}
+	all := fault.All()
+	i := slices.IndexFunc(all, func(f fault.Fault) bool { return f.Name == name })
+	r, err := chaos.Run(t.Context(), chaos.Options{
+		Dir: t.TempDir(), Command: thisBinary, Faults: all[i : i+1], Runs: runs, InFlight: 16, Seed: 1, Keep: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range r.Broken() {
+		t.Error(b)
+	}
+	l := r.Faults[0]
+	t.Logf("%d injections in %.0f s; recovery of %d: p50 %.0f ms, p99 %.0f ms; p99 of %d calls: %.0f ms, beside the fault %.0f ms",
+		l.Injections, l.Took, l.Recoveries, l.P50, l.P99, l.Calls, l.During, l.Normal)
+	return l
+}
+
+// The shards of a node that was killed make progress again within five seconds.
+func TestANodeIsKilled(t *testing.T) {
+	l := try(t, "kill-node", 600)
+	if l.Recoveries < 3 || l.P99 > 5000 {
+		t.Errorf("p99 of %d recoveries is %.0f ms, want 5000 at most", l.Recoveries, l.P99)
+	}
+}
+
+// The activities of a worker that was killed are begun by another within ten seconds.
+func TestAWorkerIsKilled(t *testing.T) {
+	l := try(t, "kill-worker", 400)
+	if l.Recoveries < 3 || l.P99 > 10_000 {
+		t.Errorf("p99 of %d redeliveries is %.0f ms, want 10000 at most", l.Recoveries, l.P99)
+	}
+}
+
+// Nobody notices when all nodes are restarted, one after the other.
+func TestNodesAreRestarted(t *testing.T) {
+	l := try(t, "rolling-restart", 600)
+	if l.During > 3*l.Normal {
+		t.Errorf("p99 during a rolling restart is %.0f ms, and %.0f ms otherwise", l.During, l.Normal)
+	}
+}
