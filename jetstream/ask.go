@@ -35,23 +35,29 @@ func (s *Store) Ask(ctx context.Context, workflow string, body protocol.InputBod
 		ctx, cancel = context.WithTimeout(ctx, askTimeout)
 		defer cancel()
 	}
+	reply, direct, stop, err := s.mux.open(verdictsKept)
+	if err != nil {
+		return protocol.Verdict{}, err
+	}
+	defer stop()
+	if v, known, err := s.askDirectly(ctx, workflow, body, id, reply, direct); known || err != nil {
+		return v, err
+	}
+	ctx, done := s.allowed(ctx, s.ns.Input(s.shard(workflow), body.InputKind(), workflow))
+	v, err := s.askInbox(ctx, workflow, body, id, direct)
+	return v, done(err)
+}
+
+// askInbox stores the input, and waits for the verdict. What the owner says of the direct request counts as well, unless it refuses: what lies
+// in the inbox is decided once more, and perhaps otherwise, because a refusal leaves no trace.
+func (s *Store) askInbox(
+	ctx context.Context, workflow string, body protocol.InputBody, id string, direct <-chan *nats.Msg,
+) (protocol.Verdict, error) {
 	reply, verdicts, stop, err := s.mux.open(verdictsKept)
 	if err != nil {
 		return protocol.Verdict{}, err
 	}
 	defer stop()
-	if v, known, err := s.askDirectly(ctx, workflow, body, id, reply, verdicts); known || err != nil {
-		return v, err
-	}
-	ctx, done := s.allowed(ctx, s.ns.Input(s.shard(workflow), body.InputKind(), workflow))
-	v, err := s.askInbox(ctx, workflow, body, id, reply, verdicts)
-	return v, done(err)
-}
-
-// askInbox stores the input, and waits for the verdict.
-func (s *Store) askInbox(
-	ctx context.Context, workflow string, body protocol.InputBody, id, reply string, verdicts <-chan *nats.Msg,
-) (protocol.Verdict, error) {
 	for {
 		msg, err := s.inputMsg(workflow, body, id, reply)
 		if err != nil {
@@ -62,7 +68,7 @@ func (s *Store) askInbox(
 		if err != nil {
 			return protocol.Verdict{}, wrap(err)
 		}
-		verdict, duplicate, err := s.awaitVerdict(ctx, workflow, before, future, verdicts)
+		verdict, duplicate, err := s.awaitVerdict(ctx, workflow, before, future, verdicts, direct)
 		if !duplicate {
 			return verdict, err
 		}
@@ -96,18 +102,19 @@ func (s *Store) askDirectly(
 }
 
 func (s *Store) awaitVerdict(
-	ctx context.Context, workflow string, before uint64, future natsjs.PubAckFuture, verdicts <-chan *nats.Msg,
+	ctx context.Context, workflow string, before uint64, future natsjs.PubAckFuture, verdicts, direct <-chan *nats.Msg,
 ) (v protocol.Verdict, duplicate bool, err error) {
 	stored := false
 	ok := future.Ok()
 	for {
 		select {
 		case m := <-verdicts:
-			if notTaken(m) {
-				continue // said to the direct request, when patience had ended
-			}
 			v, err = verdict(m)
 			return v, false, err
+		case m := <-direct: // when patience had ended
+			if v, err = verdict(m); !notTaken(m) && err == nil && !rejected(v) {
+				return v, false, nil
+			}
 		case ack := <-ok:
 			s.stored.note(s.shard(workflow), before, ack)
 			if ack.Duplicate {
@@ -124,6 +131,11 @@ func (s *Store) awaitVerdict(
 				WithHint("check that an orchestrator runs (`nats micro ls`); asking again with the same request ID is safe")
 		}
 	}
+}
+
+// rejected reports whether a verdict is that the workflow's code refused an update.
+func rejected(v protocol.Verdict) bool {
+	return v.Update != nil && v.Update.Stage == protocol.UpdateRejected
 }
 
 // Request calls an endpoint of the control API and decodes the answer into out. It asks again when no answer comes, so the endpoint must be one
