@@ -36,12 +36,12 @@ func (s *Store) Ask(ctx context.Context, workflow string, body protocol.InputBod
 		ctx, cancel = context.WithTimeout(ctx, askTimeout)
 		defer cancel()
 	}
-	reply, verdicts, stop, err := s.mux.open(verdictsKept)
+	reply, direct, stop, err := s.mux.open(verdictsKept)
 	if err != nil {
 		return protocol.Verdict{}, err
 	}
 	defer stop()
-	answer, doubt, err := s.askDirectly(ctx, workflow, body, id, reply, verdicts)
+	answer, doubt, err := s.askDirectly(ctx, workflow, body, id, reply, direct)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return protocol.Verdict{}, unanswered()
@@ -53,20 +53,26 @@ func (s *Store) Ask(ctx context.Context, workflow string, body protocol.InputBod
 	if body.InputKind() == protocol.KindStart {
 		switch why := s.inboxRefusal(ctx, s.shard(workflow)); {
 		case why != nil && doubt: // it may have been taken, and is not to be stored: what is left is to listen
-			return hearVerdict(ctx, verdicts)
+			return hearVerdict(ctx, direct)
 		case why != nil:
 			return protocol.Verdict{}, why
 		}
 	}
 	ctx, done := s.allowed(ctx, s.ns.Input(s.shard(workflow), body.InputKind(), workflow))
-	v, err := s.askInbox(ctx, workflow, body, id, reply, verdicts)
+	v, err := s.askInbox(ctx, workflow, body, id, direct)
 	return v, done(err)
 }
 
-// askInbox stores the input, and waits for the verdict.
+// askInbox stores the input, and waits for the verdict. That the owner has taken the direct request counts as well, if it left a trace: else
+// what lies in the inbox is decided once more, and perhaps otherwise.
 func (s *Store) askInbox(
-	ctx context.Context, workflow string, body protocol.InputBody, id, reply string, verdicts <-chan *nats.Msg,
+	ctx context.Context, workflow string, body protocol.InputBody, id string, direct <-chan *nats.Msg,
 ) (protocol.Verdict, error) {
+	reply, verdicts, stop, err := s.mux.open(verdictsKept)
+	if err != nil {
+		return protocol.Verdict{}, err
+	}
+	defer stop()
 	for {
 		msg, err := s.inputMsg(workflow, body, id, reply)
 		if err != nil {
@@ -77,7 +83,7 @@ func (s *Store) askInbox(
 		if err != nil {
 			return protocol.Verdict{}, wrap(err)
 		}
-		verdict, duplicate, err := s.awaitVerdict(ctx, workflow, before, future, verdicts)
+		verdict, duplicate, err := s.awaitVerdict(ctx, workflow, before, future, verdicts, direct)
 		if !duplicate {
 			return verdict, err
 		}
@@ -124,18 +130,19 @@ func hearVerdict(ctx context.Context, verdicts <-chan *nats.Msg) (protocol.Verdi
 }
 
 func (s *Store) awaitVerdict(
-	ctx context.Context, workflow string, before uint64, future natsjs.PubAckFuture, verdicts <-chan *nats.Msg,
+	ctx context.Context, workflow string, before uint64, future natsjs.PubAckFuture, verdicts, direct <-chan *nats.Msg,
 ) (v protocol.Verdict, duplicate bool, err error) {
 	stored := false
 	ok := future.Ok()
 	for {
 		select {
 		case m := <-verdicts:
-			if notTaken(m) {
-				continue // said to the direct request, when patience had ended
-			}
 			v, err = verdict(m)
 			return v, false, err
+		case m := <-direct: // when patience had ended
+			if v, err = verdict(m); !notTaken(m) && err == nil && leavesTrace(v) {
+				return v, false, nil
+			}
 		case ack := <-ok:
 			s.stored.note(s.shard(workflow), before, ack)
 			if ack.Duplicate {
@@ -154,8 +161,14 @@ func (s *Store) awaitVerdict(
 	}
 }
 
-// Request calls an endpoint of the control API and decodes the answer into out. It asks again when no answer comes, so the endpoint must be one
-// that may be asked twice.
+// leavesTrace reports whether history knows of what was accepted. It does not know of an update that the workflow's code refused, nor of a
+// start that found its run.
+func leavesTrace(v protocol.Verdict) bool {
+	return !v.Existing && (v.Update == nil || v.Update.Stage != protocol.UpdateRejected)
+}
+
+// Request calls an endpoint of the control API and decodes the answer into out. It asks again when no answer comes, so the endpoint must be
+// one that may be asked twice.
 func (s *Store) Request(ctx context.Context, endpoint string, in, out any) error {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
