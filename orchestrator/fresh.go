@@ -9,14 +9,16 @@ import (
 	"github.com/millrace-dev/millrace/protocol"
 )
 
-// A history that has lost its end is decided anew from there, and what followed from the lost records may still be there: a task, a question
-// to another workflow, its answer. Taken for themselves they do no harm: what a run does not know of, it passes over. But streams remember
-// message IDs for a while, also those of messages that were there when the server was started and are gone by now, and what is decided anew
-// has the same ones, because they are made of the run and the event. It would pass for what was told before, and nobody would hear of it.
+// A history that has lost its end is decided anew from there, and what followed from the lost records may still be there: a task, a
+// question to another workflow, its answer. Taken for themselves they do no harm: what a run does not know of, it passes over. But streams
+// remember message IDs for a while, also those of messages that were there when the server was started and are gone by now, and what is
+// decided anew has the same ones, because they are made of the run and the event. It would pass for what was told before, and nobody
+// would hear of it.
 //
 // So whatever follows from a step that this node has just recorded, and that a stream takes for a repetition, is sent once more under an ID
-// that there never was, unless it is there. Should it have been a repetition after all, because the acknowledgement of the first try got lost, then whoever is
-// told recognises what is asked, and an activity runs once more. Where effects are repeated on purpose, a repetition is what is wanted.
+// that there never was, unless it is there. Should it have been a repetition after all, because the acknowledgement of the first try got
+// lost, then whoever is told recognises what is asked, and an activity runs once more. Where effects are repeated on purpose, a repetition
+// is what is wanted.
 
 // tell has another workflow told something. fresh says that it follows from a step that was just recorded.
 func (s *shard) tell(t machine.Tell, fresh bool) Ack {
