@@ -43,7 +43,7 @@ func (s *shard) queue(task protocol.ActivityTask, fresh bool) Ack {
 		if !errors.Is(err, protocol.ErrRepeated) {
 			return err
 		}
-		if there, err := s.lies(ctx, task); !fresh || there || err != nil {
+		if there, err := s.lies(ctx, task, task.Number()); !fresh || there || err != nil {
 			return err
 		}
 		task.Forgiven += int(time.Now().Unix() % 1e8) // another number is another attempt, and does not count
@@ -51,15 +51,19 @@ func (s *shard) queue(task protocol.ActivityTask, fresh bool) Ack {
 	}
 }
 
-// lies reports whether an attempt of an activity waits somewhere, or is with a worker of the queue.
-func (s *shard) lies(ctx context.Context, task protocol.ActivityTask) (bool, error) {
+// lies reports whether an attempt of an activity is on its queue, or with a worker that took it from there, that has a number or a higher
+// one, or whether one with a higher number waits. An earlier one does not count: nobody will try again after it has failed.
+func (s *shard) lies(ctx context.Context, task protocol.ActivityTask, number int) (bool, error) {
 	waiting, _, err := s.store.Retry(ctx, s.id, task.Workflow, task.Run, task.ScheduledID)
-	if err != nil && !errors.Is(err, protocol.ErrCorrupt) || waiting != nil {
-		return waiting != nil, err
+	switch {
+	case err != nil && !errors.Is(err, protocol.ErrCorrupt):
+		return false, err
+	case waiting != nil && waiting.Number() > number:
+		return true, nil
 	}
 	queued, err := s.store.QueuedActivity(ctx, task.Queue, task.Run, task.ScheduledID)
 	if errors.Is(err, protocol.ErrCorrupt) {
 		return false, nil
 	}
-	return queued != nil, err
+	return queued != nil && queued.Number() >= number, err
 }
