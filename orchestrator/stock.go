@@ -84,8 +84,8 @@ func (s *shard) missTails(end uint64) error {
 const recent = 3 * ledgerEvery
 
 // missServer has what was stored in the last moments before the server was started anew looked after, as all is when a stream is known to
-// have lost its end: the progress is too coarse to tell of each loss. Mostly nothing is found to be missing. Where nothing has happened since
-// the progress was stored, as when the node was stopped before the server, there is nothing to look for.
+// have lost its end: the progress is too coarse to tell of each loss. Mostly nothing is found to be missing. Where nothing has happened
+// since the progress was stored, as when the node was stopped before the server, there is nothing to look for.
 func (s *shard) missServer(end uint64, tails protocol.Tails) (err error) {
 	then := s.progress
 	quiet := then.Effects == end && then.Tails.Inbox == tails.Inbox && then.Tails.Timers == tails.Timers

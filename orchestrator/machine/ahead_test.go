@@ -16,8 +16,10 @@ func TestAhead(t *testing.T) {
 	w.Run.Start.RunID = "run"
 	for _, event := range []int64{7, 8} {
 		for _, body := range []protocol.InputBody{
-			protocol.ActivityResult{Run: "run", ScheduledID: event}, protocol.ActivityStarted{Run: "run", ScheduledID: event},
-			protocol.AnswerInput{Run: "run", Event: event}, protocol.ChildInput{Run: "run", InitiatedID: event},
+			protocol.ActivityResult{Run: "run", ScheduledID: event},
+			protocol.ActivityStarted{Run: "run", ScheduledID: event},
+			protocol.AnswerInput{Run: "run", Event: event},
+			protocol.ChildInput{Run: "run", InitiatedID: event},
 		} {
 			if got, want := w.Ahead(protocol.Input{Body: body}), event > 7; got != want {
 				t.Errorf("%T of event %d: %v, want %v", body, event, got, want)
