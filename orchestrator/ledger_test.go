@@ -43,9 +43,15 @@ func TestLedger(t *testing.T) {
 			},
 		}
 		progress := rapid.Uint64Range(0, 25).Draw(t, "progress")
-		l.begin(protocol.Progress{Effects: progress}, end)
+		recheck := rapid.Uint64Range(0, end).Draw(t, "recheck")
+		since := rapid.Uint64Range(0, recheck).Draw(t, "since")
+		l.begin(protocol.Progress{Effects: progress, Recheck: recheck, Since: since}, end)
 		l.start()
-		for seq := uint64(1); seq <= min(progress, end); seq++ {
+		known := min(progress, end)
+		if recheck > 0 {
+			known = min(known, since)
+		}
+		for seq := uint64(1); seq <= known; seq++ {
 			finished[seq] = true
 		}
 		check := func() {
