@@ -73,7 +73,8 @@ func receive(ctx context.Context, stream string, chunks *nats.Subscription, w io
 		}
 		if len(m.Data) == 0 {
 			if status := m.Header.Get("Status"); status != "" && status != "204" {
-				return protocol.Errorf(protocol.CodeCorrupt, "the stream %s cannot be read to its end: %s", stream, m.Header.Get("Description")).
+				return protocol.Errorf(protocol.CodeCorrupt,
+					"the stream %s cannot be read to its end: %s", stream, m.Header.Get("Description")).
 					WithHint("look at the server's log and its disk")
 			}
 			return nil

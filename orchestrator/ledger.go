@@ -41,7 +41,8 @@ type ledger struct {
 func (l *ledger) begin(p protocol.Progress, last uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.floor, l.last, l.saved, l.whole = min(p.Effects, last), last, p.Effects, min(p.Recheck, last)
+	known := min(p.Effects, last)
+	l.floor, l.last, l.saved, l.whole = known, last, known, min(p.Recheck, last)
 	if p.Recheck > 0 {
 		l.floor = min(l.floor, p.Since)
 	}

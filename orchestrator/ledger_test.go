@@ -43,9 +43,15 @@ func TestLedger(t *testing.T) {
 			},
 		}
 		progress := rapid.Uint64Range(0, 25).Draw(t, "progress")
-		l.begin(protocol.Progress{Effects: progress}, end)
+		recheck := rapid.Uint64Range(0, end).Draw(t, "recheck")
+		since := rapid.Uint64Range(0, recheck).Draw(t, "since")
+		l.begin(protocol.Progress{Effects: progress, Recheck: recheck, Since: since}, end)
 		l.start()
-		for seq := uint64(1); seq <= min(progress, end); seq++ {
+		known := min(progress, end)
+		if recheck > 0 {
+			known = min(known, since)
+		}
+		for seq := uint64(1); seq <= known; seq++ {
 			finished[seq] = true
 		}
 		check := func() {
@@ -115,4 +121,39 @@ func TestLedger(t *testing.T) {
 			t.Fatalf("the progress is %d, the last record %d (%s)", l.saved, end, fmt.Sprint(stream))
 		}
 	})
+}
+
+// A sequence that is given out twice is noticed, whatever became of the first record; and what was found in a gap is no such record.
+func TestLedgerNoticesReuse(t *testing.T) {
+	t.Parallel()
+	stored := uint64(0)
+	l := &ledger{
+		work: map[uint64]bool{}, done: map[uint64]struct{}{}, after: func(time.Duration, func()) {},
+		save: func(_ context.Context, upTo uint64) error { stored = upTo; return nil },
+		look: func(string, uint64) {},
+		next: func(_ context.Context, from uint64) (uint64, string, error) { return from, "wf", nil },
+	}
+	l.begin(protocol.Progress{Effects: 10}, 10)
+	for _, seq := range []uint64{11, 13, 14} {
+		if l.written(seq) {
+			t.Errorf("%d is new", seq)
+		}
+	}
+	l.finished(13)
+	if err := l.search(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if l.written(12) {
+		t.Error("12 was found in a gap before its writer heard of it")
+	}
+	for _, seq := range []uint64{10, 11, 13} {
+		if !l.written(seq) {
+			t.Errorf("%d is given out again", seq)
+		}
+	}
+	l.freeze()
+	l.finished(11)
+	if err := l.store(t.Context()); err != nil || stored != 0 {
+		t.Errorf("%d was stored, %v", stored, err)
+	}
 }

@@ -10,7 +10,8 @@ import (
 // ghostsFor is how long the search for rows without a history may take.
 const ghostsFor = 5 * time.Minute
 
-// suspect looks for inputs that speak of what has not happened: history has lost its end, though nothing else has told. Each is passed over.
+// suspect looks for inputs that speak of what has not happened: history has lost its end, though nothing else has told. The run passes
+// each over.
 func (a *actor) suspect(batch []item) {
 	s := a.shard
 	for _, it := range batch {

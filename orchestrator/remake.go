@@ -42,7 +42,7 @@ func (a *actor) remake(fx *machine.Effects, last *protocol.Record, watched []mac
 		}
 		var there bool
 		err := a.shard.persist("look for an attempt", func(ctx context.Context) (err error) {
-			there, err = a.shard.lies(ctx, task)
+			there, err = a.shard.lies(ctx, task, 0)
 			return err
 		})
 		if err != nil {

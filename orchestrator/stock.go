@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"time"
 
 	"github.com/millrace-dev/millrace/protocol"
 )
@@ -65,7 +64,7 @@ func (s *shard) missTails(end uint64) error {
 		lost = append(lost, "history")
 	}
 	if len(lost) == 0 {
-		return s.missServer(end)
+		return s.missServer(end, tails)
 	}
 	s.log.Error("ALARM: the end of a stream is lost; what workflows need to go on is made anew, and what was acknowledged and lost is lost",
 		"lost", strings.Join(lost, ", "), "was", then, "is", tails, "history", end)
@@ -81,13 +80,16 @@ func (s *shard) missTails(end uint64) error {
 }
 
 // recent is how far back a server that was started anew is not trusted: what it acknowledged in the last moments before it ended may not
-// have been flushed. It must be longer than the server's interval of flushes, and than the time between two stores of the progress.
-const recent = 10 * time.Second
+// have been flushed. A loss of more than the time between two stores of the progress is noticed by that, so it need not be much longer.
+const recent = 3 * ledgerEvery
 
 // missServer has what was stored in the last moments before the server was started anew looked after, as all is when a stream is known to
-// have lost its end: the progress is too coarse to tell of each loss. On a machine that had no power cut, nothing is found to be missing.
-func (s *shard) missServer(end uint64) (err error) {
-	if s.server == "" || s.server == s.progress.Server || end == 0 || s.progress.Recheck >= end {
+// have lost its end: the progress is too coarse to tell of each loss. Mostly nothing is found to be missing. Where nothing has happened
+// since the progress was stored, as when the node was stopped before the server, there is nothing to look for.
+func (s *shard) missServer(end uint64, tails protocol.Tails) (err error) {
+	then := s.progress
+	quiet := then.Effects == end && then.Tails.Inbox == tails.Inbox && then.Tails.Timers == tails.Timers
+	if s.server == "" || s.server == then.Server || end == 0 || then.Recheck >= end || quiet {
 		return nil
 	}
 	first, since, err := s.store.HistorySince(s.ctx, s.id, recent)

@@ -104,7 +104,8 @@ func Read(dir string) (Manifest, error) {
 func readSums(dir string) (map[string]string, error) {
 	f, err := os.Open(filepath.Join(dir, sumsFile)) //nolint:gosec // the user's directory
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, protocol.Errorf(protocol.CodeBadRequest, "%s is no backup, or one that did not come to its end: it has no %s", dir, sumsFile).
+		return nil, protocol.Errorf(protocol.CodeBadRequest,
+			"%s is no backup, or one that did not come to its end: it has no %s", dir, sumsFile).
 			WithHint("millrace backup DIR makes one")
 	}
 	if err != nil {

@@ -32,8 +32,9 @@ func Restore(ctx context.Context, nc *nats.Conn, ns protocol.Namespace, dir stri
 		return m, err
 	}
 	if string(ns) != m.Namespace {
-		return m, protocol.Errorf(protocol.CodeBadRequest, "the backup is of namespace %q, and its messages lie on that namespace's subjects", m.Namespace).
-			WithHint("restore it as what it is, with -n %s; another account or another NATS can have a namespace of the same name", m.Namespace)
+		return m, protocol.Errorf(protocol.CodeBadRequest,
+			"the backup is of namespace %q, and its messages lie on that namespace's subjects", m.Namespace).
+			WithHint("restore it with -n %s; another account, or another NATS, can have a namespace of the same name", m.Namespace)
 	}
 	r := &restorer{dir: dir, Options: o, manifest: m}
 	if r.there, err = jetstream.Find(nc, ns); err != nil {
@@ -69,7 +70,8 @@ func (r *restorer) makeRoom(ctx context.Context) error {
 	case err != nil || len(streams) == 0:
 		return err
 	case !r.Replace:
-		return protocol.Errorf(protocol.CodeConflict, "namespace %q is there already, with %d streams such as %s", string(ns), len(streams), streams[0]).
+		return protocol.Errorf(protocol.CodeConflict,
+			"namespace %q is there already, with %d streams such as %s", string(ns), len(streams), streams[0]).
 			WithHint("--replace removes it first, for good; `millrace backup DIR` keeps it")
 	}
 	return r.there.Remove(ctx)

@@ -40,7 +40,8 @@ func emptyDir(dir string) error {
 	case err != nil:
 		return err
 	case len(entries) > 0:
-		return protocol.Errorf(protocol.CodeBadRequest, "%s is not empty", dir).WithHint("name a directory that is empty, or none that is there")
+		return protocol.Errorf(protocol.CodeBadRequest, "%s is not empty", dir).
+			WithHint("name a directory that is empty, or none that is there")
 	}
 	return nil
 }

@@ -78,7 +78,11 @@ func TestBackupUnderLoad(t *testing.T) {
 		promise
 	}
 	var backups []copied
-	for i := range 3 {
+	n := 3
+	if testing.Short() {
+		n = 1
+	}
+	for i := range n {
 		rig.Until(t, "runs", func() bool { return len(l.before(l.done, time.Now())) >= 60*(i+1) })
 		at := time.Now()
 		p := promise{l.before(l.started, at), l.before(l.approved, at), l.before(l.done, at)}

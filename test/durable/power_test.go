@@ -20,7 +20,7 @@ import (
 	"github.com/millrace-dev/millrace/worker"
 )
 
-var cuts = flag.Int("cuts", 3, "how often the power goes, with each setting")
+var cuts = flag.Int("cuts", 2, "how often the power goes, with each setting")
 
 // The power goes while a node works, again and again. What a power cut leaves is modelled on a copy of the store's directory: the process is
 // stopped for a moment, all files are copied as they are then, and of each file of messages what need not have reached the disk is cut off,
@@ -72,7 +72,11 @@ func powerCuts(t *testing.T, sync string, bound time.Duration) {
 		promise
 	}
 	var copies []cut
-	for range *cuts {
+	n := *cuts
+	if testing.Short() {
+		n = 1
+	}
+	for range n {
 		first := len(l.before(l.done, time.Now()))
 		more := 20 + r.IntN(60)
 		rig.Until(t, "more runs", func() bool { return len(l.before(l.done, time.Now())) > first+more })

@@ -105,7 +105,7 @@ func plain(r protocol.Record) map[string]any {
 // stays in its inbox, whoever asks hears why, and other workflows go on.
 func TestNewerRecordWaits(t *testing.T) {
 	t.Parallel()
-	for what, make := range newer {
+	for what, later := range newer {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
@@ -118,7 +118,7 @@ func TestNewerRecordWaits(t *testing.T) {
 				return types[len(types)-1] == "WorkflowTaskCompleted"
 			})
 			stop()
-			end := appendNewer(t, e, orderID(1), make)
+			end := appendNewer(t, e, orderID(1), later)
 			e.Halt(t)
 
 			log := &record{}
@@ -153,7 +153,7 @@ func TestNewerRecordWaits(t *testing.T) {
 }
 
 // appendNewer appends a record of a later version to a workflow's history, and returns its sequence.
-func appendNewer(t *testing.T, e *rig.Engine, id string, make func(protocol.Record) map[string]any) uint64 {
+func appendNewer(t *testing.T, e *rig.Engine, id string, later func(protocol.Record) map[string]any) uint64 {
 	t.Helper()
 	last := lastOf(t, e, id)
 	var r protocol.Record
@@ -166,7 +166,7 @@ func appendNewer(t *testing.T, e *rig.Engine, id string, make func(protocol.Reco
 	}
 	next := r.Events[len(r.Events)-1].ID + 1
 	r.Events = []protocol.Event{{ID: next, Time: r.Time, Attributes: protocol.WorkflowExecutionSignaled{Name: "invented"}}}
-	data, err := protocol.Marshal(make(r))
+	data, err := protocol.Marshal(later(r))
 	if err != nil || !jsontext.Value(data).IsValid() {
 		t.Fatal(err)
 	}
