@@ -6,10 +6,36 @@ import (
 	"github.com/millrace-dev/millrace/protocol"
 )
 
+// listen hears what is sent to the shard's owner directly, from now on: what was sent before and is not heard yet never will be.
+func (s *shard) listen() error {
+	s.stopListening()
+	stop, err := s.store.Directs(s.id, s.receiveDirect)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.deaf = stop
+	s.mu.Unlock()
+	return nil
+}
+
+func (s *shard) stopListening() {
+	s.mu.Lock()
+	stop := s.deaf
+	s.deaf = nil
+	s.mu.Unlock()
+	if stop != nil {
+		stop()
+	}
+}
+
 // receiveDirect takes an input that did not come through the inbox, or refuses it; then the sender tells the inbox. It is refused
 // when it would overtake something that lies in the inbox, when it must lie there itself, and when the shard has enough to do: a backlog
 // waits in the stream.
 func (s *shard) receiveDirect(d protocol.Delivery, after uint64) (taken bool) {
+	if !s.pulse.sure() {
+		return false
+	}
 	if kind, _, err := s.ns.ParseInput(d.Subject); err != nil || kind != protocol.KindResult {
 		after = max(after, s.backlog) // a result has no order with what others sent, and its run should not wait for a backlog
 	}

@@ -38,6 +38,7 @@ type node struct {
 	rows   *rows
 	gate   *gate
 	time   *timekeeper
+	pulse  *pulse
 	shards map[int]*ownedShard
 	missed map[string]int
 	news   chan struct{} // something has happened: look around
@@ -65,6 +66,9 @@ func (n *node) run(ctx context.Context, ready func(error)) {
 	defer n.rows.stop()
 	defer n.gate.end()
 	defer n.time.end()
+	n.pulse = newPulse(n.hear)
+	defer n.pulse.end()
+	n.rows.pulse = n.pulse
 	n.time.check(ctx)
 	unlisten, err := n.store.News(n.hear)
 	if err != nil {
@@ -139,6 +143,7 @@ func (n *node) yield(ctx context.Context, id int, s *ownedShard) {
 
 // rebalance compares who should own what with who does. It reports whether this node is alone.
 func (n *node) rebalance(ctx context.Context) (alone bool, err error) {
+	doubts := n.pulse.doubt()
 	live, err := n.live(ctx)
 	if err != nil {
 		return false, err
@@ -152,7 +157,23 @@ func (n *node) rebalance(ctx context.Context) (alone bool, err error) {
 	for id, owner := range owners {
 		errs = append(errs, n.settle(ctx, id, owner, leases[id], live))
 	}
-	return len(live) == 1, errors.Join(errs...)
+	if doubts > 0 {
+		errs = append(errs, n.recover())
+	}
+	if err = errors.Join(errs...); err == nil {
+		n.pulse.trust(doubts)
+	}
+	return len(live) == 1, err
+}
+
+// recover has the shards that this node still owns after a standstill hear anew what is sent to them: what waits to be heard is old.
+func (n *node) recover() error {
+	n.log.Warn("this process stood still for a while; it has looked which shards are still its own", "shards", len(n.shards))
+	var errs []error
+	for _, s := range n.shards {
+		errs = append(errs, s.listen())
+	}
+	return errors.Join(errs...)
 }
 
 // settle brings one shard in line with its assignment.
@@ -191,7 +212,7 @@ func (n *node) acquire(ctx context.Context, id int, lease protocol.HeldLease) er
 		return err
 	}
 	s, stale := newShard(ctx, id, n.ns, n.store, n.rows, n.log, newRunID), new(atomic.Bool)
-	s.gate, s.time = n.gate, n.time
+	s.gate, s.time, s.pulse = n.gate, n.time, n.pulse
 	s.retake = func() {
 		stale.Store(true)
 		n.hear()

@@ -27,6 +27,7 @@ const (
 type rows struct {
 	index   Index
 	log     *slog.Logger
+	pulse   *pulse        // of the node
 	writing chan struct{} // holds one batch at a time: of two at once, the one with the older row of a run might be the last
 
 	mu       sync.Mutex
@@ -119,6 +120,9 @@ func (r *rows) arm() {
 func (r *rows) flush() {
 	r.writing <- struct{}{}
 	defer func() { <-r.writing }()
+	if !r.pulse.sure() {
+		return // some may be another node's by now
+	}
 	r.mu.Lock()
 	batch := r.dirty
 	r.dirty = make(map[string]rowWrite)

@@ -30,6 +30,7 @@ type shard struct {
 	clock  *clock
 	rows   *rows
 	gate   *gate       // of the node
+	pulse  *pulse      // of the node
 	time   *timekeeper // of the node
 	ledger *ledger
 	handed *handovers
@@ -47,6 +48,7 @@ type shard struct {
 	closed bool
 
 	stopReading []func()
+	deaf        func() // ends the hearing of what is sent directly; nil when nothing is heard
 	backlog     uint64 // the last inbox message that was there when this node took the shard
 
 	// progress is what the owners before had stored. The effects of records up to its Effects were performed; nobody knows what is left of
@@ -116,7 +118,7 @@ func (s *shard) start() error {
 				}
 			})
 		},
-		func() (func(), error) { return s.store.Directs(s.id, s.receiveDirect) },
+		func() (func(), error) { return s.stopListening, s.listen() },
 	} {
 		stop, err := read()
 		if err != nil {
