@@ -55,7 +55,7 @@ func init() {
 
 // theProgram builds the command with a clock that can be wrong.
 var theProgram = sync.OnceValues(func() (string, error) {
-	root, err := exec.Command("go", "env", "GOROOT").Output() //nolint:noctx // at once
+	root, err := exec.Command("go", "env", "GOROOT").Output()
 	if err != nil {
 		return "", err
 	}
@@ -64,7 +64,7 @@ var theProgram = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	lib := filepath.Join(strings.TrimSpace(string(root)), "src", "time")
-	source, err := os.ReadFile(filepath.Join(lib, "time.go")) //nolint:gosec // of the toolchain
+	source, err := os.ReadFile(filepath.Join(lib, "time.go"))
 	const at = "\tmono -= startNano\n"
 	if err != nil || !bytes.Contains(source, []byte(at)) {
 		return "", errors.Join(errors.New("time.Now is not what it was"), err)
@@ -81,8 +81,7 @@ var theProgram = sync.OnceValues(func() (string, error) {
 		os.WriteFile(filepath.Join(dir, "overlay.json"), overlay, 0o600)); err != nil {
 		return "", err
 	}
-	build := exec.Command("go", "build", "-overlay", filepath.Join(dir, "overlay.json"), "-o", program, "../../cmd/millrace") //nolint:noctx,gosec // as above
-	out, err := build.CombinedOutput()
+	out, err := exec.Command("go", "build", "-overlay", filepath.Join(dir, "overlay.json"), "-o", program, "../../cmd/millrace").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("%w\n%s", err, out)
 	}

@@ -58,8 +58,7 @@ func (z *lazy) join(conn net.Conn) {
 		for {
 			n, err := from.Read(buf)
 			if late {
-				z.resting.RLock()
-				z.resting.RUnlock() //nolint:staticcheck // waits for the end of a rest
+				z.awake()
 			}
 			if _, failed := to.Write(buf[:n]); err != nil || failed != nil {
 				return
@@ -68,6 +67,12 @@ func (z *lazy) join(conn net.Conn) {
 	}
 	go pass(server, conn, false)
 	go pass(conn, server, true)
+}
+
+// awake waits for the end of a rest.
+func (z *lazy) awake() {
+	z.resting.RLock()
+	z.resting.RUnlock() //nolint:gocritic,staticcheck // there is nothing to do in between
 }
 
 // rest leaves everything unanswered for a while.
