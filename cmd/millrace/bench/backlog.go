@@ -16,7 +16,7 @@ import (
 const (
 	workBacklog = "backlog"
 	// backlogHeap is the most of a node's heap, in megabytes, that may be in use while it works off a backlog, however long that is.
-	backlogHeap = 128
+	backlogHeap = 192
 	// backlogLook is how often the bench looks whether the backlog is worked off, and backlogWait how long a look may take.
 	backlogLook = 100 * time.Millisecond
 	backlogWait = time.Minute
