@@ -299,11 +299,14 @@ func (s *Store) RetryDeadLetter(ctx context.Context, d protocol.DeadLetter) (r p
 
 // buriedAs is the sequence of the dead letter that a message with this ID has become; zero if it has not.
 func (s *Store) buriedAs(ctx context.Context, from uint64, id string) (seq uint64) {
-	_, _, _ = s.deadBatch(ctx, from, func(d protocol.DeadLetter) bool { // what cannot be read is taken for not buried: the old letter stays
+	_, _, err := s.deadBatch(ctx, from, func(d protocol.DeadLetter) bool {
 		if d.MessageID == id {
 			seq = d.Seq
 		}
 		return seq == 0
 	})
+	if err != nil {
+		return 0 // what cannot be read is taken for not buried: the old letter stays
+	}
 	return seq
 }

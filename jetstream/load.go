@@ -63,8 +63,11 @@ func (s *Store) maxBacklog(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, wrap(err)
 	}
-	if len(e.Data) > 0 && protocol.Unmarshal(e.Data, &b) != nil || b.Most <= 0 { // what cannot be read limits nobody in a way that nobody chose
-		return protocol.DefaultBacklog, nil
+	if len(e.Data) > 0 {
+		decode(e.Data, &b) // what cannot be read limits nobody in a way that nobody chose
+	}
+	if b.Most <= 0 {
+		b.Most = protocol.DefaultBacklog
 	}
 	return b.Most, nil
 }

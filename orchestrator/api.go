@@ -55,6 +55,7 @@ func (c control) endpoints() map[string]endpoint {
 		protocol.EndpointHistory:      handle(c.history),
 		protocol.EndpointList:         handle(c.list),
 		protocol.EndpointWorkers:      handle(c.workers),
+		protocol.EndpointLoad:         handle(c.load),
 		protocol.EndpointVersions:     handle(c.versions),
 		protocol.EndpointUpdate:       handle(c.update),
 		protocol.EndpointUpdateResult: handle(c.updateResult),
@@ -267,4 +268,16 @@ func listKey(r protocol.Row) string {
 func (c control) workers(ctx context.Context, r protocol.WorkersRequest) (protocol.WorkersAnswer, error) {
 	w, err := c.store.LiveWorkers(ctx, r.Queue)
 	return protocol.WorkersAnswer{Workers: append([]protocol.Worker{}, w...)}, err
+}
+
+// load looks by itself: the gates of nodes may be a second behind, and each of them knows its own shards only.
+func (c control) load(ctx context.Context, _ struct{}) (protocol.LoadAnswer, error) {
+	l, err := c.store.Load(ctx)
+	a := protocol.LoadAnswer{Load: l}
+	for shard := range l.Inboxes {
+		if a.Refusal == nil {
+			a.Refusal = l.Refusal(shard, 0)
+		}
+	}
+	return a, err
 }

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// complainEvery is how often a shard says of one thing that it does not work. A full disk fails thousands of steps at once, again and again,
-// and the log may lie on that disk.
+// complainEvery is how often a shard says of one thing that it does not work. A full disk fails thousands of steps at once, again and
+// again, and the log may lie on that disk.
 const complainEvery = time.Second
 
 // complaints are what a shard has said lately.

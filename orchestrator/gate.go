@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// gateLook is how old a look at the load may be, and gateNear how old when little is missing: nearGate is which part of what is allowed.
-	// Nobody looks while nobody starts anything.
+	// gateLook is how old a look at the load may be, and gateNear how old when little is missing: nearGate is which part of what is
+	// allowed. Nobody looks while nobody starts anything.
 	gateLook = time.Second
 	gateNear = gateLook / 10
 	nearGate = 0.2

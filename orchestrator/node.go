@@ -54,7 +54,8 @@ type ownedShard struct {
 func newNode(self protocol.Node, ns protocol.Namespace, store Store, log *slog.Logger) *node {
 	log = log.With("node", self.ID)
 	return &node{
-		self: self, ns: ns, store: store, log: log, rows: newRows(store, log), gate: newGate(store.Load, log), time: newTimekeeper(store.Time, log),
+		self: self, ns: ns, store: store, log: log, rows: newRows(store, log),
+		gate: newGate(store.Load, log), time: newTimekeeper(store.Time, log),
 		shards: make(map[int]*ownedShard), missed: make(map[string]int), news: make(chan struct{}, 1),
 	}
 }

@@ -33,8 +33,8 @@ type Options struct {
 	// means the limit of the account, if it has one.
 	MaxStore int64
 	// MaxBacklog is how many tasks may wait for workers, and messages in the inboxes for nodes, before new runs are refused, with an error
-	// of code busy. One of more than 4 KiB counts as several. It is a setting of the namespace, for all nodes: zero leaves what is set. Of a
-	// new namespace it is a million.
+	// of code busy. One of more than 4 KiB counts as several. It is a setting of the namespace, for all nodes: zero leaves what is set.
+	// That of a new namespace is a million.
 	MaxBacklog int
 	// Node names this node; no two that run at once may share a name. Defaults to host, process and a random part, and
 	// with an embedded NATS to "embedded".

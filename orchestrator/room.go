@@ -10,7 +10,7 @@ import (
 const (
 	// maxInWork is the most messages of a shard that are in work at once, and maxInWorkBytes the size beyond which no other one is taken.
 	// Then the inbox is not read: a backlog of a million starts waits in the stream, not in this node's memory.
-	maxInWork      = 4096
+	maxInWork      = 2048
 	maxInWorkBytes = 8 << 20
 )
 

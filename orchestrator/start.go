@@ -102,17 +102,18 @@ func attach(ctx context.Context, conn *nats.Conn, o Options, space func() (used,
 	if err := settings(ctx, store, o); err != nil {
 		return nil, err
 	}
+	limits := limited{store, o.MaxStore, space}
 	s := &Server{conn: conn, idle: make(chan struct{}), done: make(chan struct{})}
 	if s.client, err = client.New(conn, client.Namespace(string(o.Namespace))); err != nil {
 		return nil, err
 	}
-	if s.stopAPI, err = serveAPI(store, control{store: store, views: newViews(), log: o.Logger}); err != nil {
+	if s.stopAPI, err = serveAPI(store, control{store: limits, views: newViews(), log: o.Logger}); err != nil {
 		return nil, err
 	}
 	run, stop := context.WithCancel(ctx)
 	s.stop = stop
 	ready := make(chan error, 1)
-	n := newNode(self(o.Node), o.Namespace, limited{store, o.MaxStore, space}, o.Logger)
+	n := newNode(self(o.Node), o.Namespace, limits, o.Logger)
 	go func() {
 		defer close(s.idle)
 		n.run(run, func(err error) { ready <- err })

@@ -22,6 +22,7 @@ import "encoding/json"
 //	history    HistoryRequest    -> HistoryPage
 //	list       ListRequest       -> ListPage
 //	workers    WorkersRequest    -> WorkersAnswer
+//	load                         -> LoadAnswer
 //	versions   VersionsRequest   -> VersionsAnswer
 const (
 	EndpointStart        = "start"
@@ -38,6 +39,7 @@ const (
 	EndpointHistory      = "history"
 	EndpointList         = "list"
 	EndpointWorkers      = "workers"
+	EndpointLoad         = "load"
 	EndpointVersions     = "versions"
 	EndpointUpdate       = "update"
 	EndpointUpdateResult = "update_result"
@@ -227,6 +229,12 @@ type WorkersRequest struct {
 // WorkersAnswer lists the workers that are there right now.
 type WorkersAnswer struct {
 	Workers []Worker `json:"workers"`
+}
+
+// LoadAnswer tells what waits in the namespace, how full the store is, and why new runs are refused if they are.
+type LoadAnswer struct {
+	Load
+	Refusal *Error `json:"refusal,omitempty"`
 }
 
 // VersionsRequest asks which versions of a queue's code there are, and sets which one is current if Set says so.

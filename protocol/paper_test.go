@@ -28,7 +28,7 @@ var spoken = types(
 	protocol.VersionsRequest{}, protocol.VersionsAnswer{}, protocol.ResetRequest{}, protocol.RunRequest{}, protocol.Description{}, protocol.HistoryRequest{},
 	protocol.UpdateRequest{}, protocol.UpdateResultRequest{},
 	protocol.HistoryPage{}, protocol.ListRequest{}, protocol.ListPage{}, protocol.WorkersRequest{}, protocol.WorkersAnswer{},
-	protocol.Record{}, protocol.Row{}, protocol.Progress{}, protocol.DeleteInput{}, protocol.RetentionConfig{}, protocol.BacklogConfig{},
+	protocol.Record{}, protocol.Row{}, protocol.Progress{}, protocol.DeleteInput{}, protocol.RetentionConfig{}, protocol.BacklogConfig{}, protocol.LoadAnswer{},
 )
 
 func types(values ...any) map[string]reflect.Type {
@@ -126,7 +126,7 @@ func TestPaperNames(t *testing.T) {
 		protocol.EndpointStart, protocol.EndpointSignal, protocol.EndpointCancel, protocol.EndpointTerminate,
 		protocol.EndpointUpdate, protocol.EndpointUpdateResult, string(protocol.UpdateAdmitted), string(protocol.UpdateAccepted),
 		string(protocol.UpdateCompleted), string(protocol.UpdateRejected),
-		protocol.EndpointDescribe, protocol.EndpointResult, protocol.EndpointHistory, protocol.EndpointList, protocol.EndpointWorkers,
+		protocol.EndpointDescribe, protocol.EndpointResult, protocol.EndpointHistory, protocol.EndpointList, protocol.EndpointWorkers, protocol.EndpointLoad,
 		string(protocol.CodeBadRequest), string(protocol.CodeBadPayload), string(protocol.CodeTooLarge), string(protocol.CodeNotFound),
 		string(protocol.CodeAlreadyStarted), string(protocol.CodeClosed), string(protocol.CodeUnknownType),
 		string(protocol.CodeNoWorker), string(protocol.CodeNoOrchestrator), string(protocol.CodeUnavailable),

@@ -53,6 +53,7 @@ var messages = map[string]*rapid.Generator[any]{
 	"ListPage":            anyOf[protocol.ListPage](),
 	"WorkersRequest":      anyOf[protocol.WorkersRequest](),
 	"WorkersAnswer":       anyOf[protocol.WorkersAnswer](),
+	"LoadAnswer":          anyOf[protocol.LoadAnswer](),
 	"ErrorAnswer":         anyOf[protocol.ErrorAnswer](),
 	"Row":                 anyOf[protocol.Row](),
 	"Description":         anyOf[protocol.Description](),

@@ -53,6 +53,7 @@ type cli struct {
 	Export     exportCmd       `cmd:"" help:"Write the histories of runs to files." group:"look"`
 	CheckHist  checkHistoryCmd `cmd:"" name:"check-history" help:"Check the code of a worker against recorded runs." group:"look"`
 	Workers    workersCmd      `cmd:"" help:"List the workers that are there right now." group:"look"`
+	Load       loadCmd         `cmd:"" help:"Show what waits, how full the store is, and whether new runs are refused." group:"look"`
 	Auth       authCmd         `cmd:"" help:"Print what a role needs to be allowed in NATS." group:"look"`
 	Versions   versionsCmd     `cmd:"" help:"List the versions of the code that a queue's workers run." group:"look"`
 	Promote    promoteCmd      `cmd:"" help:"Make a version of the code current on a queue." group:"work"`

@@ -10,8 +10,8 @@ import (
 
 // limitFlags say from when on new runs are refused.
 type limitFlags struct {
-	MaxStore   size `help:"Most that the streams may take on disk, such as 50GB. New runs are refused at nine tenths of it." placeholder:"SIZE"`
-	MaxBacklog int  `help:"Tasks, or messages in inboxes, that may wait before new runs are refused. A million, or what was set before." placeholder:"N"`
+	MaxStore   size `help:"Most that the streams may take, such as 50GB; new runs are refused at nine tenths." placeholder:"SIZE"`
+	MaxBacklog int  `help:"Tasks, or messages in inboxes, that may wait before new runs are refused. Kept." placeholder:"N"`
 }
 
 // size is a number of bytes.

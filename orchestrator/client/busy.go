@@ -19,15 +19,15 @@ const (
 // the client tries again, ever more slowly, until the call's context ends: so whoever starts more than the system can do is slowed down.
 func FailWhenBusy() Option { return func(c *Client) { c.failWhenBusy = true } }
 
-// insist asks again while there is no room for a new run. When there is no time left for that, the refusal is the error, and not that of the
-// context: nothing was done.
+// insist asks again while there is no room for a new run. When there is no time left for that, the refusal is the error, and not that of
+// the context: nothing was done.
 func (c *Client) insist(ctx context.Context, ask func() (protocol.Verdict, error)) (protocol.Verdict, error) {
 	for pause := busyFirst; ; pause = min(2*pause, busyMost) {
 		v, err := ask()
 		if c.failWhenBusy || !errors.Is(err, protocol.ErrBusy) {
 			return v, err
 		}
-		wait := pause/2 + rand.N(pause)
+		wait := pause/2 + rand.N(pause) //nolint:gosec // so that those who were refused together do not come back together
 		if end, ok := ctx.Deadline(); ok && time.Until(end) <= wait {
 			return v, err
 		}

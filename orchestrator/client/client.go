@@ -239,6 +239,13 @@ func (c *Client) Workers(ctx context.Context, queue string) ([]protocol.Worker, 
 	return a.Workers, err
 }
 
+// Load tells what waits in the namespace, how full the store is, and why new runs are refused if they are.
+func (c *Client) Load(ctx context.Context) (protocol.LoadAnswer, error) {
+	var a protocol.LoadAnswer
+	err := c.request(ctx, protocol.EndpointLoad, struct{}{}, &a)
+	return a, err
+}
+
 // Versions lists the versions of the code that a queue's workers run, and which of them is current.
 func (c *Client) Versions(ctx context.Context, queue string) (protocol.VersionsAnswer, error) {
 	var a protocol.VersionsAnswer

@@ -5,7 +5,7 @@ import "github.com/millrace-dev/millrace/protocol"
 // looks are the endpoints that change nothing.
 var looks = []string{
 	protocol.EndpointDescribe, protocol.EndpointResult, protocol.EndpointQuery, protocol.EndpointHistory, protocol.EndpointList,
-	protocol.EndpointWorkers, protocol.EndpointUpdateResult,
+	protocol.EndpointWorkers, protocol.EndpointUpdateResult, protocol.EndpointLoad,
 }
 
 // changes are those that change something. That of versions asks as well.

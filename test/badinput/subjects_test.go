@@ -276,7 +276,7 @@ func TestAPI(t *testing.T) {
 		protocol.EndpointStart, protocol.EndpointSignal, protocol.EndpointCancel, protocol.EndpointTerminate, protocol.EndpointPause,
 		protocol.EndpointReset, protocol.EndpointActivity, protocol.EndpointDescribe, protocol.EndpointResult, protocol.EndpointQuery,
 		protocol.EndpointHistory, protocol.EndpointList, protocol.EndpointWorkers, protocol.EndpointVersions, protocol.EndpointUpdate,
-		protocol.EndpointUpdateResult,
+		protocol.EndpointUpdateResult, protocol.EndpointLoad,
 	}
 	bodies := bad()
 	bodies["large"] = bytes.Repeat([]byte("x"), 1<<20-200)

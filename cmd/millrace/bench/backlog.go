@@ -16,9 +16,10 @@ import (
 const (
 	workBacklog = "backlog"
 	// backlogHeap is the most of a node's heap, in megabytes, that may be in use while it works off a backlog, however long that is.
-	backlogHeap = 128
-	// backlogLook is how often the bench looks whether the backlog is worked off.
+	backlogHeap = 192
+	// backlogLook is how often the bench looks whether the backlog is worked off, and backlogWait how long a look may take.
 	backlogLook = 100 * time.Millisecond
+	backlogWait = time.Minute
 )
 
 // workOff measures how a node fares that finds a great number of starts in its inboxes: first without a worker, so that each start becomes
@@ -105,6 +106,8 @@ func (h *house) drained(ctx context.Context, phase string, left func(inboxes, ta
 		return err
 	}
 	held := func(stream string) (uint64, error) {
+		ctx, cancel := context.WithTimeout(ctx, backlogWait)
+		defer cancel()
 		s, err := js.Stream(ctx, stream)
 		if err != nil {
 			return 0, err

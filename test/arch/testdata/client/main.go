@@ -38,7 +38,7 @@ var uses = []any{
 	(*client.Client).List, (*client.Client).OpenBlob, (*client.Client).OpenRange, (*client.Client).Pause, (*client.Client).PauseActivity, (*client.Client).Promote,
 	(*client.Client).PutBlob, (*client.Client).Reset, (*client.Client).ResetActivity, (*client.Client).RestoreActivity,
 	(*client.Client).SignalNamed, (*client.Client).Terminate, (*client.Client).Unpause, (*client.Client).UnpauseActivity,
-	(*client.Client).UpdateActivity, (*client.Client).Versions, (*client.Client).Workers,
+	(*client.Client).UpdateActivity, (*client.Client).Load, (*client.Client).Versions, (*client.Client).Workers,
 	(*client.Run[out]).ID, (*client.Run[out]).RunID, (*client.Run[out]).Wait,
 	(*client.UpdateHandle[res]).ID, (*client.UpdateHandle[res]).RunID, (*client.UpdateHandle[res]).Wait,
 	(*client.UpdateHandle[res]).WorkflowID,
