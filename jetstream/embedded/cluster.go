@@ -25,7 +25,7 @@ func (o Options) join(opts *server.Options) error {
 	if port == 0 {
 		return misuse("choose a port: the others must know it", "%q does not say where the server is", o.Cluster[0])
 	}
-	opts.ServerName += "-" + strconv.Itoa(port) // no two of a cluster may have one name
+	opts.ServerName += "-" + strconv.Itoa(port)                                       // no two of a cluster may have one name
 	opts.Cluster.Name, opts.Cluster.Host, opts.Cluster.Port = clusterName, host, port // the rest may be in the configuration
 	for _, a := range o.Cluster {
 		if _, _, err := address(a); err != nil {
