@@ -33,7 +33,7 @@ func try(t *testing.T, name string, runs int) chaos.Line {
 
 // The shards of a node that was killed make progress again within five seconds.
 func TestANodeIsKilled(t *testing.T) {
-	l := try(t, "kill-node", 600)
+	l := try(t, "kill-node", 800)
 	if l.Recoveries < 3 || l.P99 > 5000 {
 		t.Errorf("p99 of %d recoveries is %.0f ms, want 5000 at most", l.Recoveries, l.P99)
 	}
@@ -41,16 +41,24 @@ func TestANodeIsKilled(t *testing.T) {
 
 // The activities of a worker that was killed are begun by another within ten seconds.
 func TestAWorkerIsKilled(t *testing.T) {
-	l := try(t, "kill-worker", 400)
-	if l.Recoveries < 3 || l.P99 > 10_000 {
+	l := try(t, "kill-worker", 500)
+	if l.Recoveries < 2 || l.P99 > 10_000 {
 		t.Errorf("p99 of %d redeliveries is %.0f ms, want 10000 at most", l.Recoveries, l.P99)
 	}
 }
 
-// Nobody notices when all nodes are restarted, one after the other.
+// Nobody notices when all nodes are restarted, one after the other: calls take as long as between the restarts. Both are measured side by
+// side, in turns, so that whatever else the machine does is in both.
 func TestNodesAreRestarted(t *testing.T) {
-	l := try(t, "rolling-restart", 600)
-	if l.During > 3*l.Normal {
-		t.Errorf("p99 during a rolling restart is %.0f ms, and %.0f ms otherwise", l.During, l.Normal)
+	l := try(t, "rolling-restart", 1000)
+	if l.Injections < 2 || l.During > 3*l.Normal {
+		t.Errorf("p99 during %d rolling restarts is %.0f ms, and %.0f ms between them", l.Injections, l.During, l.Normal)
+	}
+}
+
+// A worker that is frozen, or cut off, is missed, and changes nothing when it is back.
+func TestAWorkerIsAway(t *testing.T) {
+	for _, name := range []string{"stop-worker", "partition-worker"} {
+		t.Run(name, func(t *testing.T) { try(t, name, 200) })
 	}
 }

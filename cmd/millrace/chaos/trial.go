@@ -58,6 +58,9 @@ type struck struct {
 func try(ctx context.Context, o Options, ft fault.Fault) (_ *Line, err error) {
 	dir := filepath.Join(o.Dir, ft.Name)
 	ledger := filepath.Join(dir, "ledger")
+	if _, err := os.Stat(dir); err == nil { // servers of another fleet, whose names they keep
+		return nil, protocol.Errorf(protocol.CodeBadRequest, "there is something in %s already", dir).WithHint("name a new directory")
+	}
 	if err := os.MkdirAll(ledger, 0o750); err != nil {
 		return nil, err
 	}
