@@ -17,6 +17,10 @@ import (
 // worker some time.
 const askTimeout = 15 * time.Second
 
+// requestPatience is how long a node may take over a request of the control API before another one is asked as well. A node that is killed
+// with a request in its hands says nothing, and the server does not know that it had it.
+const requestPatience = 2 * time.Second
+
 // verdictsKept is how many answers to one request are kept: the owner's, and that of whoever reads the inbox.
 const verdictsKept = 4
 
@@ -31,23 +35,29 @@ func (s *Store) Ask(ctx context.Context, workflow string, body protocol.InputBod
 		ctx, cancel = context.WithTimeout(ctx, askTimeout)
 		defer cancel()
 	}
+	reply, direct, stop, err := s.mux.open(verdictsKept)
+	if err != nil {
+		return protocol.Verdict{}, err
+	}
+	defer stop()
+	if v, known, err := s.askDirectly(ctx, workflow, body, id, reply, direct); known || err != nil {
+		return v, err
+	}
+	ctx, done := s.allowed(ctx, s.ns.Input(s.shard(workflow), body.InputKind(), workflow))
+	v, err := s.askInbox(ctx, workflow, body, id, direct)
+	return v, done(err)
+}
+
+// askInbox stores the input, and waits for the verdict. What the owner says of the direct request counts as well, unless it refuses: what lies
+// in the inbox is decided once more, and perhaps otherwise, because a refusal leaves no trace.
+func (s *Store) askInbox(
+	ctx context.Context, workflow string, body protocol.InputBody, id string, direct <-chan *nats.Msg,
+) (protocol.Verdict, error) {
 	reply, verdicts, stop, err := s.mux.open(verdictsKept)
 	if err != nil {
 		return protocol.Verdict{}, err
 	}
 	defer stop()
-	if v, known, err := s.askDirectly(ctx, workflow, body, id, reply, verdicts); known || err != nil {
-		return v, err
-	}
-	ctx, done := s.allowed(ctx, s.ns.Input(s.shard(workflow), body.InputKind(), workflow))
-	v, err := s.askInbox(ctx, workflow, body, id, reply, verdicts)
-	return v, done(err)
-}
-
-// askInbox stores the input, and waits for the verdict.
-func (s *Store) askInbox(
-	ctx context.Context, workflow string, body protocol.InputBody, id, reply string, verdicts <-chan *nats.Msg,
-) (protocol.Verdict, error) {
 	for {
 		msg, err := s.inputMsg(workflow, body, id, reply)
 		if err != nil {
@@ -58,7 +68,7 @@ func (s *Store) askInbox(
 		if err != nil {
 			return protocol.Verdict{}, wrap(err)
 		}
-		verdict, duplicate, err := s.awaitVerdict(ctx, workflow, before, future, verdicts)
+		verdict, duplicate, err := s.awaitVerdict(ctx, workflow, before, future, verdicts, direct)
 		if !duplicate {
 			return verdict, err
 		}
@@ -92,18 +102,19 @@ func (s *Store) askDirectly(
 }
 
 func (s *Store) awaitVerdict(
-	ctx context.Context, workflow string, before uint64, future natsjs.PubAckFuture, verdicts <-chan *nats.Msg,
+	ctx context.Context, workflow string, before uint64, future natsjs.PubAckFuture, verdicts, direct <-chan *nats.Msg,
 ) (v protocol.Verdict, duplicate bool, err error) {
 	stored := false
 	ok := future.Ok()
 	for {
 		select {
 		case m := <-verdicts:
-			if notTaken(m) {
-				continue // said to the direct request, when patience had ended
-			}
 			v, err = verdict(m)
 			return v, false, err
+		case m := <-direct: // when patience had ended
+			if v, err = verdict(m); !notTaken(m) && err == nil && !rejected(v) {
+				return v, false, nil
+			}
 		case ack := <-ok:
 			s.stored.note(s.shard(workflow), before, ack)
 			if ack.Duplicate {
@@ -122,7 +133,13 @@ func (s *Store) awaitVerdict(
 	}
 }
 
-// Request calls an endpoint of the control API and decodes the answer into out.
+// rejected reports whether a verdict is that the workflow's code refused an update.
+func rejected(v protocol.Verdict) bool {
+	return v.Update != nil && v.Update.Stage == protocol.UpdateRejected
+}
+
+// Request calls an endpoint of the control API and decodes the answer into out. It asks again when no answer comes, so the endpoint must be one
+// that may be asked twice.
 func (s *Store) Request(ctx context.Context, endpoint string, in, out any) error {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
@@ -131,7 +148,7 @@ func (s *Store) Request(ctx context.Context, endpoint string, in, out any) error
 		return err
 	}
 	ctx, done := s.allowed(ctx, s.ns.API(endpoint))
-	reply, err := s.nc.RequestWithContext(ctx, s.ns.API(endpoint), data)
+	reply, err := s.request(ctx, s.ns.API(endpoint), data)
 	if err = done(err); err != nil {
 		if errors.Is(err, nats.ErrNoResponders) {
 			return protocol.Errorf(protocol.CodeNoOrchestrator, "no orchestrator answers for namespace %q", string(s.ns)).
@@ -151,4 +168,31 @@ func (s *Store) Request(ctx context.Context, endpoint string, in, out any) error
 		return refused.Error
 	}
 	return nil
+}
+
+// request sends a core request, and again after a while: the first answer counts.
+func (s *Store) request(ctx context.Context, subject string, data []byte) (*nats.Msg, error) {
+	inbox, answers, stop, err := s.mux.open(verdictsKept)
+	if err != nil {
+		return nil, err
+	}
+	defer stop()
+	for patience := requestPatience; ; patience *= 2 {
+		if err := s.nc.PublishRequest(subject, inbox, data); err != nil {
+			return nil, err
+		}
+		again := time.NewTimer(patience)
+		select {
+		case m := <-answers:
+			again.Stop()
+			if noResponders(m) {
+				return nil, nats.ErrNoResponders
+			}
+			return m, nil
+		case <-again.C:
+		case <-ctx.Done():
+			again.Stop()
+			return nil, ctx.Err()
+		}
+	}
 }

@@ -89,3 +89,43 @@ func TestNobodyIsLeftWaitingWhenAnOwnerEnds(t *testing.T) {
 		}
 	}
 }
+
+// An owner that was asked directly refuses when its patience has ended for whom it was asked: what the sender has put into the inbox since is
+// decided once more, and that is what counts. That the owner took it would count.
+func TestALateRefusalDoesNotCount(t *testing.T) {
+	t.Parallel()
+	for _, x := range []struct {
+		name   string
+		direct protocol.Verdict
+		want   string
+	}{
+		{"refused", protocol.Verdict{Error: protocol.ErrClosed}, "of the inbox"},
+		{"rejected", protocol.Verdict{Update: &protocol.UpdateOutcome{Stage: protocol.UpdateRejected}}, "of the inbox"},
+		{"taken", protocol.Verdict{Run: "of the owner"}, "of the owner"},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			t.Parallel()
+			w := start(t)
+			held := make(chan protocol.Delivery, 1)
+			stop, err := w.Directs(0, func(d protocol.Delivery, _ uint64) bool {
+				held <- d
+				return true
+			})
+			must(t, err)
+			t.Cleanup(stop)
+			stop, err = w.Inputs(t.Context(), 0, func(d protocol.Delivery) {
+				must(t, w.Reply((<-held).Reply, x.direct))
+				if x.want == "of the inbox" {
+					must(t, w.Reply(d.Get(protocol.HeaderReply), protocol.Verdict{Run: x.want}))
+				}
+			})
+			must(t, err)
+			t.Cleanup(stop)
+			v, err := w.other(t).Ask(t.Context(), "wf", protocol.SignalInput{Name: "s"}, "once")
+			must(t, err)
+			if v.Run != x.want {
+				t.Errorf("the verdict is that %s, want %s", v.Run, x.want)
+			}
+		})
+	}
+}

@@ -6,6 +6,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
 
 	"github.com/millrace-dev/millrace/jetstream"
 	"github.com/millrace-dev/millrace/protocol"
@@ -33,6 +36,28 @@ func TestRequestIsAnsweredByAnEndpoint(t *testing.T) {
 	stop()
 	must(t, w.Conn().FlushTimeout(patience)) // the subscriptions end in the background
 	wantCode(t, client.Request(t.Context(), "echo", "hi", &out), protocol.CodeNoOrchestrator)
+}
+
+// A node that is killed with a request in its hands says nothing: another one is asked soon, and not when the asker's time is over.
+func TestRequestOfANodeThatDies(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	asked := 0
+	sub, err := w.Conn().Subscribe(protocol.DefaultNamespace.API("echo"), func(m *nats.Msg) {
+		if asked++; asked > 1 {
+			_ = m.Respond([]byte(`{"said":"hello"}`))
+		}
+	})
+	must(t, err)
+	defer sub.Unsubscribe() //nolint:errcheck // the connection ends with the test
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	begun := time.Now()
+	var out struct{ Said string }
+	must(t, w.other(t).Request(ctx, "echo", nil, &out))
+	if out.Said != "hello" || time.Since(begun) > 30*time.Second {
+		t.Errorf("got %q after %s", out.Said, time.Since(begun))
+	}
 }
 
 // A request belongs to the service again once its handler has returned, so an answer that comes later must not touch it. The race detector

@@ -212,3 +212,39 @@ func TestDeathBetweenTwoRunsOfAGoneClient(t *testing.T) {
 		t.Errorf("the run that is open has the memo %s", got)
 	}
 }
+
+// A node that was replaced without knowing it has a signal that came directly. Its sender has asked the inbox since, and may have heard that
+// it was refused: the node must not take it after all, but say that it did not.
+func TestAReplacedNodeGivesBackWhatCameDirectly(t *testing.T) {
+	t.Parallel()
+	r := newRelay(t, direct, func(*protocol.Record) bool { return false }, chains()...)
+	<-r.ready
+	run := r.start("waits")
+	old := newShard(t.Context(), 0, protocol.DefaultNamespace, r.store, r.rows(r.store), slog.New(slog.DiscardHandler), uuid.NewString)
+	a := &actor{shard: old, id: "wf", known: true}
+	must(t, a.load(nil))
+	must(t, client.Signal(t.Context(), r.client, "wf", two, "the history goes on"))
+
+	data, err := protocol.Marshal(protocol.SignalInput{Name: one.Name(), RequestID: "late"})
+	must(t, err)
+	answers, err := r.store.Conn().SubscribeSync("_INBOX.late")
+	must(t, err)
+	d := protocol.Delivery{
+		Subject: protocol.DefaultNamespace.Direct(0, protocol.KindSignal, "wf"), Data: data, Reply: answers.Subject, Time: time.Now(),
+	}
+	in, err := old.input(d)
+	must(t, err)
+	done := make(chan struct{})
+	must(t, a.step(t.Context(), []item{{input: in, delivery: d, done: func() { close(done) }}}))
+	<-done
+	m, err := answers.NextMsgWithContext(t.Context())
+	must(t, err)
+	if got := m.Header.Get(protocol.HeaderTaken); got != "no" {
+		t.Errorf("the node answers %q with %s: %s", got, protocol.HeaderTaken, m.Data)
+	}
+	must(t, client.Signal(t.Context(), r.client, "wf", one, "done"))
+	if got, err := run.Wait(t.Context()); err != nil || got != "done" {
+		t.Errorf("the run ended with %q, %v", got, err)
+	}
+	old.stop(t.Context())
+}

@@ -88,3 +88,22 @@ func TestDeathBeforeTheRunThatTakesThePlace(t *testing.T) {
 		}
 	})
 }
+
+// A run was terminated through the inbox, and another one started directly. The next node finds the termination in the inbox once more: it was
+// for the run before, though the history of this one has consumed nothing.
+func TestDeathAfterTheNextRunOfATerminatedOne(t *testing.T) {
+	t.Parallel()
+	starts := 0
+	r := newRelay(t, direct, func(r *protocol.Record) bool {
+		if _, ok := r.Events[0].Attributes.(protocol.WorkflowExecutionStarted); ok {
+			starts++
+		}
+		return starts == 2
+	}, chains()...)
+	<-r.ready
+	r.start("waits")
+	must(t, r.client.Terminate(t.Context(), "wf"))
+	run := r.start("waits")
+	must(t, client.Signal(t.Context(), r.client, "wf", one, "done"))
+	r.ends(run, "done")
+}

@@ -36,6 +36,7 @@ func (a *actor) step(ctx context.Context, batch []item) error {
 			if follows {
 				left = left[1:] // history tells again whether a run follows
 			}
+			left = a.giveBack(left)
 		} else if err != nil {
 			return err
 		}
@@ -45,6 +46,21 @@ func (a *actor) step(ctx context.Context, batch []item) error {
 		}
 	}
 	return nil
+}
+
+// giveBack refuses what came directly, after another writer was first, and returns the rest. If that was the node which has the shard now,
+// because this one was frozen or cut off, the senders have told the inbox long ago, and heard what became of that: decided here once more, what
+// was refused there could be taken.
+func (a *actor) giveBack(batch []item) (rest []item) {
+	for _, it := range batch {
+		if it.delivery.Reply == "" {
+			rest = append(rest, it)
+			continue
+		}
+		a.shard.store.RefuseDirect(it.delivery.Reply)
+		it.done()
+	}
+	return rest
 }
 
 // takeStep takes one step with as many of the inputs as it can, and returns those that it left. After a conflict those are all, and

@@ -39,6 +39,9 @@ type Record struct {
 	// Requests are those that the runs before this one have taken lately, in the run's first record: should one of them come again,
 	// it is not taken twice.
 	Requests []TakenRequest `json:"requests,omitempty"`
+	// LastInput is the highest inbox sequence that the records of earlier runs have consumed, in the run's first record: whoever reads the
+	// latest run only must recognise those inputs as well.
+	LastInput uint64 `json:"last_input,omitzero"`
 	// Size is the length of the record as JSON. It is not part of it: whoever reads or writes a record sets it.
 	Size int `json:"-"`
 	// Worker is the [WorkerKey] of the worker whose cache holds the run as the record left it; empty if nobody's. It is not part of the

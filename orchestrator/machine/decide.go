@@ -213,7 +213,7 @@ func (t *Turn) finish(retry *TaskRetry) Ready {
 	r.Ended = !t.run.Open()
 	if t.run.Step == 0 {
 		own := func(q protocol.TakenRequest) bool { return q.ID == t.run.Start.RequestID }
-		r.Record.Requests = slices.DeleteFunc(t.carried, own)
+		r.Record.Requests, r.Record.LastInput = slices.DeleteFunc(t.carried, own), t.w.LastInput
 	}
 	return r
 }

@@ -320,6 +320,9 @@ func (w *world) check(draft map[string]any) error {
 	if again.Run.Size != w.w.Run.Size || again.Run.Size == 0 {
 		return fmt.Errorf("history has %d bytes, and the node counted %d", again.Run.Size, w.w.Run.Size)
 	}
+	if again.LastInput != w.w.LastInput {
+		return fmt.Errorf("history says that the inputs up to %d are consumed, and the node that those up to %d are", again.LastInput, w.w.LastInput)
+	}
 	if !reflect.DeepEqual(text(fx), text(w.last)) {
 		return fmt.Errorf("history gives the effects\n%s\nand the node had\n%s", text(fx), text(w.last))
 	}
@@ -338,11 +341,18 @@ func (w *world) eventsOf(run string) []protocol.Event {
 	return events
 }
 
-// fold reads the latest run from the records, as a node does that never saw it.
+// fold reads the latest run from the records, as a node does that never saw it. The runs before are not read.
 func (w *world) fold() (*Workflow, Effects, error) {
 	fresh := New(workflowID)
 	var record protocol.Record
-	for _, e := range w.records {
+	if err := json.Unmarshal(w.records[len(w.records)-1].Data, &record); err != nil {
+		return nil, Effects{}, err
+	}
+	first := len(w.records) - 1
+	if record.First != 0 {
+		first = int(record.First) - 1
+	}
+	for _, e := range w.records[first:] {
 		record = protocol.Record{}
 		if err := json.Unmarshal(e.Data, &record); err != nil {
 			return nil, Effects{}, err
