@@ -143,7 +143,7 @@ var Rules = []*Rule{
 	// The tree.
 	{
 		In: all, But: []string{"./cmd/...", "./test/cluster"}, Deny: []string{"./cmd/..."}, check: imports,
-		Why: "commands are thin: what others need of one belongs into a package; only what holds a command to its promises needs the command",
+		Why: "commands are thin: what others need of one belongs into a package; only what holds chaos to its promises needs it",
 	},
 	{
 		In: all, But: []string{"./test/..."}, Deny: []string{"./test/..."}, check: imports,

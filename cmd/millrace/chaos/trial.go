@@ -64,7 +64,7 @@ func try(ctx context.Context, o Options, ft fault.Fault) (_ *Line, err error) {
 	if err := os.MkdirAll(ledger, 0o750); err != nil {
 		return nil, err
 	}
-	log, err := os.Create(filepath.Join(dir, "chaos.log"))
+	log, err := os.Create(filepath.Join(dir, "chaos.log")) //nolint:gosec // of the caller's directory
 	if err != nil {
 		return nil, err
 	}
@@ -102,14 +102,10 @@ func try(ctx context.Context, o Options, ft fault.Fault) (_ *Line, err error) {
 }
 
 func (t *trial) run(ctx context.Context, ledger string) error {
-	conns := make([]*nats.Conn, clients)
-	for i := range conns {
-		nc, err := t.fleet.Connect()
-		if err != nil {
-			return err
-		}
-		defer nc.Close()
-		conns[i] = nc
+	conns, hangUp, err := t.connect()
+	defer hangUp()
+	if err != nil {
+		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -119,15 +115,15 @@ func (t *trial) run(ctx context.Context, ledger string) error {
 	go func() {
 		defer over()
 		report, failed = traffic.Run(ctx, traffic.Options{
-			Namespace: t.fleet.Namespace(), Conns: conns, Queue: queue, Runs: t.Runs, InFlight: t.InFlight, Seed: t.Seed, LedgerDir: ledger, Progress: t.progress,
+			Namespace: t.fleet.Namespace(), Conns: conns, Queue: queue,
+			Runs: t.Runs, InFlight: t.InFlight, Seed: t.Seed, LedgerDir: ledger, Progress: t.progress,
 		})
 	}()
-	err := t.torment(ctx, loaded)
-	if err != nil {
+	if err = t.torment(ctx, loaded); err != nil {
 		cancel() // what is not whole would keep the load waiting
 	}
 	<-loaded.Done()
-	if err = errors.Join(err, failed); err != nil {
+	if err := errors.Join(err, failed); err != nil {
 		return err
 	}
 	t.log.Info("the load is over", "calls", len(report.Calls))
@@ -142,6 +138,23 @@ func (t *trial) run(ctx context.Context, ledger string) error {
 		t.line.redelivered(notes, t.struck)
 	}
 	return errors.Join(err, t.fleet.Check())
+}
+
+// connect makes the load's connections.
+func (t *trial) connect() (conns []*nats.Conn, hangUp func(), err error) {
+	hangUp = func() {
+		for _, nc := range conns {
+			nc.Close()
+		}
+	}
+	for range clients {
+		nc, err := t.fleet.Connect()
+		if err != nil {
+			return conns, hangUp, err
+		}
+		conns = append(conns, nc)
+	}
+	return conns, hangUp, nil
 }
 
 // check asks for the verdict. What comes to rest may still be without a leader here and there, and is asked again then.

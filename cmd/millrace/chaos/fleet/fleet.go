@@ -57,7 +57,8 @@ func Start(ctx context.Context, o Options) (*Fleet, error) {
 	if f.clientURL, err = f.join(ClientName); err != nil {
 		return f, err
 	}
-	return f, f.Whole(ctx)
+	err = f.Whole(ctx)
+	return f, err
 }
 
 // startServers starts the servers, or finds those of the user, and looks at them.
@@ -163,7 +164,8 @@ func (f *Fleet) AddNode(ctx context.Context) (*Process, error) {
 		return nil, err
 	}
 	p := f.Nodes[len(f.Nodes)-1]
-	return p, p.Start(ctx)
+	err := p.Start(ctx)
+	return p, err
 }
 
 func startAll(ctx context.Context, all []*Process) error {

@@ -73,8 +73,8 @@ func (p *Process) Runs() bool {
 	}
 }
 
-// Start starts the process and waits until it is ready. One that ends before, because NATS does not answer for instance, is started again, as
-// a supervisor does.
+// Start starts the process and waits until it is ready. One that ends before, because NATS does not answer for instance, is started again,
+// as a supervisor does.
 func (p *Process) Start(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
