@@ -48,8 +48,8 @@ func (s *Store) Ask(ctx context.Context, workflow string, body protocol.InputBod
 	return v, done(err)
 }
 
-// askInbox stores the input, and waits for the verdict. What the owner says of the direct request counts as well, unless it refuses: what lies
-// in the inbox is decided once more, and perhaps otherwise, because a refusal leaves no trace.
+// askInbox stores the input, and waits for the verdict. That the owner has taken the direct request counts as well, if it left a trace:
+// else what lies in the inbox is decided once more, and perhaps otherwise.
 func (s *Store) askInbox(
 	ctx context.Context, workflow string, body protocol.InputBody, id string, direct <-chan *nats.Msg,
 ) (protocol.Verdict, error) {
@@ -112,7 +112,7 @@ func (s *Store) awaitVerdict(
 			v, err = verdict(m)
 			return v, false, err
 		case m := <-direct: // when patience had ended
-			if v, err = verdict(m); !notTaken(m) && err == nil && !rejected(v) {
+			if v, err = verdict(m); !notTaken(m) && err == nil && leavesTrace(v) {
 				return v, false, nil
 			}
 		case ack := <-ok:
@@ -133,13 +133,14 @@ func (s *Store) awaitVerdict(
 	}
 }
 
-// rejected reports whether a verdict is that the workflow's code refused an update.
-func rejected(v protocol.Verdict) bool {
-	return v.Update != nil && v.Update.Stage == protocol.UpdateRejected
+// leavesTrace reports whether history knows of what was accepted. It does not know of an update that the workflow's code refused, nor of a
+// start that found its run.
+func leavesTrace(v protocol.Verdict) bool {
+	return !v.Existing && (v.Update == nil || v.Update.Stage != protocol.UpdateRejected)
 }
 
-// Request calls an endpoint of the control API and decodes the answer into out. It asks again when no answer comes, so the endpoint must be one
-// that may be asked twice.
+// Request calls an endpoint of the control API and decodes the answer into out. It asks again when no answer comes, so the endpoint must be
+// one that may be asked twice.
 func (s *Store) Request(ctx context.Context, endpoint string, in, out any) error {
 	ctx, cancel := bounded(ctx)
 	defer cancel()

@@ -91,7 +91,7 @@ func TestNobodyIsLeftWaitingWhenAnOwnerEnds(t *testing.T) {
 }
 
 // An owner that was asked directly refuses when its patience has ended for whom it was asked: what the sender has put into the inbox since is
-// decided once more, and that is what counts. That the owner took it would count.
+// decided once more, and that is what counts. It is the same with a start that found its run. That the owner took it would count.
 func TestALateRefusalDoesNotCount(t *testing.T) {
 	t.Parallel()
 	for _, x := range []struct {
@@ -101,6 +101,7 @@ func TestALateRefusalDoesNotCount(t *testing.T) {
 	}{
 		{"refused", protocol.Verdict{Error: protocol.ErrClosed}, "of the inbox"},
 		{"rejected", protocol.Verdict{Update: &protocol.UpdateOutcome{Stage: protocol.UpdateRejected}}, "of the inbox"},
+		{"found", protocol.Verdict{Run: "of the owner", Existing: true}, "of the inbox"},
 		{"taken", protocol.Verdict{Run: "of the owner"}, "of the owner"},
 	} {
 		t.Run(x.name, func(t *testing.T) {

@@ -49,8 +49,8 @@ func (a *actor) step(ctx context.Context, batch []item) error {
 }
 
 // giveBack refuses what came directly, after another writer was first, and returns the rest. If that was the node which has the shard now,
-// because this one was frozen or cut off, the senders have told the inbox long ago, and heard what became of that: decided here once more, what
-// was refused there could be taken.
+// because this one was frozen or cut off, the senders have told the inbox long ago, and heard what became of that: decided here once more,
+// what was refused there could be taken.
 func (a *actor) giveBack(batch []item) (rest []item) {
 	for _, it := range batch {
 		if it.delivery.Reply == "" {
