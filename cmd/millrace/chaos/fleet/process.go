@@ -131,7 +131,7 @@ func (p *Process) launch() (ready <-chan struct{}, err error) {
 			close(said)
 		}
 		_, _ = io.Copy(io.Discard, out)
-		_ = cmd.Wait() // its status says nothing: it is killed, or stopped, or its log says why
+		_ = cmd.Wait() // whether that is an error depends on who ended it
 		close(gone)
 	}()
 	p.cmd, p.stdin, p.gone, p.frozen, p.meant = cmd, stdin, gone, false, false
@@ -190,7 +190,7 @@ func (p *Process) Check() error {
 }
 
 func (p *Process) died() error {
-	return fmt.Errorf("%s ended by itself: %s", p.Name(), p.lastWords())
+	return fmt.Errorf("%s ended by itself (%s): %s", p.Name(), p.cmd.ProcessState, p.lastWords())
 }
 
 // lastWords are the last line of its log.
