@@ -13,8 +13,8 @@ import (
 // same cores, the figures are logged, and only what must never happen fails.
 var timing = flag.Bool("timing", false, "hold recovery times to their limits; nothing else may run meanwhile")
 
-// late fails the test when something took too long, if that counts.
-func late(t *testing.T, format string, args ...any) {
+// latef fails the test when something took too long, if that counts.
+func latef(t *testing.T, format string, args ...any) {
 	t.Helper()
 	if *timing {
 		t.Errorf(format, args...)
@@ -48,7 +48,7 @@ func try(t *testing.T, name string, runs, inFlight int) chaos.Line {
 func TestANodeIsKilled(t *testing.T) {
 	l := try(t, "kill-node", 600, 16)
 	if l.Recoveries < 3 || l.P99 > 5000 {
-		late(t, "p99 of %d recoveries is %.0f ms, want 5000 at most", l.Recoveries, l.P99)
+		latef(t, "p99 of %d recoveries is %.0f ms, want 5000 at most", l.Recoveries, l.P99)
 	}
 }
 
@@ -56,7 +56,7 @@ func TestANodeIsKilled(t *testing.T) {
 func TestAWorkerIsKilled(t *testing.T) {
 	l := try(t, "kill-worker", 1200, 48)
 	if l.Recoveries == 0 || l.P99 > 10_000 {
-		late(t, "p99 of %d redeliveries is %.0f ms, want 10000 at most", l.Recoveries, l.P99)
+		latef(t, "p99 of %d redeliveries is %.0f ms, want 10000 at most", l.Recoveries, l.P99)
 	}
 }
 
@@ -65,7 +65,7 @@ func TestAWorkerIsKilled(t *testing.T) {
 func TestNodesAreRestarted(t *testing.T) {
 	l := try(t, "rolling-restart", 800, 16)
 	if l.Injections < 2 || l.During > 3*l.Normal {
-		late(t, "p99 during %d rolling restarts is %.0f ms, and %.0f ms between them", l.Injections, l.During, l.Normal)
+		latef(t, "p99 during %d rolling restarts is %.0f ms, and %.0f ms between them", l.Injections, l.During, l.Normal)
 	}
 }
 

@@ -69,7 +69,7 @@ func even(t *testing.T, f *fleet.Fleet, since time.Time) time.Duration {
 		return nil
 	})
 	if err != nil {
-		late(t, "%v", err)
+		latef(t, "%v", err)
 	}
 	return time.Since(since)
 }

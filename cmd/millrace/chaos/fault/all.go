@@ -8,7 +8,7 @@ func All() []Fault {
 		{Name: "kill-follower", About: "SIGKILL of a NATS server that follows a stream", Servers: true, Strike: killFollower},
 		{Name: "kill-leader", About: "SIGKILL of the NATS server that leads a stream", Servers: true, Strike: killLeader},
 		{Name: "kill-all", About: "SIGKILL of every process at once", Servers: true, Strike: killAll},
-		{Name: "stop-node", About: "SIGSTOP of a node until others have its shards, then SIGCONT: two believe in a lease", Strike: stopNode},
+		{Name: "stop-node", About: "SIGSTOP of a node until others have its shards, SIGCONT: two believe in a lease", Strike: stopNode},
 		{Name: "stop-worker", About: "SIGSTOP of a worker, for longer than its tasks are left to it, and SIGCONT", Strike: stopWorker},
 		{Name: "stop-server", About: "SIGSTOP of a NATS server and SIGCONT", Servers: true, Strike: stopServer},
 		{Name: "lose-quorum", About: "SIGKILL or SIGSTOP of two of three NATS servers", Servers: true, Strike: loseQuorum},
