@@ -79,7 +79,7 @@ func (f *Fleet) startServers(ctx context.Context) (err error) {
 		direct[i] = e.url.String()
 	}
 	f.look, err = nats.Connect(direct[0], nats.MaxReconnects(-1), nats.ReconnectWait(again), nats.RetryOnFailedConnect(true),
-		nats.ErrorHandler(unheard), func(o *nats.Options) error { o.Servers = direct; return nil })
+		nats.ErrorHandler(unheard), nats.PingInterval(glance), func(o *nats.Options) error { o.Servers = direct; return nil })
 	if err != nil {
 		return err
 	}
