@@ -113,16 +113,24 @@ func notTaken(m *nats.Msg) bool {
 // Directs delivers what is sent to the owner of a shard directly, until stop is called. handle must not block, and says whether it
 // takes the input. after is the inbox sequence that the sender knows to be stored; the input must not be handled before it.
 func (s *Store) Directs(shard int, handle func(d protocol.Delivery, after uint64) (taken bool)) (stop func(), err error) {
-	return s.subscribe(s.ns.Directs(shard), "", func(m *nats.Msg) {
+	var ending atomic.Bool
+	unsubscribe, err := s.subscribeToAll(s.ns.Directs(shard), func(m *nats.Msg) {
 		if !answerable(m.Reply) {
 			return // nobody would hear what became of it, nor tell the inbox
 		}
 		d := protocol.Delivery{Time: time.Now(), Subject: m.Subject, Header: m.Header, Data: m.Data, Reply: m.Reply}
 		after, err := strconv.ParseUint(m.Header.Get(protocol.HeaderAfter), 10, 64)
-		if err != nil && m.Header.Get(protocol.HeaderAfter) != "" || !handle(d, after) {
+		if err != nil && m.Header.Get(protocol.HeaderAfter) != "" || ending.Load() || !handle(d, after) {
 			s.RefuseDirect(m.Reply)
 		}
 	})
+	if err != nil {
+		return nil, err
+	}
+	return func() { // who sends meanwhile must not wait until patience ends
+		ending.Store(true)
+		unsubscribe()
+	}, nil
 }
 
 // RefuseDirect tells the sender of a direct input to use the inbox.

@@ -3,6 +3,9 @@ package jetstream_test
 import (
 	"strconv"
 	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
 
 	"github.com/millrace-dev/millrace/protocol"
 )
@@ -46,6 +49,45 @@ func TestSenderOutlivesTheInbox(t *testing.T) {
 	tell(t, sender, "wf", "told", "told-4")
 	tell(t, sender, "wf", "told", "told-3") // a duplicate
 	names(3)
+}
+
+// An owner that gives its shard up answers whatever is on its way to it. Who heard nothing would wait until patience ends.
+func TestNobodyIsLeftWaitingWhenAnOwnerEnds(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	sender := connect(t, w.srv)
+	inbox := nats.NewInbox()
+	const many = 2000
+	answers := make(chan *nats.Msg, many)
+	_, err := sender.ChanSubscribe(inbox, answers)
+	must(t, err)
+	reached := make(chan struct{}, many)
+	stop, err := w.Directs(0, func(protocol.Delivery, uint64) bool {
+		reached <- struct{}{}
+		return false
+	})
+	must(t, err)
+	sent := make(chan error, 1)
+	go func() {
+		for range many {
+			m := &nats.Msg{Subject: ns.Direct(0, protocol.KindSignal, "wf"), Reply: inbox, Data: []byte("{}")}
+			if err := sender.PublishMsg(m); err != nil {
+				sent <- err
+				return
+			}
+		}
+		sent <- sender.Flush()
+	}()
+	next(t, reached, "a message")
+	stop()
+	must(t, <-sent)
+	for i := range many {
+		select {
+		case <-answers:
+		case <-time.After(patience):
+			t.Fatalf("%d of %d were answered", i, many)
+		}
+	}
 }
 
 // An owner that was asked directly refuses when its patience has ended for whom it was asked: what the sender has put into the inbox since is

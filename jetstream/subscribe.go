@@ -2,14 +2,47 @@ package jetstream
 
 import (
 	"context"
+	"time"
 
 	"github.com/nats-io/nats.go"
 
 	"github.com/millrace-dev/millrace/protocol"
 )
 
+// drainTimeout is how long it may take until the server has heard that a subscription ends.
+const drainTimeout = time.Second
+
 // subscribe is a core subscription, alone or in a queue group. It is known to the server when subscribe returns.
 func (s *Store) subscribe(subject, group string, handle func(*nats.Msg)) (stop func(), err error) {
+	sub, err := s.subscription(subject, group, handle)
+	if err != nil {
+		return nil, err
+	}
+	// An error here says that the connection is closed, which ends the subscription as well.
+	return func() { _ = sub.Unsubscribe() }, nil
+}
+
+// subscribeToAll is subscribe for messages none of which may be dropped: those that are on their way when it is stopped are handled.
+func (s *Store) subscribeToAll(subject string, handle func(*nats.Msg)) (stop func(), err error) {
+	sub, err := s.subscription(subject, "", handle)
+	if err != nil {
+		return nil, err
+	}
+	ended := make(chan struct{})
+	sub.SetClosedHandler(func(string) { close(ended) })
+	return func() {
+		if s.nc.IsConnected() && sub.Drain() == nil {
+			select {
+			case <-ended:
+				return
+			case <-time.After(drainTimeout):
+			}
+		}
+		_ = sub.Unsubscribe()
+	}, nil
+}
+
+func (s *Store) subscription(subject, group string, handle func(*nats.Msg)) (*nats.Subscription, error) {
 	sub, err := s.nc.QueueSubscribe(subject, group, handle)
 	if err != nil {
 		return nil, wrap(err)
@@ -21,8 +54,7 @@ func (s *Store) subscribe(subject, group string, handle func(*nats.Msg)) (stop f
 		_ = sub.Unsubscribe()
 		return nil, err
 	}
-	// An error here says that the connection is closed, which ends the subscription as well.
-	return func() { _ = sub.Unsubscribe() }, nil
+	return sub, nil
 }
 
 // refusedSubscription is the server's word about a subscription that was just made and flushed, if it did not want it.

@@ -91,7 +91,7 @@ func (c *chaosCmd) options(a *app) (o chaos.Options, done func() error, err erro
 		o.Runs = shortRuns
 	}
 	if o.Seed == 0 {
-		o.Seed = rand.Uint64N(1_000_000)
+		o.Seed = rand.Uint64N(1_000_000) //nolint:gosec // chance, not a secret
 	}
 	done = func() error { return nil }
 	if o.Dir == "" {

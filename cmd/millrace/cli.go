@@ -31,7 +31,7 @@ type cli struct {
 	Serve      serveCmd        `cmd:"" help:"Run a node next to a NATS with JetStream." group:"run"`
 	Demo       demoCmd         `cmd:"" help:"Watch a workflow survive SIGKILLs." group:"run"`
 	Bench      benchCmd        `cmd:"" help:"Measure the engine against the floor of its broker." group:"run"`
-	Chaos      chaosCmd        `cmd:"" help:"Kill, freeze and cut off the processes of a fleet under load, and check every history." group:"run"`
+	Chaos      chaosCmd        `cmd:"" help:"Kill, freeze and cut off what runs, and check every history." group:"run"`
 	Start      startCmd        `cmd:"" help:"Start a workflow." group:"work"`
 	Signal     signalCmd       `cmd:"" help:"Send a signal to a workflow." group:"work"`
 	Update     updateCmd       `cmd:"" help:"Ask a workflow to change something, and for its answer." group:"work"`

@@ -95,7 +95,8 @@ func (s *serveCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	nc, err := a.connect(nats.MaxReconnects(-1), nats.ReconnectWait(250*time.Millisecond))
+	// A server that is frozen, or cut off, closes no connection: the library would ask it for a sign of life after two minutes.
+	nc, err := a.connect(nats.MaxReconnects(-1), nats.ReconnectWait(250*time.Millisecond), nats.PingInterval(5*time.Second))
 	if err != nil {
 		return err
 	}

@@ -69,7 +69,7 @@ func even(t *testing.T, f *fleet.Fleet, since time.Time) time.Duration {
 		return nil
 	})
 	if err != nil {
-		t.Error(err)
+		latef(t, "%v", err)
 	}
 	return time.Since(since)
 }

@@ -15,7 +15,8 @@ import (
 // patience is how long shards may stand still. The promise is 5 s after the death of a node; what takes longer than this is no recovery.
 const patience = time.Minute
 
-// recovered waits until every shard that a harm concerns stores records again under the load, and returns how long after the moment that was.
+// recovered waits until every shard that a harm concerns stores records again under the load, and returns how long after the moment that
+// was.
 // A shard that moves goes on once its new owner has stored one: what the old one had sent may arrive late.
 func recovered(
 	ctx context.Context, f *fleet.Fleet, h fault.Harm, before map[int]protocol.HeldLease, since time.Time,
@@ -54,7 +55,7 @@ func recovered(
 
 // moved waits until a shard has another owner than before, and returns since when.
 func moved(ctx context.Context, f *fleet.Fleet, shard int, before protocol.HeldLease) (since time.Time, err error) {
-	return since, fleet.Until(ctx, fmt.Sprintf("a new owner of shard %d", shard), func(ctx context.Context) error {
+	err = fleet.Until(ctx, fmt.Sprintf("a new owner of shard %d", shard), func(ctx context.Context) error {
 		owners, err := f.Owners(ctx)
 		if err != nil {
 			return err
@@ -65,11 +66,12 @@ func moved(ctx context.Context, f *fleet.Fleet, shard int, before protocol.HeldL
 		}
 		return nil
 	})
+	return since, err
 }
 
 // stored waits until a shard has stored a record after a moment, and returns when it was noticed at the latest.
 func stored(ctx context.Context, f *fleet.Fleet, shard int, after time.Time) (at time.Time, err error) {
-	return at, fleet.Until(ctx, fmt.Sprintf("a record of shard %d", shard), func(ctx context.Context) error {
+	err = fleet.Until(ctx, fmt.Sprintf("a record of shard %d", shard), func(ctx context.Context) error {
 		st, err := f.History(ctx, shard)
 		if err != nil {
 			return err
@@ -79,4 +81,5 @@ func stored(ctx context.Context, f *fleet.Fleet, shard int, after time.Time) (at
 		}
 		return nil
 	})
+	return at, err
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"text/tabwriter"
 	"time"
 
@@ -129,8 +130,8 @@ func (l *Line) cells() []string {
 		recovery = []string{seconds(l.P50), seconds(l.P99)}
 	}
 	return []string{
-		l.Fault, fmt.Sprint(l.Runs), fmt.Sprint(l.Calls), fmt.Sprint(l.Injections), fmt.Sprint(l.Lost),
-		fmt.Sprint(len(l.Violations) + len(l.Stuck)), recovery[0], recovery[1], seconds(l.Normal), seconds(l.During),
+		l.Fault, strconv.Itoa(l.Runs), strconv.Itoa(l.Calls), strconv.Itoa(l.Injections), strconv.Itoa(l.Lost),
+		strconv.Itoa(len(l.Violations) + len(l.Stuck)), recovery[0], recovery[1], seconds(l.Normal), seconds(l.During),
 	}
 }
 

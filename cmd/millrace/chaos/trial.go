@@ -40,8 +40,10 @@ type trial struct {
 	log   *slog.Logger
 	line  *Line
 
-	done atomic.Int64
-	calm chan struct{} // closed when the quiet part is over
+	done  atomic.Int64
+	calm  chan struct{}   // closed when the quiet part is over
+	busy  context.Context // ends when the load thins out: from then on a shard may have nothing to do
+	thins context.CancelFunc
 
 	struck   []struck
 	recovers []time.Duration
@@ -58,10 +60,13 @@ type struck struct {
 func try(ctx context.Context, o Options, ft fault.Fault) (_ *Line, err error) {
 	dir := filepath.Join(o.Dir, ft.Name)
 	ledger := filepath.Join(dir, "ledger")
+	if _, err := os.Stat(dir); err == nil { // servers of another fleet, whose names they keep
+		return nil, protocol.Errorf(protocol.CodeBadRequest, "there is something in %s already", dir).WithHint("name a new directory")
+	}
 	if err := os.MkdirAll(ledger, 0o750); err != nil {
 		return nil, err
 	}
-	log, err := os.Create(filepath.Join(dir, "chaos.log"))
+	log, err := os.Create(filepath.Join(dir, "chaos.log")) //nolint:gosec // of the caller's directory
 	if err != nil {
 		return nil, err
 	}
@@ -99,32 +104,31 @@ func try(ctx context.Context, o Options, ft fault.Fault) (_ *Line, err error) {
 }
 
 func (t *trial) run(ctx context.Context, ledger string) error {
-	conns := make([]*nats.Conn, clients)
-	for i := range conns {
-		nc, err := t.fleet.Connect()
-		if err != nil {
-			return err
-		}
-		defer nc.Close()
-		conns[i] = nc
+	conns, hangUp, err := t.connect()
+	defer hangUp()
+	if err != nil {
+		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	loaded, over := context.WithCancel(ctx)
+	loaded := make(chan struct{})
+	t.busy, t.thins = context.WithCancel(ctx)
+	defer t.thins()
 	var report *traffic.Report
 	var failed error
 	go func() {
-		defer over()
+		defer close(loaded)
+		defer t.thins()
 		report, failed = traffic.Run(ctx, traffic.Options{
-			Namespace: t.fleet.Namespace(), Conns: conns, Queue: queue, Runs: t.Runs, InFlight: t.InFlight, Seed: t.Seed, LedgerDir: ledger, Progress: t.progress,
+			Namespace: t.fleet.Namespace(), Conns: conns, Queue: queue,
+			Runs: t.Runs, InFlight: t.InFlight, Seed: t.Seed, LedgerDir: ledger, Progress: t.progress,
 		})
 	}()
-	err := t.torment(ctx, loaded)
-	if err != nil {
+	if err = t.torment(ctx); err != nil {
 		cancel() // what is not whole would keep the load waiting
 	}
-	<-loaded.Done()
-	if err = errors.Join(err, failed); err != nil {
+	<-loaded
+	if err := errors.Join(err, failed); err != nil {
 		return err
 	}
 	t.log.Info("the load is over", "calls", len(report.Calls))
@@ -139,6 +143,23 @@ func (t *trial) run(ctx context.Context, ledger string) error {
 		t.line.redelivered(notes, t.struck)
 	}
 	return errors.Join(err, t.fleet.Check())
+}
+
+// connect makes the load's connections.
+func (t *trial) connect() (conns []*nats.Conn, hangUp func(), err error) {
+	hangUp = func() {
+		for _, nc := range conns {
+			nc.Close()
+		}
+	}
+	for range clients {
+		nc, err := t.fleet.Connect()
+		if err != nil {
+			return conns, hangUp, err
+		}
+		conns = append(conns, nc)
+	}
+	return conns, hangUp, nil
 }
 
 // check asks for the verdict. What comes to rest may still be without a leader here and there, and is asked again then.
@@ -158,28 +179,30 @@ func (t *trial) check(ctx context.Context, r *traffic.Report) (found []traffic.V
 func (t *trial) progress(done int) {
 	if n := t.done.Add(1); n == int64(max(1, float64(t.Runs)*quiet)) {
 		close(t.calm)
+	} else if n >= int64(t.Runs-t.InFlight) {
+		t.thins()
 	}
 	t.Progress(t.fault.Name, done, t.Runs)
 }
 
-// torment strikes until the load has ended. The fleet is whole when it returns.
-func (t *trial) torment(ctx, loaded context.Context) error {
+// torment strikes until the load thins out. The fleet is whole when it returns.
+func (t *trial) torment(ctx context.Context) error {
 	select {
 	case <-t.calm:
-	case <-loaded.Done():
+	case <-t.busy.Done():
 		return nil
 	}
-	for loaded.Err() == nil {
-		if err := t.strike(ctx, loaded); err != nil {
+	for t.busy.Err() == nil {
+		if err := t.strike(ctx); err != nil {
 			return err
 		}
-		pause(loaded, time.Duration(t.rand.Int64N(int64(breath))))
+		pause(t.busy, time.Duration(t.rand.Int64N(int64(breath))))
 	}
 	return nil
 }
 
 // strike strikes once, waits until the fleet has coped with it, and makes it whole again.
-func (t *trial) strike(ctx, loaded context.Context) error {
+func (t *trial) strike(ctx context.Context) error {
 	before, err := t.fleet.Owners(ctx)
 	if err != nil {
 		return err
@@ -191,9 +214,9 @@ func (t *trial) strike(ctx, loaded context.Context) error {
 	struckAt := time.Now()
 	t.log.Info("struck", "what", s.What, "shards", s.Shards, "worker", s.Worker, "for", s.For, "runs", t.done.Load())
 	if !s.Lasts && s.Worker == "" {
-		t.recovery(loaded, before, s.Harm, s.from)
+		t.recovery(before, s.Harm, s.from)
 	}
-	pause(loaded, s.For-time.Since(struckAt))
+	pause(t.busy, s.For-time.Since(struckAt))
 	healed := time.Now()
 	t.log.Info("healing")
 	if s.Undo != nil {
@@ -205,7 +228,7 @@ func (t *trial) strike(ctx, loaded context.Context) error {
 		return err
 	}
 	if s.Lasts {
-		t.recovery(loaded, before, s.Harm, healed)
+		t.recovery(before, s.Harm, healed)
 	}
 	s.until = time.Now()
 	t.log.Info("whole again")
@@ -213,11 +236,11 @@ func (t *trial) strike(ctx, loaded context.Context) error {
 	return nil
 }
 
-// recovery measures how long it takes until the shards go on, unless the load ends before.
-func (t *trial) recovery(loaded context.Context, before map[int]protocol.HeldLease, h fault.Harm, since time.Time) {
-	took, err := recovered(loaded, t.fleet, h, before, since)
+// recovery measures how long it takes until the shards go on, unless the load thins out before.
+func (t *trial) recovery(before map[int]protocol.HeldLease, h fault.Harm, since time.Time) {
+	took, err := recovered(t.busy, t.fleet, h, before, since)
 	switch {
-	case loaded.Err() != nil:
+	case t.busy.Err() != nil:
 	case err != nil:
 		t.log.Error("stuck", "error", err)
 		t.line.Stuck = append(t.line.Stuck, h.What+": "+err.Error())

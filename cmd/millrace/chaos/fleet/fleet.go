@@ -57,7 +57,8 @@ func Start(ctx context.Context, o Options) (*Fleet, error) {
 	if f.clientURL, err = f.join(ClientName); err != nil {
 		return f, err
 	}
-	return f, f.Whole(ctx)
+	err = f.Whole(ctx)
+	return f, err
 }
 
 // startServers starts the servers, or finds those of the user, and looks at them.
@@ -78,7 +79,7 @@ func (f *Fleet) startServers(ctx context.Context) (err error) {
 		direct[i] = e.url.String()
 	}
 	f.look, err = nats.Connect(direct[0], nats.MaxReconnects(-1), nats.ReconnectWait(again), nats.RetryOnFailedConnect(true),
-		nats.ErrorHandler(unheard), func(o *nats.Options) error { o.Servers = direct; return nil })
+		nats.ErrorHandler(unheard), nats.PingInterval(glance), func(o *nats.Options) error { o.Servers = direct; return nil })
 	if err != nil {
 		return err
 	}
@@ -163,7 +164,8 @@ func (f *Fleet) AddNode(ctx context.Context) (*Process, error) {
 		return nil, err
 	}
 	p := f.Nodes[len(f.Nodes)-1]
-	return p, p.Start(ctx)
+	err := p.Start(ctx)
+	return p, err
 }
 
 func startAll(ctx context.Context, all []*Process) error {

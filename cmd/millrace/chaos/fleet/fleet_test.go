@@ -76,7 +76,7 @@ func TestCheck(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Workers[0].Wait()
-	if err := f.Check(); err == nil || !strings.Contains(err.Error(), "worker-0 ended by itself") {
+	if err := f.Check(); err == nil || !strings.Contains(err.Error(), "worker-0 ended by itself (signal: killed)") {
 		t.Errorf("got %v", err)
 	}
 	if err := f.Close(); err == nil {

@@ -13,8 +13,8 @@ import (
 // chunk is how much of a connection is under way at once. A delay is that of a chunk, so it bounds throughput as well.
 const chunk = 64 << 10
 
-// Link is the network between two processes, in the form of a TCP proxy: connections that come to its address go on to the other side. While
-// it is silent, bytes wait as they do in the buffers of a network that is cut, and arrive late when it heals.
+// Link is the network between two processes, in the form of a TCP proxy: connections that come to its address go on to the other side.
+// While it is silent, bytes wait as they do in the buffers of a network that is cut, and arrive late when it heals.
 type Link struct {
 	// From is the process that connects, To the one that is connected to.
 	From, To string
@@ -208,7 +208,7 @@ func (w *way) pass(ended <-chan struct{}) bool {
 	w.mu.Lock()
 	open, wait := w.open, w.least
 	if w.most > w.least {
-		wait += rand.N(w.most - w.least)
+		wait += rand.N(w.most - w.least) //nolint:gosec // chance, not a secret
 	}
 	w.mu.Unlock()
 	if wait > 0 {

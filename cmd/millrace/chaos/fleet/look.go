@@ -112,19 +112,20 @@ func (f *Fleet) info(ctx context.Context, stream string) (*natsjs.StreamInfo, er
 func (f *Fleet) Owners(ctx context.Context) (owners map[int]protocol.HeldLease, err error) {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
-	return owners, Until(ctx, "the leases", func(ctx context.Context) error {
+	err = Until(ctx, "the leases", func(ctx context.Context) (err error) {
 		ctx, cancel := context.WithTimeout(ctx, glance)
 		defer cancel()
 		owners, err = f.store.Leases(ctx)
 		return err
 	})
+	return owners, err
 }
 
 // Leader is the server that leads a stream, and followers are the others.
 func (f *Fleet) Leader(ctx context.Context, stream string) (leader *Process, followers []*Process, err error) {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
-	return leader, followers, Until(ctx, "a leader of "+stream, func(ctx context.Context) error {
+	err = Until(ctx, "a leader of "+stream, func(ctx context.Context) error {
 		st, err := f.info(ctx, stream)
 		if err != nil {
 			return err
@@ -135,6 +136,7 @@ func (f *Fleet) Leader(ctx context.Context, stream string) (leader *Process, fol
 		}
 		return nil
 	})
+	return leader, followers, err
 }
 
 func (f *Fleet) leads(st *natsjs.StreamInfo) (leader *Process, followers []*Process) {

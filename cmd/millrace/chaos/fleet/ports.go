@@ -16,7 +16,7 @@ func freePorts(n int) ([]string, error) {
 	var err error
 	for tries := 0; len(found) < n && tries < 1000; tries++ { // all at once, or one would be found twice
 		var l net.Listener
-		port := lowest + rand.IntN(highest-lowest)
+		port := lowest + rand.IntN(highest-lowest)                                                     //nolint:gosec // no secret
 		if l, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil { //nolint:noctx // closed below
 			listeners, found = append(listeners, l), append(found, l.Addr().String())
 		}

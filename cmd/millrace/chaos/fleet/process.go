@@ -73,8 +73,8 @@ func (p *Process) Runs() bool {
 	}
 }
 
-// Start starts the process and waits until it is ready. One that ends before, because NATS does not answer for instance, is started again, as
-// a supervisor does.
+// Start starts the process and waits until it is ready. One that ends before, because NATS does not answer for instance, is started again,
+// as a supervisor does.
 func (p *Process) Start(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
@@ -131,7 +131,7 @@ func (p *Process) launch() (ready <-chan struct{}, err error) {
 			close(said)
 		}
 		_, _ = io.Copy(io.Discard, out)
-		_ = cmd.Wait() // its status says nothing: it is killed, or stopped, or its log says why
+		_ = cmd.Wait() // whether that is an error depends on who ended it
 		close(gone)
 	}()
 	p.cmd, p.stdin, p.gone, p.frozen, p.meant = cmd, stdin, gone, false, false
@@ -190,7 +190,7 @@ func (p *Process) Check() error {
 }
 
 func (p *Process) died() error {
-	return fmt.Errorf("%s ended by itself: %s", p.Name(), p.lastWords())
+	return fmt.Errorf("%s ended by itself (%s): %s", p.Name(), p.cmd.ProcessState, p.lastWords())
 }
 
 // lastWords are the last line of its log.

@@ -88,11 +88,14 @@ func (p Part) orchestrate(ctx context.Context, log *slog.Logger, ready func()) e
 	return node.Stop(stop)
 }
 
+// pingEvery is how often a connection asks whether its server is there; two that are not answered end it.
+const pingEvery = 5 * time.Second
+
 // connect connects as `millrace serve` does, and takes no server's word for where the others are: what it would say is not the way through
 // the links.
 func connect(url string) (*nats.Conn, error) {
 	return nats.Connect(url, nats.MaxReconnects(-1), nats.ReconnectWait(250*time.Millisecond), nats.RetryOnFailedConnect(true),
-		nats.IgnoreDiscoveredServers(), nats.ErrorHandler(unheard))
+		nats.PingInterval(pingEvery), nats.IgnoreDiscoveredServers(), nats.ErrorHandler(unheard))
 }
 
 // unheard is for what NATS reports of a connection and belongs to nothing that somebody waits for: here connections break all the time.
