@@ -63,8 +63,8 @@ func (s *Store) Ask(ctx context.Context, workflow string, body protocol.InputBod
 	return v, done(err)
 }
 
-// askInbox stores the input, and waits for the verdict. That the owner has taken the direct request counts as well, if it left a trace: else
-// what lies in the inbox is decided once more, and perhaps otherwise.
+// askInbox stores the input, and waits for the verdict. That the owner has taken the direct request counts as well, if it left a trace:
+// else what lies in the inbox is decided once more, and perhaps otherwise.
 func (s *Store) askInbox(
 	ctx context.Context, workflow string, body protocol.InputBody, id string, direct <-chan *nats.Msg,
 ) (protocol.Verdict, error) {

@@ -6,16 +6,17 @@ import (
 )
 
 const (
-	// pulseEvery is how often a node makes sure that it runs, and standstill for how long it has not run when it believes nothing any more that
-	// it knew before. A sender's patience with the owner of a shard is longer: who was heard before that still waits for the answer.
+	// pulseEvery is how often a node makes sure that it runs, and standstill for how long it has not run when it believes nothing any more
+	// that it knew before. A sender's patience with the owner of a shard is longer: who was heard before that still waits for the answer.
 	pulseEvery = 500 * time.Millisecond
 	standstill = 1250 * time.Millisecond
 )
 
-// pulse notices that the process stood still: it was stopped, or its machine was. Meanwhile another node may have taken its shards, and what
-// lies in its sockets is old. History is safe from such a node, since its appends fail. But a direct request that its sender has sent through
-// the inbox in the meantime, and was told is refused, would be taken; and a row that it had not stored yet would replace a newer one. So a
-// node that stood still takes nothing direct and stores no rows until it has looked who owns what. A pulse that is nil is always sure.
+// pulse notices that the process stood still: it was stopped, or its machine was. Meanwhile another node may have taken its shards, and
+// what lies in its sockets is old. History is safe from such a node, since its appends fail. But a direct request that its sender has sent
+// through the inbox in the meantime, and was told is refused, would be taken; and a row that it had not stored yet would replace a newer
+// one. So a node that stood still takes nothing direct and stores no rows until it has looked who owns what. A pulse that is nil is always
+// sure.
 type pulse struct {
 	stood func() // is told that the process stood still
 

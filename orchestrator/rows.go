@@ -53,7 +53,8 @@ type rowWrite struct {
 
 func newRows(index Index, log *slog.Logger) *rows {
 	return &rows{
-		index: index, log: log, writing: make(chan struct{}, 1), pause: rowsEvery, dirty: make(map[string]rowWrite), waiting: make(map[string]*unstored),
+		index: index, log: log, writing: make(chan struct{}, 1), pause: rowsEvery,
+		dirty: make(map[string]rowWrite), waiting: make(map[string]*unstored),
 	}
 }
 
