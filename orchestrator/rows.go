@@ -140,7 +140,7 @@ func (r *rows) flush() {
 	}
 }
 
-// keep puts the rows of a batch that was not stored back.
+// keep puts the rows of a batch that was not stored back, and has them written again: whoever flushed them may not be the timer.
 func (r *rows) keep(batch map[string]rowWrite) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -151,6 +151,7 @@ func (r *rows) keep(batch map[string]rowWrite) {
 		}
 		r.dirty[key] = w
 	}
+	r.arm()
 }
 
 // stop ends the writing. What waits was of shards that this node has no more.

@@ -30,6 +30,8 @@ type Record struct {
 	// Inputs are the inbox sequences that the step consumed, in order. An input that is delivered again after a crash
 	// is recognised by them, and only its effects are checked.
 	Inputs []uint64 `json:"inputs,omitempty"`
+	// InputsBefore is the highest inbox sequence that the runs before this one consumed, in the run's first record: nobody reads theirs.
+	InputsBefore uint64 `json:"inputs_before,omitzero"`
 	// Time is when the step was decided.
 	Time time.Time `json:"time"`
 	// Events are what happened, in order.

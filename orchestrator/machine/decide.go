@@ -212,6 +212,7 @@ func (t *Turn) finish(retry *TaskRetry) Ready {
 	}
 	r.Ended = !t.run.Open()
 	if t.run.Step == 0 {
+		r.Record.InputsBefore = t.w.LastInput
 		own := func(q protocol.TakenRequest) bool { return q.ID == t.run.Start.RequestID }
 		r.Record.Requests = slices.DeleteFunc(t.carried, own)
 	}

@@ -53,6 +53,7 @@ func (w *Workflow) Apply(seq uint64, digest string, r *protocol.Record) error {
 		}
 	}
 	w.Seq, w.Digest, w.decided = seq, digest, nil
+	w.LastInput = max(w.LastInput, r.InputsBefore)
 	if n := len(r.Inputs); n > 0 {
 		w.LastInput = max(w.LastInput, slices.Max(r.Inputs))
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/millrace-dev/millrace/orchestrator/machine"
@@ -48,6 +49,7 @@ type place struct {
 type asked struct {
 	workflow string
 	body     protocol.InputBody
+	copies   int // that were sent
 	recorded int
 	refused  error
 	run      string // that it started, or that took it
@@ -76,7 +78,11 @@ func callOf(run string, scheduled int64) string { return fmt.Sprint("call for ",
 func tellOf(id string) string                   { return "word " + id }
 func runOf(run string) string                   { return "run " + run }
 
-func (s *shadow) does(effect string) { s.effects[effect] = true }
+func (s *shadow) does(effect string) {
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	s.effects[effect] = true
+}
 
 func (s *shadow) runs() int { return len(s.signals) }
 
@@ -279,11 +285,30 @@ func (s *shadow) asked(workflow, id string, body protocol.InputBody) {
 	s.requests[id] = &asked{workflow: workflow, body: body}
 }
 
-// replied sees a node answer. It is the one thing that the shadow hears from the nodes' goroutines.
+// sent sees a message of a client leave. Of two copies one can be refused, and the other taken later, when things have changed.
+func (s *shadow) sent(id string) {
+	name, _, _ := strings.Cut(id, ".") // the second copy in an inbox has another ID
+	if q := s.requests[name]; q != nil {
+		q.copies++
+	}
+}
+
+// What follows is heard from the nodes' goroutines.
+
+// replied sees a node answer.
 func (s *shadow) replied(subject string) {
 	s.w.mu.Lock()
 	defer s.w.mu.Unlock()
 	s.answered[subject] = true
+}
+
+// handed sees a node hand attempts over.
+func (s *shadow) handed(tasks []protocol.ActivityTask) {
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	for _, t := range tasks {
+		s.effects[attemptOf(t.Run, t.ScheduledID)] = true
+	}
 }
 
 // heard sees a client hear what became of its request.
@@ -350,7 +375,7 @@ func (s *shadow) rows(rows []protocol.Row) {
 // finish looks at what there is when everything has come to its end.
 func (s *shadow) finish() {
 	for _, id := range slices.Sorted(maps.Keys(s.requests)) {
-		if q := s.requests[id]; q.refused != nil && q.recorded > 0 {
+		if q := s.requests[id]; q.refused != nil && q.recorded > 0 && q.copies == 1 {
 			s.w.failf("request %s to %s was refused (%v), and recorded", id, q.workflow, q.refused)
 		}
 	}

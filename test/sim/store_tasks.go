@@ -98,10 +98,8 @@ func (s *store) CancelActivity(_ string, cancel protocol.CancelActivity) error {
 
 func (s *store) HandOver(_, worker string, h protocol.HandOver) error {
 	w := s.node.w
+	w.shadow.handed(h.Tasks)
 	s.node.ask("", fmt.Sprintf("hands %d attempts of %s to %s", len(h.Tasks), h.Tasks[0].Workflow, worker), func() {
-		for _, t := range h.Tasks {
-			w.shadow.does(attemptOf(t.Run, t.ScheduledID))
-		}
 		w.core("attempts for "+worker, func() {
 			if c := w.worker(worker); c != nil {
 				c.takeOver(h)
