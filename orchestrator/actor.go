@@ -23,6 +23,7 @@ type item struct {
 	delivery protocol.Delivery
 	record   uint64 // not an input: the workflow looks after this record, which somebody else wrote
 	soon     bool   // not an input: the workflow is read, because its wake-up is due soon
+	watch    bool   // not an input: the attempt of its body is still with its worker, and is to be watched further
 	done     func()
 
 	removed func(error) // hears what became of a removal that the shard itself asks for; nil for everything else

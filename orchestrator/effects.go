@@ -48,6 +48,7 @@ func (a *actor) perform(ready machine.Ready, batch []item) error {
 	if fx.Call == nil {
 		fx.Call = ready.Call
 	}
+	defer a.shard.handed.claim(a.id, ready)()
 	err := a.follow(fx, ready.Retries, batch)
 	if err == nil {
 		a.shard.handed.end(a.id, ready)
@@ -197,7 +198,7 @@ func (a *actor) recover(again, fresh []item) error {
 		}
 	}
 	tells := a.answer(replies)
-	retries, last := a.w.Retries(inputs(again), now()), a.last
+	retries, last := append(a.w.Retries(inputs(again), now()), a.watchOn(again)...), a.last
 	unfinished := last != nil && a.foreign
 	a.last, a.foreign = nil, false
 	if !unfinished && len(retries) == 0 && len(tells) == 0 {

@@ -37,7 +37,7 @@ type handed struct {
 	task  protocol.ActivityTask
 	since time.Time
 	over  func()
-	// settling is made when somebody begins to write the watch, and closed when it is written or will not be.
+	// settling is made when somebody begins to write the watch, or to end the attempt, and closed when that is done or will not be.
 	settling chan struct{}
 }
 
@@ -59,6 +59,33 @@ func (h *handovers) give(tasks []protocol.ActivityTask, next *protocol.Foresight
 	h.mu.Unlock()
 	// Should it not arrive, the watch finds out.
 	_ = h.send(tasks[0].Queue, tasks[0].HandedTo, protocol.HandOver{Tasks: tasks, Next: next})
+}
+
+// claim keeps the attempts that a step ends from being watched while its effects are performed, until release is called. A watch lies where
+// a retry does: written after the retry, it would be all that is left of it.
+func (h *handovers) claim(workflow string, ready machine.Ready) (release func()) {
+	var mine []*handed
+	var theirs []chan struct{}
+	h.mu.Lock()
+	for _, it := range h.by[workflow] {
+		switch {
+		case !ready.Ends(it.task.Run, it.task.ScheduledID):
+		case it.settling != nil:
+			theirs = append(theirs, it.settling)
+		default:
+			it.settling = make(chan struct{})
+			mine = append(mine, it)
+		}
+	}
+	h.mu.Unlock()
+	for _, written := range theirs {
+		<-written
+	}
+	return func() {
+		for _, it := range mine {
+			close(it.settling)
+		}
+	}
 }
 
 // end forgets the attempts of a workflow that a step leaves nothing to watch over.
@@ -205,14 +232,20 @@ func (s *shard) lookAfter(it item, task protocol.ActivityTask) {
 		if err != nil {
 			return
 		}
-		if has {
-			if s.dispatch(machine.Effects{}, watches([]protocol.ActivityTask{task}), task.Workflow) == nil {
-				it.done()
-			}
-			return
-		}
+		it.watch = has // its workflow watches on: a step may arm the retry of the same attempt right now, in the same place
 		s.route(it)
 	})
+}
+
+// watchOn is the watch of the attempts that are still with their workers, unless a step has ended them meanwhile.
+func (a *actor) watchOn(batch []item) []machine.Retry {
+	var tasks []protocol.ActivityTask
+	for _, it := range batch {
+		if wake, ok := it.input.Body.(protocol.TimerInput); ok && it.watch && a.w.Awaits(*wake.Task) {
+			tasks = append(tasks, *wake.Task)
+		}
+	}
+	return watches(tasks)
 }
 
 func (s *shard) stillHas(task protocol.ActivityTask) (has bool, err error) {

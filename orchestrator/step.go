@@ -127,7 +127,7 @@ func now() time.Time { return time.Now().UTC().Round(0) }
 // released them, from the new ones. What is no input is of the first kind: loading the workflow is all that it takes.
 func (a *actor) split(batch []item) (fresh, again []item) {
 	for _, it := range batch {
-		if it.record != 0 || it.soon || a.w.Consumed(it.input.Seq) && !a.w.Forgot(it.input) {
+		if it.record != 0 || it.soon || it.watch || a.w.Consumed(it.input.Seq) && !a.w.Forgot(it.input) {
 			again = append(again, it)
 		} else {
 			fresh = append(fresh, it)

@@ -202,9 +202,9 @@ func led(m message, r *protocol.Record) bool {
 		case protocol.WorkflowExecutionUpdateAccepted:
 			b, ok := body.(protocol.UpdateInput)
 			return ok && b.RequestID == a.Request.RequestID
-		case protocol.ActivityTaskCompleted:
+		case protocol.ActivityTaskStarted:
 			b, ok := body.(protocol.ActivityResult)
-			return ok && b.Run == r.Run && b.ScheduledID == a.ScheduledID
+			return ok && b.Run == r.Run && b.ScheduledID == a.ScheduledID && b.Attempt == a.Attempt
 		case protocol.ChildWorkflowExecutionStarted:
 			b, ok := body.(protocol.AnswerInput)
 			return ok && b.Run == r.Run && b.Event == a.InitiatedID

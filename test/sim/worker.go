@@ -23,8 +23,8 @@ type crew struct {
 
 	cache   map[string]*kept // by run
 	running []*attempt
-	refused map[string]bool // attempts that were handed over and of which it was said that they are not here
-	taken   map[string]bool // the same of attempts that are taken off the queue
+	refused map[string]bool      // attempts that were handed over and of which it was said that they are not here
+	taken   map[string]time.Time // the same of attempts that are taken off the queue, and when
 	steps   int
 }
 
@@ -50,7 +50,7 @@ func (w *world) hire() {
 	w.hired++
 	name := fmt.Sprint("w", w.hired)
 	w.workers = append(w.workers, &crew{
-		w: w, name: name, party: party{w: w, name: name}, cache: map[string]*kept{}, refused: map[string]bool{}, taken: map[string]bool{},
+		w: w, name: name, party: party{w: w, name: name}, cache: map[string]*kept{}, refused: map[string]bool{}, taken: map[string]time.Time{},
 	})
 }
 
@@ -189,7 +189,7 @@ func (c *crew) recalled(run string, attempts []protocol.ActivityAttempt, why pro
 			return a.task.Run == run && a.task.ScheduledID == want.ScheduledID && a.number == want.Number
 		})
 		if i < 0 {
-			c.taken[attemptKey(run, want.ScheduledID, want.Number)] = true
+			c.taken[attemptKey(run, want.ScheduledID, want.Number)] = time.Now()
 			continue
 		}
 		held = append(held, want)
@@ -343,7 +343,7 @@ func (w *world) give(m message, l *lease) {
 		return
 	}
 	a := &attempt{task: task, number: task.Number(), came: time.Now(), over: done}
-	if c.taken[attemptKey(task.Run, task.ScheduledID, a.number)] {
+	if at, ok := c.taken[attemptKey(task.Run, task.ScheduledID, a.number)]; ok && time.Since(at) < time.Minute {
 		w.in(w.ackWait(), "the broker gives a task that was left again", func() { l.by = nil })
 		return
 	}
