@@ -41,6 +41,7 @@ type actor struct {
 	interrupt func() // cuts the wait for a worker short; nil when there is none
 
 	w       *machine.Workflow // nil: not loaded
+	fresh   bool              // it was read from history for the step under way
 	known   bool              // the workflow ID has history: it must be read
 	armed   time.Time         // the wake-up that is known to be in the timers stream
 	strange bool              // whether a wake-up is armed is not known: the workflow was read from history
@@ -208,7 +209,7 @@ func (a *actor) load(batch []item) error {
 		if err != nil {
 			return err
 		}
-		a.w, a.last, a.strange = w, last, !woken(batch)
+		a.w, a.last, a.strange, a.fresh = w, last, !woken(batch), true
 		a.foreign = a.foreign || !a.shard.ledger.has(w.Seq)
 		return nil
 	})

@@ -21,7 +21,7 @@ func (p *party) tell(workflow string, body protocol.InputBody, id, reply string,
 	shard, m := inputMessage(p.w.shards, workflow, body, id, reply)
 	what := fmt.Sprintf("%s tells %s %s", p.name, workflow, body.InputKind())
 	p.w.add(&event{what: what, lane: p.name, wire: true, do: func() {
-		p.w.shadow.sent(id)
+		p.w.shadow.sent(id, true)
 		p.w.put(p.w.inbox[shard], m, nil, what, func(a ack, err error) {
 			switch {
 			case p.dead:
@@ -52,7 +52,7 @@ func (p *party) tellDirectly(workflow string, body protocol.InputBody, id, reply
 				if d.ended || d.node.dead {
 					return
 				}
-				w.shadow.sent(id)
+				w.shadow.sent(id, false)
 				taken := d.handle(protocol.Delivery{
 					Time: time.Now(), Subject: ns.Direct(shard, body.InputKind(), workflow), Header: m.header, Data: m.data, Reply: reply,
 				}, after)
