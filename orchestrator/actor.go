@@ -42,6 +42,7 @@ type actor struct {
 
 	w       *machine.Workflow // nil: not loaded
 	fresh   bool              // it was read from history for the step under way
+	unsure  bool              // it was read from history at all: which attempts have failed is not known
 	known   bool              // the workflow ID has history: it must be read
 	armed   time.Time         // the wake-up that is known to be in the timers stream
 	strange bool              // whether a wake-up is armed is not known: the workflow was read from history
@@ -195,7 +196,7 @@ func (a *actor) load(batch []item) error {
 		return nil
 	}
 	if len(batch) > 0 && machine.Splits(batch[0].input) && !a.known {
-		a.w, a.strange = machine.New(a.id), false
+		a.w, a.strange, a.unsure = machine.New(a.id), false, false
 		return nil
 	}
 	var broken error
@@ -210,6 +211,7 @@ func (a *actor) load(batch []item) error {
 			return err
 		}
 		a.w, a.last, a.strange, a.fresh = w, last, !woken(batch), true
+		a.unsure = true
 		a.foreign = a.foreign || !a.shard.ledger.has(w.Seq)
 		return nil
 	})

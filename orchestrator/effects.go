@@ -85,6 +85,10 @@ func toTell(replies []machine.Reply) (tells []machine.Tell, wait []machine.Reply
 
 // follow is steps 2 to 4.
 func (a *actor) follow(fx machine.Effects, retries []machine.Retry, batch []item) error {
+	retries, err := a.latest(retries)
+	if err != nil {
+		return err
+	}
 	if err := a.shard.dispatch(fx, retries, a.id); err != nil {
 		return err
 	}
@@ -221,6 +225,31 @@ func (a *actor) recover(again, fresh []item) error {
 	}
 	fx.Tells = append(tells, fx.Tells...)
 	return a.follow(fx, retries, again)
+}
+
+// latest drops the retries in whose place a later one waits. The failure that leads to one may be heard once more, by a node that knows
+// nothing of the attempts that followed: what it would arm has been done long ago, and what it would replace never would be.
+func (a *actor) latest(retries []machine.Retry) (all []machine.Retry, err error) {
+	if !a.unsure {
+		return retries, nil
+	}
+	for _, r := range retries {
+		var later *protocol.ActivityTask
+		var at time.Time
+		err := a.shard.persist("look for a later retry", func(ctx context.Context) (err error) {
+			later, at, err = a.shard.store.Retry(ctx, a.shard.id, a.id, r.Task.Run, r.Task.ScheduledID)
+			return err
+		})
+		switch {
+		case err != nil:
+			return nil, err
+		case later != nil && later.Number() > r.Task.Number():
+			a.w.Note(machine.Ready{Retries: []machine.Retry{{Task: *later, At: at}}})
+		default:
+			all = append(all, r)
+		}
+	}
+	return all, nil
 }
 
 // dropRetried takes the activities out of the effects whose first attempt is known to be over, because a later one waits, or comes

@@ -18,6 +18,10 @@ const (
 	maxInWork = 4096
 	// maxAwake is the same for wake-ups, with those that are held until they are due.
 	maxAwake = 4096
+	// lookBackFirst is how soon a shard's new owner looks for records of the one before, and lookBackMost how long it waits at most until it
+	// looks again. Whoever was frozen for some time is found out within twice that.
+	lookBackFirst = 5 * time.Second
+	lookBackMost  = time.Hour
 )
 
 // shard is one shard in the hands of this node.
@@ -115,6 +119,7 @@ func (s *shard) start() error {
 		s.stopReading = append(s.stopReading, stop)
 	}
 	s.ledger.start()
+	s.lookBack(lookBackFirst)
 	s.after(choresFirst, s.doChores)
 	return nil
 }
@@ -139,6 +144,17 @@ func (s *shard) takeStock() error {
 	s.ledger.begin(progress.Effects, end)
 	s.inbox.last, s.backlog = gone, last
 	return nil
+}
+
+// lookBack looks, more and more rarely, whether somebody has written to the shard who did not know that this node has taken it. Between
+// this node's own records such a one shows as a gap; if this node writes nothing, nothing would show.
+func (s *shard) lookBack(wait time.Duration) {
+	s.after(wait, func() {
+		if end, err := s.store.HistoryEnd(s.ctx, s.id); err == nil {
+			s.after(ledgerEvery, func() { s.ledger.reach(end) }) // by then this node knows which are its own
+		}
+		s.lookBack(min(2*wait, lookBackMost))
+	})
 }
 
 // stop gives the shard up: no further input is read, the steps that are under way end, and what they handled is released.

@@ -173,11 +173,14 @@ func (s *shadow) owe(wf *machine.Workflow, r *protocol.Record) {
 	}
 	shard := protocol.Shard(r.Workflow, s.w.shards)
 	for _, in := range r.Inputs {
-		if m, ok := s.w.inbox[shard].next("", in); ok && m.seq == in && led(m, r) {
+		if m, ok := s.w.inbox[shard].next("", in); ok && m.seq == in && !s.answered[reply(m)] && led(m, r) {
 			s.debts[place{shard, in}] = debts
 		}
 	}
 }
+
+// reply is the subject that wants to know what became of an input.
+func reply(m message) string { return protocol.Delivery{Header: m.header}.Get(protocol.HeaderReply) }
 
 // led reports whether an input led to a record. A record also lists those that were decided before, without one.
 func led(m message, r *protocol.Record) bool {
@@ -354,8 +357,7 @@ func (s *shadow) released(n *node, gone []message) {
 		p := place{n.shard, m.seq}
 		wf := s.workflows[workflow]
 		if wf == nil || wf.LastInput < m.seq {
-			reply := protocol.Delivery{Header: m.header}.Get(protocol.HeaderReply)
-			if reply != "" && !s.answered[reply] {
+			if reply(m) != "" && !s.answered[reply(m)] {
 				s.w.failf("input %d of %s was released, and neither recorded nor answered", m.seq, workflow)
 			}
 			continue
