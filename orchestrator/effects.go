@@ -12,8 +12,8 @@ import (
 
 // perform does what follows from a decided step, in an order that a crash at any point leaves repairable:
 //
-//  1. those who wait hear the verdict: the step is recorded. If it leaves no record, they hear it last: the sender of what came
-//     directly is all that remembers it;
+//  1. those who wait hear the verdict: the step is recorded. If it leaves no record, or an attempt that is to be tried again, of which
+//     no record tells, they hear it last: the sender of what came directly is all that remembers it;
 //  2. attempts go to the worker that takes them; retries are armed, tasks dispatched, other workflows told, workers called: all at once,
 //     then waited for; attempts that must not begin are taken off their queues;
 //  3. the workflow's wake-up is set anew. Until then the old one is in the timers stream, and if this node dies now the
@@ -24,10 +24,14 @@ import (
 // inputs that are delivered again; their record tells that they were consumed.
 func (a *actor) perform(ready machine.Ready, batch []item) error {
 	a.w.Note(ready)
-	var tells []machine.Tell
+	tells, wait := toTell(ready.Verdicts)
+	if ready.Record != nil && len(ready.Retries) == 0 {
+		a.reply(wait)
+	} else {
+		batch = append(slices.Clip(batch), item{done: func() { a.reply(wait) }})
+	}
 	var fx machine.Effects
 	if ready.Record != nil {
-		tells = a.answer(ready.Verdicts)
 		fx = a.w.Effects(ready.Record)
 		if ready.Told() {
 			fx.Closed = nil
@@ -38,10 +42,6 @@ func (a *actor) perform(ready machine.Ready, batch []item) error {
 		finished := countdown(1+len(toHand), a.finished())
 		a.shard.handed.give(toHand, a.foresight(toHand), finished)
 		batch = append(slices.Clip(batch), item{done: finished})
-	} else {
-		var wait []machine.Reply
-		tells, wait = toTell(ready.Verdicts)
-		batch = append(slices.Clip(batch), item{done: func() { a.answer(wait) }})
 	}
 	fx.Activities = append(fx.Activities, ready.Resumed...)
 	fx.Tells = slices.Concat(tells, ready.Tells, fx.Tells)
@@ -62,13 +62,11 @@ func (a *actor) finished() func() {
 	return func() { a.shard.ledger.finished(seq) }
 }
 
-// answer sends the verdicts to those who wait, and returns those that other workflows must be told.
-func (a *actor) answer(replies []machine.Reply) (tells []machine.Tell) {
-	tells, wait := toTell(replies)
+// reply sends verdicts to those who wait.
+func (a *actor) reply(wait []machine.Reply) {
 	for _, r := range wait {
 		a.shard.reply(r.Subject, r.Verdict)
 	}
-	return tells
 }
 
 // toTell tells the verdicts that other workflows must be told from those of which a message is enough.
@@ -201,7 +199,8 @@ func (a *actor) recover(again, fresh []item) error {
 			replies = append(replies, r)
 		}
 	}
-	tells := a.answer(replies)
+	tells, wait := toTell(replies)
+	a.reply(wait)
 	retries, last := append(a.w.Retries(inputs(again), now()), a.watchOn(again)...), a.last
 	unfinished := last != nil && a.foreign
 	a.last, a.foreign = nil, false

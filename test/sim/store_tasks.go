@@ -39,7 +39,11 @@ func (s *store) enqueue(m message, what string) orchestrator.Ack {
 		if err := ack(ctx); !hasCode(err, codeNotStored) {
 			return err
 		}
-		return nil
+		there, err := s.leaderLast(ctx, s.node.w.tasks, m.subject)
+		if err == nil && there.Seq == 0 {
+			err = protocol.Errorf(protocol.CodeUnavailable, "the same task is on its way to the queue")
+		}
+		return err
 	}
 }
 
