@@ -18,6 +18,7 @@ func (a *actor) step(ctx context.Context, batch []item) error {
 		if err := a.load(batch); err != nil {
 			return err
 		}
+		a.notice(batch)
 		fresh, again := a.split(batch)
 		if slices.ContainsFunc(again, func(it item) bool { return it.watch }) {
 			if err := a.confirm(); errors.Is(err, protocol.ErrConflict) {
