@@ -153,14 +153,9 @@ func (h *handovers) settleThose(workflow string, which func(*handed) bool) error
 // sweep has every attempt watched that has taken long.
 func (h *handovers) sweep() {
 	old := time.Now().Add(-handedFor)
-	h.mu.Lock()
-	var late []string
-	for id, all := range h.by {
-		if slices.ContainsFunc(all, func(it *handed) bool { return it.since.Before(old) }) {
-			late = append(late, id)
-		}
-	}
-	h.mu.Unlock()
+	late := h.workflows(func(all []*handed) bool {
+		return slices.ContainsFunc(all, func(it *handed) bool { return it.since.Before(old) })
+	})
 	for _, id := range late {
 		if h.settleThose(id, func(it *handed) bool { return it.since.Before(old) }) != nil {
 			return
@@ -173,15 +168,22 @@ func (h *handovers) sweep() {
 	}
 }
 
+// workflows are those of whose attempts something holds, in order: what the node does should not depend on that of a map.
+func (h *handovers) workflows(which func([]*handed) bool) (ids []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for id, all := range h.by {
+		if which(all) {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
 // settleAll has every attempt watched: the shard is handed over.
 func (h *handovers) settleAll() {
-	h.mu.Lock()
-	ids := make([]string, 0, len(h.by))
-	for id := range h.by {
-		ids = append(ids, id)
-	}
-	h.mu.Unlock()
-	for _, id := range ids {
+	for _, id := range h.workflows(func([]*handed) bool { return true }) {
 		if h.settleThose(id, func(*handed) bool { return true }) != nil {
 			return
 		}

@@ -20,8 +20,10 @@ const (
 	maxAwake = 4096
 	// lookBackFirst is how soon a shard's new owner looks for records of the one before, and lookBackMost how long it waits at most until it
 	// looks again. Whoever was frozen for some time is found out within twice that.
-	lookBackFirst = 5 * time.Second
+	lookBackFirst = 5500 * time.Millisecond
 	lookBackMost  = time.Hour
+	// lookBackWait is how long a record that was found may be one of this node's own, of which it has not heard yet.
+	lookBackWait = 1300 * time.Millisecond
 )
 
 // shard is one shard in the hands of this node.
@@ -151,7 +153,7 @@ func (s *shard) takeStock() error {
 func (s *shard) lookBack(wait time.Duration) {
 	s.after(wait, func() {
 		if end, err := s.store.HistoryEnd(s.ctx, s.id); err == nil {
-			s.after(ledgerEvery, func() { s.ledger.reach(end) }) // by then this node knows which are its own
+			s.after(lookBackWait, func() { s.ledger.reach(end) }) // by then this node knows which are its own
 		}
 		s.lookBack(min(2*wait, lookBackMost))
 	})

@@ -51,7 +51,7 @@ func (w *world) tend() {
 			w.waking[shard] = true
 			w.in(1, "another one takes the shard of "+owners[0].name, func() { w.take(shard) })
 		case len(owners) == 1 && w.events%16 == 0 && owners[0].holding != nil && w.bad.strikes(handover, owners[0].name):
-			w.leave(owners[0], 5*time.Second)
+			w.leave(owners[0], 5*time.Second+w.some(time.Second))
 		case len(owners) > 1 && !owners[0].dead && owners[0].holding != nil:
 			w.in(w.some(10*time.Second), owners[0].name+" hears that it was replaced", func() { w.replaced(owners[0]) })
 			owners[0].leaving = true

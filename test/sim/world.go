@@ -15,8 +15,9 @@ import (
 
 const (
 	ns = protocol.DefaultNamespace
-	// requestTimeout is how long a node waits for NATS, as package jetstream does.
-	requestTimeout = 5 * time.Second
+	// requestTimeout is how long a node waits for NATS, as package jetstream does: nearly so, because what happens at the very same time as
+	// something else could happen in two orders.
+	requestTimeout = 4987 * time.Millisecond
 	// troubled is how long things may go wrong, and patient how long everything may take until it has come to its end after that.
 	troubled = 2 * time.Minute
 	patient  = 30 * time.Minute
