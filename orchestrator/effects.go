@@ -173,6 +173,19 @@ func await(ctx context.Context, acks []Ack) error {
 	return errors.Join(errs...)
 }
 
+// readRow derives the row of a run from history.
+func (s *shard) readRow(ctx context.Context, id, run string) (*protocol.Row, error) {
+	view, err := readRun(ctx, s.store, s.id, id, run)
+	if errors.Is(err, protocol.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	row := view.workflow.Run.Row()
+	return &row, nil
+}
+
 // finish lets the inputs go, after the run's row is stored when the step changed it.
 func (a *actor) finish(row *protocol.Row, batch []item) {
 	release := func() {
@@ -184,7 +197,7 @@ func (a *actor) finish(row *protocol.Row, batch []item) {
 		release()
 		return
 	}
-	a.shard.rows.put(a.shard.ctx, *row, release)
+	a.shard.rows.put(rowSource{a.shard.ctx, a.shard.readRow}, *row, release)
 }
 
 // recover finishes what another node may have left unfinished when it died after it wrote the workflow's last record, before any
@@ -205,6 +218,9 @@ func (a *actor) recover(again, fresh []item) error {
 	unfinished := last != nil && a.foreign
 	a.last, a.foreign = nil, false
 	if !unfinished && len(retries) == 0 && len(tells) == 0 {
+		if _, follows := a.w.Successor(); !follows { // another node may have begun the run that this one was to begin
+			again, a.held = append(a.held, again...), nil
+		}
 		a.finish(nil, again)
 		return nil
 	}
@@ -212,6 +228,9 @@ func (a *actor) recover(again, fresh []item) error {
 	if unfinished {
 		again = append(slices.Clip(again), item{done: a.finished()})
 		fx = a.w.Effects(last)
+		if row := a.w.Run.Row(); fx.Row == nil && !a.w.Run.Copying() {
+			fx.Row = &row // that of an earlier record may not be stored: it waits for others, and the next record does not wait for it
+		}
 		a.announce(fx)
 		if err := a.dropRetried(&fx, fresh); err != nil {
 			return err

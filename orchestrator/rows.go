@@ -1,6 +1,7 @@
 package orchestrator
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"sync"
@@ -14,11 +15,15 @@ const (
 	rowsEvery = 50 * time.Millisecond
 	// rowsTimeout is how long a batch may take.
 	rowsTimeout = 5 * time.Second
+	// surely is how long after a step nobody else can have taken the shard yet, who would know better what the run's row is. A node must have
+	// been silent for longer before it is taken for dead.
+	surely = time.Second
 )
 
 // rows writes what list shows, for all shards of a node. A run that starts and ends within one batch costs one write, and a batch under
 // load is stored as one: where every write is flushed to disk, rows one by one would cost as much as the histories. Rows are derived
-// from history, so the last one wins and none is ever read back by the engine.
+// from history, so the last one wins and none is ever read back by the engine. The last one must not be that of a node which stood still,
+// and was replaced meanwhile: a row that was stored late is compared with history afterwards.
 type rows struct {
 	index Index
 	log   *slog.Logger
@@ -38,9 +43,17 @@ type unstored struct {
 }
 
 type rowWrite struct {
+	from rowSource
+	row  protocol.Row
+	put  time.Time
+	done []func()
+}
+
+// rowSource is where rows come from.
+type rowSource struct {
 	shard context.Context // ends when the shard is given up: its rows are another node's then
-	row   protocol.Row
-	done  []func()
+	// read derives the row of a run from history once more; nil when there is none any more.
+	read func(ctx context.Context, id, run string) (*protocol.Row, error)
 }
 
 func newRows(index Index, log *slog.Logger) *rows {
@@ -48,11 +61,11 @@ func newRows(index Index, log *slog.Logger) *rows {
 }
 
 // put takes a row; done is called once it, or a newer row of the same run, is stored.
-func (r *rows) put(shard context.Context, row protocol.Row, done func()) {
+func (r *rows) put(from rowSource, row protocol.Row, done func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	key := protocol.RowKey(row.ID, row.Run)
-	r.dirty[key] = rowWrite{shard: shard, row: row, done: append(r.dirty[key].done, done)}
+	r.dirty[key] = rowWrite{from: from, row: row, put: time.Now(), done: append(r.dirty[key].done, done)}
 	u := r.waiting[row.ID]
 	if u == nil {
 		u = &unstored{none: make(chan struct{})}
@@ -115,7 +128,7 @@ func (r *rows) flush() {
 
 	var write []protocol.Row
 	for key, w := range batch {
-		if w.shard.Err() != nil {
+		if w.from.shard.Err() != nil {
 			r.count(w.row.ID, len(w.done))
 			delete(batch, key)
 			continue
@@ -132,6 +145,7 @@ func (r *rows) flush() {
 		r.keep(batch)
 		return
 	}
+	r.keep(r.confirm(ctx, batch))
 	for _, w := range batch {
 		for _, done := range w.done {
 			done()
@@ -140,13 +154,45 @@ func (r *rows) flush() {
 	}
 }
 
+// confirm compares the rows of a batch that were stored late with history, and takes those out of it that must be stored once more. What
+// history says after a row was stored, nobody has told otherwise before.
+func (r *rows) confirm(ctx context.Context, batch map[string]rowWrite) (again map[string]rowWrite) {
+	again = make(map[string]rowWrite)
+	for key, w := range batch {
+		if time.Since(w.put) < surely {
+			continue
+		}
+		now, err := w.from.read(ctx, w.row.ID, w.row.Run)
+		if err == nil && (now == nil || shows(*now, w.row)) {
+			continue
+		}
+		if now != nil {
+			w.row = *now
+		}
+		again[key] = w
+		delete(batch, key)
+	}
+	return again
+}
+
+// shows reports whether two rows of a run show the same, up to how long its history is: that is out of date soon anyway.
+func shows(a, b protocol.Row) bool {
+	a.HistoryLength = b.HistoryLength
+	one, err := protocol.Marshal(a)
+	other, failed := protocol.Marshal(b)
+	return err == nil && failed == nil && bytes.Equal(one, other)
+}
+
 // keep puts the rows of a batch that was not stored back, and has them written again: whoever flushed them may not be the timer.
 func (r *rows) keep(batch map[string]rowWrite) {
+	if len(batch) == 0 {
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for key, w := range batch {
 		if newer, ok := r.dirty[key]; ok {
-			w.row, w.shard = newer.row, newer.shard
+			w.row, w.from, w.put = newer.row, newer.from, newer.put
 			w.done = append(w.done, newer.done...)
 		}
 		r.dirty[key] = w

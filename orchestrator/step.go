@@ -50,7 +50,7 @@ func (a *actor) step(ctx context.Context, batch []item) error {
 			return err
 		}
 		batch = append(left, later...)
-		if _, follows := a.w.Successor(); len(batch) == 0 && !follows {
+		if _, follows := a.w.Successor(); len(batch) == 0 && !follows && len(a.held) == 0 {
 			return nil
 		}
 	}

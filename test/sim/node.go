@@ -193,8 +193,13 @@ func (p promise[T]) wait(ctx context.Context) (T, error) {
 
 // request asks a question that is answered by calling f, if it arrives.
 func request[T any](ctx context.Context, n *node, what string, f func() (T, error)) (T, error) {
+	return requestInOrder(ctx, n, "", what, f)
+}
+
+// requestInOrder is request for those that arrive in the order in which they were made.
+func requestInOrder[T any](ctx context.Context, n *node, lane, what string, f func() (T, error)) (T, error) {
 	p := newPromise[T](n)
-	n.ask("", what, func() {
+	n.ask(lane, what, func() {
 		w := n.w
 		silence := func() {
 			var zero T

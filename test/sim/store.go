@@ -289,7 +289,7 @@ func (s *store) ArmRetry(shard int, task protocol.ActivityTask, at time.Time) or
 	m := message{
 		subject: set, target: fired, at: at, data: marshal(protocol.TimerInput{Task: &task}), does: attemptOf(task.Run, task.ScheduledID),
 	}
-	return s.start(s.node.w.timers[shard], m, fmt.Sprintf("arms a retry of %s event %d", task.Workflow, task.ScheduledID))
+	return s.start(s.node.w.timers[shard], m, fmt.Sprintf("arms a retry of %s event %d attempt %d", task.Workflow, task.ScheduledID, task.Number()))
 }
 
 func (s *store) DisarmWakeup(ctx context.Context, shard int, workflow string) error {
@@ -305,10 +305,16 @@ func (s *store) purge(ctx context.Context, st *stream, subject string, below uin
 	return err
 }
 
+// Retry waits until nothing is in flight, which the real one does not: a retry that a node armed just before it was replaced, and that its
+// successor does not see yet, can be replaced by an earlier attempt of the same activity. DESIGN.md says so.
 func (s *store) Retry(ctx context.Context, shard int, workflow, run string, scheduled int64) (*protocol.ActivityTask, time.Time, error) {
 	set, _ := ns.RetryWakeup(shard, workflow, run, scheduled)
 	m, err := request(ctx, s.node, "looks for a retry of "+workflow, func() (message, error) {
-		return s.node.w.timers[shard].lastOf(set), nil
+		st := s.node.w.timers[shard]
+		for len(st.inFlight) > 0 {
+			st.commit()
+		}
+		return st.lastOf(set), nil
 	})
 	if err != nil || m.seq == 0 {
 		return nil, time.Time{}, err
@@ -349,8 +355,8 @@ func (w *world) armed(m message) {
 // Index, Versions, Past and the rest.
 
 func (s *store) PutRows(ctx context.Context, rows []protocol.Row) error {
-	_, err := request(ctx, s.node, "stores rows", func() (struct{}, error) {
-		s.node.w.shadow.rows(rows)
+	_, err := requestInOrder(ctx, s.node, "rows", "stores rows", func() (struct{}, error) {
+		s.node.w.shadow.rows(s.node, rows)
 		return struct{}{}, nil
 	})
 	return err

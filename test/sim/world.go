@@ -300,6 +300,9 @@ func (w *world) over() bool {
 	if len(w.queue) > 0 || slices.Contains(w.waking, true) || w.shadow.open() > 0 {
 		return false
 	}
+	if w.shadow.outdated() != "" {
+		return false
+	}
 	for _, c := range w.clients {
 		if c.busy > 0 {
 			return false
@@ -317,6 +320,9 @@ func (w *world) over() bool {
 func (w *world) left() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d open runs, %d events", w.shadow.open(), len(w.queue))
+	if run := w.shadow.outdated(); run != "" {
+		fmt.Fprintf(&b, "; the row of %s is out of date", run)
+	}
 	for _, s := range w.streams {
 		if !strings.HasPrefix(s.name, "history") {
 			for _, m := range s.msgs {
