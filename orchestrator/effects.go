@@ -48,7 +48,8 @@ func (a *actor) perform(ready machine.Ready, batch []item) error {
 	if fx.Call == nil {
 		fx.Call = ready.Call
 	}
-	defer a.shard.handed.claim(a.id, ready)()
+	release := a.shard.handed.claim(a.id, ready)
+	defer release()
 	err := a.follow(fx, ready.Retries, batch)
 	if err == nil {
 		a.shard.handed.end(a.id, ready)

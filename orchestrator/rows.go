@@ -15,8 +15,8 @@ const (
 	rowsEvery = 50 * time.Millisecond
 	// rowsTimeout is how long a batch may take.
 	rowsTimeout = 5 * time.Second
-	// surely is how long after a step nobody else can have taken the shard yet, who would know better what the run's row is. A node must have
-	// been silent for longer before it is taken for dead.
+	// surely is how long after a step nobody else can have taken the shard yet, who would know better what the run's row is. A node must
+	// have been silent for longer before it is taken for dead.
 	surely = time.Second
 )
 

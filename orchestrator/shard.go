@@ -18,7 +18,7 @@ const (
 	maxInWork = 4096
 	// maxAwake is the same for wake-ups, with those that are held until they are due.
 	maxAwake = 4096
-	// lookBackFirst is how soon a shard's new owner looks for records of the one before, and lookBackMost how long it waits at most until it
+	// lookBackFirst is how soon a shard's new owner looks for records of the one before, and lookBackMost the most that it waits until it
 	// looks again. Whoever was frozen for some time is found out within twice that.
 	lookBackFirst = 5500 * time.Millisecond
 	lookBackMost  = time.Hour

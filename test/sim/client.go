@@ -185,7 +185,8 @@ func (r *clientRequest) wait(d time.Duration, then func()) {
 	})
 }
 
-// tellInbox stores the request. One that was stored before, perhaps with a reply subject that nobody listens to, is stored under another ID.
+// tellInbox stores the request. One that was stored before, perhaps with a reply subject that nobody listens to, is stored under another
+// ID.
 func (r *clientRequest) tellInbox(id, reply string) {
 	r.p.tell(r.workflow, r.body, id, reply, func(a ack) {
 		if a.duplicate && !r.over {

@@ -111,7 +111,7 @@ func conform(t *testing.T, nc *nats.Conn, replicas int) {
 				t.Fatal(err)
 			}
 		}
-		rng := rand.New(rand.NewPCG(seed, 3)) //nolint:gosec // it need not be secret
+		rng := rand.New(rand.NewPCG(seed, 3))
 		for range 300 {
 			w.act(rng, fmt.Sprintf("s%d.", seed))
 		}

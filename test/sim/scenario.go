@@ -45,17 +45,17 @@ func ParseScenario(data []byte) (sc Scenario, err error) {
 	lines := bufio.NewScanner(bytes.NewReader(data))
 	for lines.Scan() {
 		word, rest, _ := strings.Cut(lines.Text(), " ")
-		switch {
-		case word == "" || word == "#":
-		case word == "--":
+		switch word {
+		case "", "#":
+		case "--":
 			return sc, nil
-		case word == "seed":
+		case "seed":
 			if sc.Seed, err = strconv.ParseUint(rest, 10, 64); err != nil {
 				return sc, fmt.Errorf("the seed: %w", err)
 			}
-		case word == "plant":
+		case "plant":
 			sc.Plant = Plant(rest)
-		case word == "spare":
+		case "spare":
 			sc.Spare = map[int]bool{}
 			for text := range strings.FieldsSeq(rest) {
 				n, err := strconv.Atoi(text)

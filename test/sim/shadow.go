@@ -73,7 +73,8 @@ func newShadow(w *world) *shadow {
 	return &shadow{
 		w: w, workflows: map[string]*machine.Workflow{}, ended: map[string]*protocol.Outcome{}, starts: map[string]int{},
 		effects: map[string]bool{}, debts: map[place][]string{}, requests: map[string]*asked{}, queued: map[string]time.Time{},
-		timers: map[string]time.Time{}, signals: map[string]int{}, runRows: map[string]row{}, endedAt: map[string]time.Time{}, answered: map[string]bool{},
+		timers: map[string]time.Time{}, signals: map[string]int{}, runRows: map[string]row{}, endedAt: map[string]time.Time{},
+		answered: map[string]bool{},
 	}
 }
 
@@ -82,6 +83,7 @@ func newShadow(w *world) *shadow {
 func attemptOf(run string, scheduled int64) string {
 	return fmt.Sprint("attempt of ", run, " ", scheduled)
 }
+
 func callOf(run string, scheduled int64) string { return fmt.Sprint("call for ", run, " ", scheduled) }
 func tellOf(id string) string                   { return "word " + id }
 func runOf(run string) string                   { return "run " + run }

@@ -52,6 +52,7 @@ func hasCode(err error, code natsjs.ErrorCode) bool {
 
 // Log; see jetstream/history.go.
 
+// Append implements [orchestrator.Log].
 func (s *store) Append(ctx context.Context, shard int, r *protocol.Record, data []byte, expect uint64) (uint64, error) {
 	w := s.node.w
 	st, subject := w.history[shard], ns.History(shard, r.Workflow)
@@ -107,6 +108,7 @@ func (s *store) leaderLast(ctx context.Context, st *stream, subject string) (pro
 	})
 }
 
+// Last implements [orchestrator.Log].
 func (s *store) Last(ctx context.Context, shard int, workflow string) (protocol.Entry, error) {
 	w := s.node.w
 	st, subject := w.history[shard], ns.History(shard, workflow)
@@ -128,10 +130,12 @@ func (w *world) follower(st *stream) *stream {
 	return &stream{msgs: st.msgs[:len(st.msgs)-lag]}
 }
 
+// HistoryEnd implements [orchestrator.Log].
 func (s *store) HistoryEnd(ctx context.Context, shard int) (uint64, error) {
 	return request(ctx, s.node, "asks for the end of the history", func() (uint64, error) { return s.node.w.history[shard].last, nil })
 }
 
+// NextRecord implements [orchestrator.Log].
 func (s *store) NextRecord(ctx context.Context, shard int, from uint64) (uint64, string, error) {
 	m, err := request(ctx, s.node, fmt.Sprint("looks for the record at ", from), func() (message, error) {
 		m, _ := s.node.w.history[shard].next(ns.Histories(shard), from)
@@ -147,10 +151,12 @@ func (s *store) NextRecord(ctx context.Context, shard int, from uint64) (uint64,
 	return m.seq, workflow, nil
 }
 
+// Progress implements [orchestrator.Log].
 func (s *store) Progress(ctx context.Context, shard int) (protocol.Progress, error) {
 	return request(ctx, s.node, "reads the progress", func() (protocol.Progress, error) { return s.node.w.progress[shard], nil })
 }
 
+// PutProgress implements [orchestrator.Log].
 func (s *store) PutProgress(ctx context.Context, shard int, p protocol.Progress) error {
 	_, err := request(ctx, s.node, fmt.Sprint("stores the progress ", p.Effects), func() (struct{}, error) {
 		s.node.w.progress[shard] = p
@@ -159,6 +165,7 @@ func (s *store) PutProgress(ctx context.Context, shard int, p protocol.Progress)
 	return err
 }
 
+// Range implements [orchestrator.Log].
 func (s *store) Range(ctx context.Context, shard int, workflow string, from, to uint64) iter.Seq2[protocol.Entry, error] {
 	w := s.node.w
 	entries, err := request(ctx, s.node, fmt.Sprintf("reads %s from %d to %d", workflow, from, to), func() (all []protocol.Entry, _ error) {
@@ -195,11 +202,13 @@ func inputMessage(shards int, workflow string, body protocol.InputBody, id, repl
 	return shard, m
 }
 
+// Send implements [orchestrator.Inbox].
 func (s *store) Send(workflow string, body protocol.InputBody, id string) orchestrator.Ack {
 	shard, m := inputMessage(s.node.w.shards, workflow, body, id, "")
 	return s.start(s.node.w.inbox[shard], m, fmt.Sprintf("tells %s %s", workflow, body.InputKind()))
 }
 
+// Inputs implements [orchestrator.Inbox].
 func (s *store) Inputs(_ context.Context, shard int, handle func(protocol.Delivery)) (stop func(), err error) {
 	return s.read(s.node.w.inbox[shard], ns.Inputs(shard), handle), nil
 }
@@ -221,6 +230,7 @@ func (s *store) end(what string, ended *bool) {
 	_, _ = p.wait(context.Background())
 }
 
+// InboxBounds implements [orchestrator.Inbox].
 func (s *store) InboxBounds(ctx context.Context, shard int) (gone, last uint64, err error) {
 	st := s.node.w.inbox[shard]
 	b, err := request(ctx, s.node, "asks for the bounds of the inbox", func() ([2]uint64, error) {
@@ -229,6 +239,7 @@ func (s *store) InboxBounds(ctx context.Context, shard int) (gone, last uint64, 
 	return b[0], b[1], err
 }
 
+// Release implements [orchestrator.Inbox].
 func (s *store) Release(ctx context.Context, shard int, seq uint64) error {
 	w := s.node.w
 	_, err := request(ctx, s.node, fmt.Sprint("releases the inbox up to ", seq), func() (struct{}, error) {
@@ -238,18 +249,21 @@ func (s *store) Release(ctx context.Context, shard int, seq uint64) error {
 	return err
 }
 
+// Directs implements [orchestrator.Direct].
 func (s *store) Directs(_ int, handle func(protocol.Delivery, uint64) bool) (stop func(), err error) {
 	d := &directs{node: s.node, handle: handle}
 	s.node.ask("", "takes what comes directly", func() { s.node.w.directs = append(s.node.w.directs, d) })
 	return func() { s.end("takes nothing directly any more", &d.ended) }, nil
 }
 
+// RefuseDirect implements [orchestrator.Direct].
 func (s *store) RefuseDirect(reply string) {
 	s.node.ask("", "refuses "+reply, func() { s.node.w.core("a refusal", func() { s.node.w.hear(reply, nil) }) })
 }
 
 // Announcer; see jetstream/announce.go.
 
+// Reply implements [orchestrator.Announcer].
 func (s *store) Reply(subject string, v protocol.Verdict) error {
 	w := s.node.w
 	w.shadow.replied(subject)
@@ -257,9 +271,13 @@ func (s *store) Reply(subject string, v protocol.Verdict) error {
 	return nil
 }
 
-func (s *store) Closed(protocol.Outcome) error  { return nil }
+// Closed implements [orchestrator.Announcer].
+func (s *store) Closed(protocol.Outcome) error { return nil }
+
+// Updated implements [orchestrator.Announcer].
 func (s *store) Updated(protocol.Verdict) error { return nil }
 
+// DeadLetter implements [orchestrator.Announcer].
 func (s *store) DeadLetter(_ context.Context, d protocol.Delivery, reason error) error {
 	s.node.ask("", "buries "+d.Subject, func() { s.node.w.failf("%s was buried: %v", d.Subject, reason) })
 	return nil
@@ -278,20 +296,24 @@ func (w *world) core(what string, arrive func()) {
 
 // Timers; see jetstream/timers.go.
 
+// ArmWakeup implements [orchestrator.Timers].
 func (s *store) ArmWakeup(shard int, workflow string, at, due time.Time) orchestrator.Ack {
 	set, fired := ns.Wakeup(shard, workflow)
 	m := message{subject: set, target: fired, at: at, data: marshal(protocol.TimerInput{Due: due})}
 	return s.start(s.node.w.timers[shard], m, "arms the wake-up of "+workflow)
 }
 
+// ArmRetry implements [orchestrator.Timers].
 func (s *store) ArmRetry(shard int, task protocol.ActivityTask, at time.Time) orchestrator.Ack {
 	set, fired := ns.RetryWakeup(shard, task.Workflow, task.Run, task.ScheduledID)
 	m := message{
 		subject: set, target: fired, at: at, data: marshal(protocol.TimerInput{Task: &task}), does: attemptOf(task.Run, task.ScheduledID),
 	}
-	return s.start(s.node.w.timers[shard], m, fmt.Sprintf("arms a retry of %s event %d attempt %d", task.Workflow, task.ScheduledID, task.Number()))
+	what := fmt.Sprintf("arms a retry of %s event %d attempt %d", task.Workflow, task.ScheduledID, task.Number())
+	return s.start(s.node.w.timers[shard], m, what)
 }
 
+// DisarmWakeup implements [orchestrator.Timers].
 func (s *store) DisarmWakeup(ctx context.Context, shard int, workflow string) error {
 	set, _ := ns.Wakeup(shard, workflow)
 	return s.purge(ctx, s.node.w.timers[shard], set, 0)
@@ -324,10 +346,12 @@ func (s *store) Retry(ctx context.Context, shard int, workflow, run string, sche
 	return body.Task, m.at, err
 }
 
+// Fired implements [orchestrator.Timers].
 func (s *store) Fired(_ context.Context, shard int, handle func(protocol.Delivery)) (stop func(), err error) {
 	return s.read(s.node.w.timers[shard], ns.FiredTimers(shard), handle), nil
 }
 
+// ReleaseFired implements [orchestrator.Timers].
 func (s *store) ReleaseFired(ctx context.Context, shard int, seq uint64) error {
 	return s.purge(ctx, s.node.w.timers[shard], ns.FiredTimers(shard), seq+1)
 }
@@ -354,6 +378,7 @@ func (w *world) armed(m message) {
 
 // Index, Versions, Past and the rest.
 
+// PutRows implements [orchestrator.Index].
 func (s *store) PutRows(ctx context.Context, rows []protocol.Row) error {
 	_, err := requestInOrder(ctx, s.node, "rows", "stores rows", func() (struct{}, error) {
 		s.node.w.shadow.rows(s.node, rows)
@@ -362,26 +387,35 @@ func (s *store) PutRows(ctx context.Context, rows []protocol.Row) error {
 	return err
 }
 
+// CurrentVersion implements [orchestrator.Versions].
 func (s *store) CurrentVersion(context.Context, string) (string, error) { return "", nil }
 
+// Retention implements [orchestrator.Past].
 func (s *store) Retention(context.Context) (time.Duration, error) { return 0, nil }
 
+// Roomy implements [orchestrator.Store].
 func (s *store) Roomy([]byte) error { return nil }
 
+// Shards implements [orchestrator.Store].
 func (s *store) Shards() int { return s.node.w.shards }
 
+// Go implements [orchestrator.Store].
 func (s *store) Go(f func()) { go f() }
 
+// PruneWorker implements [orchestrator.Store].
 func (s *store) PruneWorker(context.Context, string, string) error { return nil }
 
+// Blobs implements [orchestrator.Blobs].
 func (s *store) Blobs(context.Context) iter.Seq2[protocol.BlobInfo, error] {
 	return func(func(protocol.BlobInfo, error) bool) {}
 }
 
+// References implements [orchestrator.Blobs].
 func (s *store) References(context.Context, protocol.Place) iter.Seq2[protocol.Reference, error] {
 	return func(func(protocol.Reference, error) bool) {}
 }
 
+// DeadUploads implements [orchestrator.Blobs].
 func (s *store) DeadUploads(context.Context, time.Duration) ([]protocol.DeadUpload, error) {
 	return nil, nil
 }

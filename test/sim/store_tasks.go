@@ -2,7 +2,6 @@ package sim
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -13,6 +12,7 @@ import (
 
 // Queue; see jetstream/tasks.go.
 
+// DispatchActivity implements [orchestrator.Queue].
 func (s *store) DispatchActivity(task protocol.ActivityTask) orchestrator.Ack {
 	m := message{
 		subject: ns.ActivityTask(task.Queue, task.Run, task.ScheduledID, task.Number()),
@@ -26,6 +26,7 @@ func (s *store) DispatchActivity(task protocol.ActivityTask) orchestrator.Ack {
 	return s.enqueue(m, fmt.Sprintf("dispatches %s event %d attempt %d", task.Workflow, task.ScheduledID, task.Number()))
 }
 
+// DispatchWorkflow implements [orchestrator.Queue].
 func (s *store) DispatchWorkflow(queue string, task protocol.QueuedWorkflowTask) orchestrator.Ack {
 	m := message{
 		subject: ns.WorkflowTask(queue, task.Run, task.ScheduledID), data: marshal(task), does: callOf(task.Run, task.ScheduledID),
@@ -47,6 +48,7 @@ func (s *store) enqueue(m message, what string) orchestrator.Ack {
 	}
 }
 
+// QueuedActivity implements [orchestrator.Queue].
 func (s *store) QueuedActivity(ctx context.Context, queue, run string, scheduled int64) (*protocol.ActivityTask, error) {
 	m, err := request(ctx, s.node, fmt.Sprint("looks for an attempt of event ", scheduled), func() (message, error) {
 		return s.node.w.tasks.lastOf(ns.ActivityTasks(queue, run, scheduled)), nil
@@ -58,6 +60,7 @@ func (s *store) QueuedActivity(ctx context.Context, queue, run string, scheduled
 	return &task, protocol.Unmarshal(m.data, &task)
 }
 
+// RecallActivities implements [orchestrator.Queue].
 func (s *store) RecallActivities(
 	ctx context.Context, _, run string, attempts []protocol.ActivityAttempt, why protocol.StopReason,
 ) ([]protocol.ActivityAttempt, error) {
@@ -74,19 +77,25 @@ func (s *store) RecallActivities(
 	return p.wait(ctx)
 }
 
+// RemoveActivity implements [orchestrator.Queue].
 func (s *store) RemoveActivity(ctx context.Context, task protocol.ActivityTask) error {
 	return s.purge(ctx, s.node.w.tasks, ns.ActivityTask(task.Queue, task.Run, task.ScheduledID, task.Number()), 0)
 }
 
+// RemoveActivities implements [orchestrator.Queue].
 func (s *store) RemoveActivities(ctx context.Context, queue, run string) error {
 	return s.purge(ctx, s.node.w.tasks, ns.ActivityTasks(queue, run, 0), 0)
 }
 
+// Heartbeat implements [orchestrator.Queue].
 func (s *store) Heartbeat(context.Context, string, int64) (*protocol.Heartbeat, error) {
 	return nil, nil
 }
+
+// DropHeartbeat implements [orchestrator.Queue].
 func (s *store) DropHeartbeat(context.Context, string, int64, int64) error { return nil }
 
+// CancelActivity implements [orchestrator.Queue].
 func (s *store) CancelActivity(_ string, cancel protocol.CancelActivity) error {
 	s.node.ask("", "cancels activities", func() {
 		s.node.w.core("a cancellation", func() {
@@ -100,6 +109,7 @@ func (s *store) CancelActivity(_ string, cancel protocol.CancelActivity) error {
 
 // Hand; see jetstream/handover.go.
 
+// HandOver implements [orchestrator.Hand].
 func (s *store) HandOver(_, worker string, h protocol.HandOver) error {
 	w := s.node.w
 	w.shadow.handed(h.Tasks)
@@ -113,6 +123,7 @@ func (s *store) HandOver(_, worker string, h protocol.HandOver) error {
 	return nil
 }
 
+// StillHas implements [orchestrator.Hand].
 func (s *store) StillHas(ctx context.Context, task protocol.ActivityTask) (bool, error) {
 	w := s.node.w
 	return request(ctx, s.node, fmt.Sprintf("asks %s for event %d", task.HandedTo, task.ScheduledID), func() (bool, error) {
@@ -123,6 +134,7 @@ func (s *store) StillHas(ctx context.Context, task protocol.ActivityTask) (bool,
 
 // Exchange; see jetstream/exchange.go.
 
+// Offer implements [orchestrator.Exchange].
 func (s *store) Offer(
 	ctx context.Context, worker string, task *protocol.WorkflowTask, patience time.Duration,
 ) (*protocol.WorkflowTaskAnswer, error) {
@@ -161,9 +173,6 @@ func (s *store) Offer(
 	})
 	return p.wait(ctx)
 }
-
-// isTimeout reports silence.
-func isTimeout(err error) bool { return errors.Is(err, protocol.ErrTimeout) }
 
 // worker is one by name, or any when the name is empty; nil when there is none.
 func (w *world) worker(name string) *crew {

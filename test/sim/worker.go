@@ -50,7 +50,8 @@ func (w *world) hire() {
 	w.hired++
 	name := fmt.Sprint("w", w.hired)
 	w.workers = append(w.workers, &crew{
-		w: w, name: name, party: party{w: w, name: name}, cache: map[string]*kept{}, refused: map[string]bool{}, taken: map[string]time.Time{},
+		w: w, name: name, party: party{w: w, name: name}, cache: map[string]*kept{}, refused: map[string]bool{},
+		taken: map[string]time.Time{},
 	})
 }
 
@@ -88,11 +89,10 @@ func (c *crew) forget() {
 // step takes a step of a workflow.
 func (c *crew) step(task *protocol.WorkflowTask) *protocol.WorkflowTaskAnswer {
 	if c.w.bad.strikes(workerBusy, c.name) {
-		if c.w.rng.IntN(2) == 0 {
-			c.forget()
-		} else {
+		if c.w.rng.IntN(2) == 1 {
 			return &protocol.WorkflowTaskAnswer{Worker: c.name, Refusal: protocol.RefusalBusy}
 		}
+		c.forget()
 	}
 	base := cmp.Or(task.Base, task.Last)
 	k := c.cache[task.Run]
@@ -228,7 +228,8 @@ func (c *crew) begin(a *attempt) {
 		return
 	}
 	took := time.Duration(in.MS)*time.Millisecond + c.w.some(100*time.Millisecond)
-	a.ends = c.w.in(took, fmt.Sprintf("%s ends %s event %d attempt %d", c.name, a.task.Workflow, a.task.ScheduledID, a.task.Attempt), func() {
+	what := fmt.Sprintf("%s ends %s event %d attempt %d", c.name, a.task.Workflow, a.task.ScheduledID, a.task.Attempt)
+	a.ends = c.w.in(took, what, func() {
 		if c.w.bad.strikes(workerCrash, c.name) {
 			c.fire()
 			return

@@ -95,17 +95,17 @@ func newWorld(sc Scenario) *world {
 	w.shards = 1 + rng.IntN(2)
 	w.waking = make([]bool, w.shards)
 	replicated := rng.IntN(4) > 0
-	make := func(name string, window time.Duration) *stream {
+	add := func(name string, window time.Duration) *stream {
 		s := &stream{name: name, replicated: replicated, window: window}
 		w.streams = append(w.streams, s)
 		return s
 	}
-	w.tasks = make("tasks", 30*time.Second)
+	w.tasks = add("tasks", 30*time.Second)
 	w.tasks.queue, w.tasks.stored = true, w.shadow.task
 	for i := range w.shards {
-		w.inbox = append(w.inbox, make(fmt.Sprint("inbox", i), 2*time.Minute))
-		w.history = append(w.history, make(fmt.Sprint("history", i), 2*time.Minute))
-		w.timers = append(w.timers, make(fmt.Sprint("timers", i), 2*time.Minute))
+		w.inbox = append(w.inbox, add(fmt.Sprint("inbox", i), 2*time.Minute))
+		w.history = append(w.history, add(fmt.Sprint("history", i), 2*time.Minute))
+		w.timers = append(w.timers, add(fmt.Sprint("timers", i), 2*time.Minute))
 		w.inbox[i].stored, w.history[i].stored, w.timers[i].stored = w.shadow.told, w.shadow.record, w.armed
 		w.progress = append(w.progress, protocol.Progress{})
 	}
