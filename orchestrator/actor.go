@@ -29,13 +29,14 @@ type item struct {
 	removed func(error) // hears what became of a removal that the shard itself asks for; nil for everything else
 }
 
-// actor is one workflow: its inputs are taken one batch after the other, each in one step. queue, awake, naps and interrupt are
+// actor is one workflow: its inputs are taken one batch after the other, each in one step. queue, watches, awake, naps and interrupt are
 // guarded by the shard's lock; the rest belongs to the goroutine that runs.
 type actor struct {
 	shard *shard
 	id    string
 
 	queue     []item
+	watches   []item // of attempts that are still with their workers; no step takes them along
 	awake     bool
 	naps      int    // how often the actor is in the shard's list of sleepers
 	interrupt func() // cuts the wait for a worker short; nil when there is none
@@ -119,6 +120,11 @@ func (a *actor) take(first bool) []item {
 	s := a.shard
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if first && len(a.watches) > 0 {
+		batch := a.watches
+		a.watches = nil
+		return batch
+	}
 	n, size := 0, 0
 	for n < len(a.queue) && n < maxBatch && !(machine.Splits(a.queue[n].input) && (n > 0 || !first)) {
 		if size += len(a.queue[n].delivery.Data); size > maxBatchBytes && n > 0 {

@@ -319,7 +319,11 @@ func (s *shard) route(it item) bool {
 		a = &actor{shard: s, id: it.input.Workflow}
 		s.actors[a.id] = a
 	}
-	a.queue = append(a.queue, it)
+	if it.watch {
+		a.watches = append(a.watches, it)
+	} else {
+		a.queue = append(a.queue, it)
+	}
 	if a.interrupt != nil && (a.urgent() || a.crowds()) {
 		a.interrupt()
 	}
