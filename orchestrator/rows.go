@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -158,7 +160,8 @@ func (r *rows) flush() {
 // history says after a row was stored, nobody has told otherwise before.
 func (r *rows) confirm(ctx context.Context, batch map[string]rowWrite) (again map[string]rowWrite) {
 	again = make(map[string]rowWrite)
-	for key, w := range batch {
+	for _, key := range slices.Sorted(maps.Keys(batch)) {
+		w := batch[key]
 		if time.Since(w.put) < surely {
 			continue
 		}
