@@ -42,6 +42,7 @@ type actor struct {
 	interrupt func() // cuts the wait for a worker short; nil when there is none
 
 	w       *machine.Workflow // nil: not loaded
+	asOf    time.Time         // it was as history was then
 	fresh   bool              // it was read from history for the step under way
 	unsure  bool              // it was read from history at all: which attempts have failed is not known
 	known   bool              // the workflow ID has history: it must be read
@@ -207,6 +208,7 @@ func (a *actor) load(batch []item) error {
 	}
 	var broken error
 	err := a.shard.persist("read a history", func(ctx context.Context) error {
+		began := time.Now()
 		w, last, err := loadRun(ctx, a.shard.store, a.shard.id, a.id)
 		newer := err != nil && protocol.AsError(err).Code == protocol.CodeUnsupported
 		if errors.Is(err, protocol.ErrCorrupt) || newer && a.crowded() { // what waits for a newer node must not keep others out
@@ -217,7 +219,7 @@ func (a *actor) load(batch []item) error {
 			return err
 		}
 		a.w, a.last, a.strange, a.fresh = w, last, !woken(batch), true
-		a.unsure = true
+		a.asOf, a.unsure = began, true
 		a.foreign = a.foreign || !a.shard.ledger.has(w.Seq)
 		return nil
 	})

@@ -198,7 +198,7 @@ func (a *actor) finish(row *protocol.Row, batch []item) {
 		release()
 		return
 	}
-	a.shard.rows.put(rowSource{a.shard.ctx, a.shard.readRow}, *row, release)
+	a.shard.rows.put(rowSource{a.shard.ctx, a.shard.readRow}, *row, a.asOf, release)
 }
 
 // recover finishes what another node may have left unfinished when it died after it wrote the workflow's last record, before any

@@ -47,7 +47,7 @@ type unstored struct {
 type rowWrite struct {
 	from rowSource
 	row  protocol.Row
-	put  time.Time
+	asOf time.Time // the row was as history was then
 	done []func()
 }
 
@@ -62,12 +62,12 @@ func newRows(index Index, log *slog.Logger) *rows {
 	return &rows{index: index, log: log, dirty: make(map[string]rowWrite), waiting: make(map[string]*unstored)}
 }
 
-// put takes a row; done is called once it, or a newer row of the same run, is stored.
-func (r *rows) put(from rowSource, row protocol.Row, done func()) {
+// put takes a row as it was at some moment; done is called once it, or a newer row of the same run, is stored.
+func (r *rows) put(from rowSource, row protocol.Row, asOf time.Time, done func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	key := protocol.RowKey(row.ID, row.Run)
-	r.dirty[key] = rowWrite{from: from, row: row, put: time.Now(), done: append(r.dirty[key].done, done)}
+	r.dirty[key] = rowWrite{from: from, row: row, asOf: asOf, done: append(r.dirty[key].done, done)}
 	u := r.waiting[row.ID]
 	if u == nil {
 		u = &unstored{none: make(chan struct{})}
@@ -162,7 +162,7 @@ func (r *rows) confirm(ctx context.Context, batch map[string]rowWrite) (again ma
 	again = make(map[string]rowWrite)
 	for _, key := range slices.Sorted(maps.Keys(batch)) {
 		w := batch[key]
-		if time.Since(w.put) < surely {
+		if time.Since(w.asOf) < surely {
 			continue
 		}
 		now, err := w.from.read(ctx, w.row.ID, w.row.Run)
@@ -195,7 +195,7 @@ func (r *rows) keep(batch map[string]rowWrite) {
 	defer r.mu.Unlock()
 	for key, w := range batch {
 		if newer, ok := r.dirty[key]; ok {
-			w.row, w.from, w.put = newer.row, newer.from, newer.put
+			w.row, w.from, w.asOf = newer.row, newer.from, newer.asOf
 			w.done = append(w.done, newer.done...)
 		}
 		r.dirty[key] = w

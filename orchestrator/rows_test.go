@@ -45,7 +45,7 @@ func TestRowsThatOneWaitsForAreTriedAgain(t *testing.T) {
 		defer r.stop()
 		done := false
 		gone := func(context.Context, string, string) (*protocol.Row, error) { return nil, nil }
-		r.put(rowSource{t.Context(), gone}, protocol.Row{ID: "wf", Run: "run"}, func() { done = true })
+		r.put(rowSource{t.Context(), gone}, protocol.Row{ID: "wf", Run: "run"}, time.Now(), func() { done = true })
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		if err := r.settle(ctx, "wf"); err != nil || !done {
@@ -77,7 +77,7 @@ func TestALateRowIsComparedWithHistory(t *testing.T) {
 					return &protocol.Row{ID: "wf", Run: "run", Status: protocol.StatusCompleted, HistoryLength: 9}, nil
 				}}
 				done := make(chan struct{})
-				r.put(from, protocol.Row{ID: "wf", Run: "run", Status: protocol.StatusRunning}, func() { close(done) })
+				r.put(from, protocol.Row{ID: "wf", Run: "run", Status: protocol.StatusRunning}, time.Now(), func() { close(done) })
 				<-done
 				if len(i.stored) != len(test.want) {
 					t.Fatalf("stored %v, want %v", i.stored, test.want)

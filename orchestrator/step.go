@@ -187,6 +187,7 @@ func (a *actor) commit(ready machine.Ready) error {
 	data = protocol.Pack(data)
 	var seq uint64
 	var final error
+	began := time.Now()
 	err = a.shard.persist("append a record", func(ctx context.Context) error {
 		if err := a.shard.keep(ctx, r.Blobs); err != nil {
 			return err
@@ -200,6 +201,7 @@ func (a *actor) commit(ready machine.Ready) error {
 	if err != nil || final != nil {
 		return errors.Join(err, final)
 	}
+	a.asOf = began
 	a.shard.ledger.written(seq)
 	return a.w.Apply(seq, protocol.Digest(data), r)
 }

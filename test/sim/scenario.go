@@ -21,7 +21,8 @@ import (
 func (sc Scenario) Format(why error, trace string) []byte {
 	var b bytes.Buffer
 	if why != nil {
-		fmt.Fprintf(&b, "# %s\n", strings.ReplaceAll(why.Error(), "\n", " "))
+		text := strings.ReplaceAll(why.Error(), "\n", " ")
+		fmt.Fprintf(&b, "# %s\n", text[:min(len(text), 300)])
 	}
 	fmt.Fprintf(&b, "seed %d\n", sc.Seed)
 	if sc.Plant != "" {
