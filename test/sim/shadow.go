@@ -38,6 +38,7 @@ type shadow struct {
 	runRows   map[string]row
 	endedAt   map[string]time.Time
 	answered  map[string]bool // reply subjects
+	saw       []func()        // what nodes have done since they came to rest
 }
 
 // place is where an input lies.
@@ -88,11 +89,7 @@ func callOf(run string, scheduled int64) string { return fmt.Sprint("call for ",
 func tellOf(id string) string                   { return "word " + id }
 func runOf(run string) string                   { return "run " + run }
 
-func (s *shadow) does(effect string) {
-	s.w.mu.Lock()
-	defer s.w.mu.Unlock()
-	s.effects[effect] = true
-}
+func (s *shadow) does(effect string) { s.effects[effect] = true }
 
 func (s *shadow) runs() int { return len(s.signals) }
 
@@ -310,21 +307,34 @@ func (s *shadow) sent(id string, stored bool) {
 	}
 }
 
-// What follows is heard from the nodes' goroutines.
+// What follows is heard from the nodes' goroutines, and counts when they have come to rest.
 
 // replied sees a node answer.
-func (s *shadow) replied(subject string) {
-	s.w.mu.Lock()
-	defer s.w.mu.Unlock()
-	s.answered[subject] = true
-}
+func (s *shadow) replied(subject string) { s.later(func() { s.answered[subject] = true }) }
 
 // handed sees a node hand attempts over.
 func (s *shadow) handed(tasks []protocol.ActivityTask) {
+	s.later(func() {
+		for _, t := range tasks {
+			s.does(attemptOf(t.Run, t.ScheduledID))
+		}
+	})
+}
+
+func (s *shadow) later(f func()) {
 	s.w.mu.Lock()
 	defer s.w.mu.Unlock()
-	for _, t := range tasks {
-		s.effects[attemptOf(t.Run, t.ScheduledID)] = true
+	s.saw = append(s.saw, f)
+}
+
+// collect takes note of what nodes did.
+func (s *shadow) collect() {
+	s.w.mu.Lock()
+	saw := s.saw
+	s.saw = nil
+	s.w.mu.Unlock()
+	for _, f := range saw {
+		f()
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 )
 
 var (
-	seeds    = flag.Uint64("seeds", 0, "how many `seeds` to play; 100,000 by default, and 2,000 with -short")
+	seeds    = flag.Uint64("seeds", 0, "how many `seeds` to play; 100,000 by default, and 500 with -short")
 	first    = flag.Uint64("first", 0, "the first `seed`")
 	scenario = flag.String("scenario", "", "the `file` of a scenario to play, with its trace")
 )
@@ -75,7 +75,7 @@ func TestSeeds(t *testing.T) {
 	switch {
 	case n > 0:
 	case testing.Short():
-		n = 2_000
+		n = 500
 	default:
 		n = 100_000
 	}
@@ -98,8 +98,12 @@ func TestSeeds(t *testing.T) {
 func TestASeedTakesTheSameCourse(t *testing.T) {
 	t.Parallel()
 	traces := map[uint64]string{}
+	n := uint64(500)
+	if testing.Short() {
+		n = 50
+	}
 	for range 2 {
-		each(t, 0, 500, Scenario{Trace: true}, func(sc Scenario, o Outcome) bool {
+		each(t, 0, n, Scenario{Trace: true}, func(sc Scenario, o Outcome) bool {
 			before, again := traces[sc.Seed]
 			traces[sc.Seed] = o.Trace
 			if again && before != o.Trace {

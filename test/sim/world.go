@@ -123,6 +123,7 @@ func (w *world) run() {
 	for w.err == nil {
 		synctest.Wait() // every goroutine of every node waits for something
 		w.collect()
+		w.shadow.collect()
 		w.tend()
 		w.deliver()
 		if w.elapsed() > troubled {
