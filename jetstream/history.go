@@ -1,7 +1,6 @@
 package jetstream
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"iter"
@@ -14,20 +13,7 @@ import (
 	"github.com/millrace-dev/millrace/protocol"
 )
 
-// Append adds a record to its workflow's subject, if the subject's last sequence is expect.
-//
-// What the server answers decides, and it must be read with care:
-//
-//   - an acknowledgement: stored.
-//   - 10071, the sequence is another: somebody else was first, or this very record was stored by an earlier try whose
-//     acknowledgement got lost. The last record tells: it is mine if it is the same to the byte. Its nonce alone does not tell, because
-//     two nodes can write the same step that a worker foresaw.
-//   - 10164, a write to the subject is in flight: on a replicated stream a single writer meets it right after its own
-//     write. It says nothing about the outcome; ask again.
-//   - silence: the record may be stored or not. Read the last record from the leader before anything else.
-//
-// A loop that took 10164 for a conflict would decide steps twice; one that took silence for failure would report a step
-// as not taken that was.
+// Append adds a record to its workflow's subject, if the subject's last sequence is expect. [Appending] says how.
 func (s *Store) Append(ctx context.Context, shard int, r *protocol.Record, data []byte, expect uint64) (uint64, error) {
 	subject := s.ns.History(shard, r.Workflow)
 	msg := &nats.Msg{Subject: subject, Data: data, Header: nats.Header{
@@ -46,30 +32,12 @@ func (s *Store) Append(ctx context.Context, shard int, r *protocol.Record, data 
 		msg.Header.Set(protocol.HeaderBlobs, protocol.BlobsHeader(r.Blobs))
 	}
 	msg.Header.Set(natsjs.ExpectedLastSubjSeqHeader, strconv.FormatUint(expect, 10))
-	pause := time.Millisecond
-	for {
-		seq, err := s.tryAppend(ctx, msg)
-		switch {
-		case err == nil:
-			return seq, nil
-		case errors.Is(err, nats.ErrMaxPayload):
-			return 0, wrap(err)
-		case hasCode(err, codeInFlight): // ask again below
-		case hasCode(err, codeWrongLastSequence), again(err):
-			seq, settled, err := s.settle(ctx, s.ns.HistoryStream(shard), subject, data, expect)
-			if settled || err != nil {
-				return seq, err
-			}
-		default:
-			return 0, wrap(err)
-		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return 0, wrap(ctx.Err())
-		}
-		pause = min(2*pause, 100*time.Millisecond)
-	}
+	return Appending{
+		Try: func(ctx context.Context) (uint64, error) { return s.tryAppend(ctx, msg) },
+		Last: func(ctx context.Context) (protocol.Entry, error) {
+			return s.lastOf(ctx, s.ns.HistoryStream(shard), subject)
+		},
+	}.Append(ctx, data, expect)
 }
 
 // tryAppend publishes a record and waits for the acknowledgement, without the library's detours: it does this for every step of every
@@ -115,23 +83,6 @@ func readAck(m *nats.Msg) (uint64, error) {
 		return 0, natsjs.ErrInvalidJSAck
 	}
 	return ack.Seq, nil
-}
-
-// settle finds out what became of an append: it is the last record (settled), another one is (a conflict), or the subject is
-// as it was (neither: try again).
-func (s *Store) settle(ctx context.Context, stream, subject string, data []byte, expect uint64) (seq uint64, settled bool, err error) {
-	last, err := s.leaderLast(ctx, stream, subject)
-	switch {
-	case err != nil && again(err):
-		return 0, false, nil
-	case err != nil:
-		return 0, false, wrap(err)
-	case bytes.Equal(last.Data, data):
-		return last.Seq, true, nil
-	case last.Seq != expect:
-		return 0, true, protocol.Errorf(protocol.CodeConflict, "another node wrote record %d first", last.Seq)
-	}
-	return 0, false, nil
 }
 
 // Last reads the subject's last record from the stream's leader; its zero value says that there is none.

@@ -23,13 +23,19 @@ func (s *Store) DispatchWorkflow(queue string, task protocol.QueuedWorkflowTask)
 	return s.enqueue(s.ns.WorkflowTask(queue, task.Run, task.ScheduledID), nil, task)
 }
 
+// enqueue puts a task on its queue. That its subject holds one already counts as done only if that one is stored: it may be in flight, from
+// an earlier try that was not answered, and get lost with the stream's leader.
 func (s *Store) enqueue(subject string, header nats.Header, task any) func(context.Context) error {
 	ack := s.publishJSON(subject, header, task)
 	return func(ctx context.Context) error {
 		if err := ack(ctx); !waiting(err) {
 			return err
 		}
-		return nil
+		there, err := s.lastOf(ctx, s.ns.TasksStream(), subject)
+		if err == nil && there.Seq == 0 {
+			err = protocol.Errorf(protocol.CodeUnavailable, "the same task is on its way to the queue, or has just left it")
+		}
+		return wrap(err)
 	}
 }
 

@@ -23,24 +23,29 @@ type item struct {
 	delivery protocol.Delivery
 	record   uint64 // not an input: the workflow looks after this record, which somebody else wrote
 	soon     bool   // not an input: the workflow is read, because its wake-up is due soon
+	watch    bool   // not an input: the attempt of its body is still with its worker, and is to be watched further
 	done     func()
 
 	removed func(error) // hears what became of a removal that the shard itself asks for; nil for everything else
 }
 
-// actor is one workflow: its inputs are taken one batch after the other, each in one step. queue, queued, awake, naps and interrupt
-// are guarded by the shard's lock; the rest belongs to the goroutine that runs.
+// actor is one workflow: its inputs are taken one batch after the other, each in one step. queue, queued, watches, awake, naps and
+// interrupt are guarded by the shard's lock; the rest belongs to the goroutine that runs.
 type actor struct {
 	shard *shard
 	id    string
 
 	queue     []item
-	queued    int // bytes
+	queued    int    // bytes
+	watches   []item // of attempts that are still with their workers; no step takes them along
 	awake     bool
 	naps      int    // how often the actor is in the shard's list of sleepers
 	interrupt func() // cuts the wait for a worker short; nil when there is none
 
 	w       *machine.Workflow // nil: not loaded
+	asOf    time.Time         // it was as history was then
+	fresh   bool              // it was read from history for the step under way
+	unsure  bool              // it was read from history at all: which attempts have failed is not known
 	known   bool              // the workflow ID has history: it must be read
 	armed   time.Time         // the wake-up that is known to be in the timers stream
 	strange bool              // whether a wake-up is armed is not known: the workflow was read from history
@@ -117,6 +122,11 @@ func (a *actor) take(first bool) []item {
 	s := a.shard
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if first && len(a.watches) > 0 {
+		batch := a.watches
+		a.watches = nil
+		return batch
+	}
 	n, size := 0, 0
 	for n < len(a.queue) && n < maxBatch && !(machine.Splits(a.queue[n].input) && (n > 0 || !first)) {
 		if size += len(a.queue[n].delivery.Data); size > maxBatchBytes && n > 0 {
@@ -197,11 +207,12 @@ func (a *actor) load(batch []item) error {
 		return nil
 	}
 	if len(batch) > 0 && machine.Splits(batch[0].input) && !a.known {
-		a.w, a.strange = machine.New(a.id), false
+		a.w, a.strange, a.unsure = machine.New(a.id), false, false
 		return nil
 	}
 	var broken error
 	err := a.shard.persist("read a history", func(ctx context.Context) error {
+		began := time.Now()
 		w, last, err := loadRun(ctx, a.shard.store, a.shard.id, a.id)
 		newer := err != nil && protocol.AsError(err).Code == protocol.CodeUnsupported
 		if errors.Is(err, protocol.ErrCorrupt) || newer && a.crowded() { // what waits for a newer node must not keep others out
@@ -211,7 +222,8 @@ func (a *actor) load(batch []item) error {
 		if err != nil {
 			return err
 		}
-		a.w, a.last, a.strange = w, last, !woken(batch)
+		a.w, a.last, a.strange, a.fresh = w, last, !woken(batch), true
+		a.asOf, a.unsure = began, true
 		a.foreign = a.foreign || !a.shard.ledger.has(w.Seq)
 		return nil
 	})

@@ -12,8 +12,8 @@ import (
 
 // perform does what follows from a decided step, in an order that a crash at any point leaves repairable:
 //
-//  1. those who wait hear the verdict: the step is recorded. If it leaves no record, they hear it last: the sender of what came
-//     directly is all that remembers it;
+//  1. those who wait hear the verdict: the step is recorded. If it leaves no record, or an attempt that is to be tried again, of which
+//     no record tells, they hear it last: the sender of what came directly is all that remembers it;
 //  2. attempts go to the worker that takes them; retries are armed, tasks dispatched, other workflows told, workers called: all at once,
 //     then waited for; attempts that must not begin are taken off their queues;
 //  3. the workflow's wake-up is set anew. Until then the old one is in the timers stream, and if this node dies now the
@@ -24,10 +24,14 @@ import (
 // inputs that are delivered again; their record tells that they were consumed.
 func (a *actor) perform(ready machine.Ready, batch []item) error {
 	a.w.Note(ready)
-	var tells []machine.Tell
+	tells, wait := toTell(ready.Verdicts)
+	if ready.Record != nil && len(ready.Retries) == 0 {
+		a.reply(wait)
+	} else {
+		batch = append(slices.Clip(batch), item{done: func() { a.reply(wait) }})
+	}
 	var fx machine.Effects
 	if ready.Record != nil {
-		tells = a.answer(ready.Verdicts)
 		fx = a.w.Effects(ready.Record)
 		if ready.Told() {
 			fx.Closed = nil
@@ -38,16 +42,14 @@ func (a *actor) perform(ready machine.Ready, batch []item) error {
 		finished := countdown(1+len(toHand), a.finished())
 		a.shard.handed.give(toHand, a.foresight(toHand), finished)
 		batch = append(slices.Clip(batch), item{done: finished})
-	} else {
-		var wait []machine.Reply
-		tells, wait = toTell(ready.Verdicts)
-		batch = append(slices.Clip(batch), item{done: func() { a.answer(wait) }})
 	}
 	fx.Activities = append(fx.Activities, ready.Resumed...)
 	fx.Tells = slices.Concat(tells, ready.Tells, fx.Tells)
 	if fx.Call == nil {
 		fx.Call = ready.Call
 	}
+	release := a.shard.handed.claim(a.id, ready)
+	defer release()
 	err := a.follow(fx, ready.Retries, batch, true)
 	if err == nil {
 		a.shard.handed.end(a.id, ready)
@@ -61,13 +63,11 @@ func (a *actor) finished() func() {
 	return func() { a.shard.ledger.finished(seq) }
 }
 
-// answer sends the verdicts to those who wait, and returns those that other workflows must be told.
-func (a *actor) answer(replies []machine.Reply) (tells []machine.Tell) {
-	tells, wait := toTell(replies)
+// reply sends verdicts to those who wait.
+func (a *actor) reply(wait []machine.Reply) {
 	for _, r := range wait {
 		a.shard.reply(r.Subject, r.Verdict)
 	}
-	return tells
 }
 
 // toTell tells the verdicts that other workflows must be told from those of which a message is enough.
@@ -84,6 +84,10 @@ func toTell(replies []machine.Reply) (tells []machine.Tell, wait []machine.Reply
 
 // follow is steps 2 to 4.
 func (a *actor) follow(fx machine.Effects, retries []machine.Retry, batch []item, fresh bool) error {
+	retries, err := a.latest(retries)
+	if err != nil {
+		return err
+	}
 	if err := a.shard.dispatch(fx, retries, a.id, fresh); err != nil {
 		return err
 	}
@@ -173,6 +177,19 @@ func await(ctx context.Context, acks []Ack) error {
 	return errors.Join(errs...)
 }
 
+// readRow derives the row of a run from history.
+func (s *shard) readRow(ctx context.Context, id, run string) (*protocol.Row, error) {
+	view, err := readRun(ctx, s.store, s.id, id, run)
+	if errors.Is(err, protocol.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	row := view.workflow.Run.Row()
+	return &row, nil
+}
+
 // finish lets the inputs go, after the run's row is stored when the step changed it.
 func (a *actor) finish(row *protocol.Row, batch []item) {
 	release := func() {
@@ -184,7 +201,7 @@ func (a *actor) finish(row *protocol.Row, batch []item) {
 		release()
 		return
 	}
-	a.shard.rows.put(a.shard.ctx, *row, release)
+	a.shard.rows.put(rowSource{a.shard.ctx, a.shard.readRow}, *row, a.asOf, release)
 }
 
 // recover finishes what another node may have left unfinished when it died after it wrote the workflow's last record, before any
@@ -199,11 +216,15 @@ func (a *actor) recover(again, fresh []item) error {
 			replies = append(replies, r)
 		}
 	}
-	tells := a.answer(replies)
-	retries, last := a.w.Retries(inputs(again), a.shard.time.now()), a.last
+	tells, wait := toTell(replies)
+	a.reply(wait)
+	retries, last := append(a.w.Retries(inputs(again), a.shard.time.now()), a.watchOn(again)...), a.last
 	unfinished := last != nil && a.foreign
 	a.last, a.foreign = nil, false
 	if !unfinished && len(retries) == 0 && len(tells) == 0 {
+		if _, follows := a.w.Successor(); !follows { // another node may have begun the run that this one was to begin
+			again, a.held = append(a.held, again...), nil
+		}
 		a.finish(nil, again)
 		return nil
 	}
@@ -227,6 +248,9 @@ func (a *actor) unfinished(last *protocol.Record, fresh []item) (fx machine.Effe
 	doubtful := a.w.Seq > p.Since && a.w.Seq <= p.Recheck
 	if !doubtful || a.w.Seq > p.Effects {
 		fx = a.w.Effects(last)
+		if row := a.w.Run.Row(); fx.Row == nil && !a.w.Run.Copying() {
+			fx.Row = &row // that of an earlier record may not be stored: it waits for others, and the next record does not wait for it
+		}
 		a.announce(fx)
 		if err := a.dropRetried(&fx, fresh); err != nil {
 			return fx, nil, err
@@ -240,6 +264,31 @@ func (a *actor) unfinished(last *protocol.Record, fresh []item) (fx machine.Effe
 	}
 	made, err := a.remake(&fx, last, watched)
 	return fx, append(watched, made...), err
+}
+
+// latest drops the retries in whose place a later one waits. The failure that leads to one may be heard once more, by a node that knows
+// nothing of the attempts that followed: what it would arm has been done long ago, and what it would replace never would be.
+func (a *actor) latest(retries []machine.Retry) (all []machine.Retry, err error) {
+	if !a.unsure {
+		return retries, nil
+	}
+	for _, r := range retries {
+		var later *protocol.ActivityTask
+		var at time.Time
+		err := a.shard.persist("look for a later retry", func(ctx context.Context) (err error) {
+			later, at, err = a.shard.store.Retry(ctx, a.shard.id, a.id, r.Task.Run, r.Task.ScheduledID)
+			return err
+		})
+		switch {
+		case err != nil:
+			return nil, err
+		case later != nil && later.Number() > r.Task.Number():
+			a.w.Note(machine.Ready{Retries: []machine.Retry{{Task: *later, At: at}}})
+		default:
+			all = append(all, r)
+		}
+	}
+	return all, nil
 }
 
 // dropRetried takes the activities out of the effects whose first attempt is known to be over, because a later one waits, or comes

@@ -37,7 +37,7 @@ type handed struct {
 	task  protocol.ActivityTask
 	since time.Time
 	over  func()
-	// settling is made when somebody begins to write the watch, and closed when it is written or will not be.
+	// settling is made when somebody begins to write the watch, or to end the attempt, and closed when that is done or will not be.
 	settling chan struct{}
 }
 
@@ -59,6 +59,33 @@ func (h *handovers) give(tasks []protocol.ActivityTask, next *protocol.Foresight
 	h.mu.Unlock()
 	// Should it not arrive, the watch finds out.
 	_ = h.send(tasks[0].Queue, tasks[0].HandedTo, protocol.HandOver{Tasks: tasks, Next: next})
+}
+
+// claim keeps the attempts that a step ends from being watched while its effects are performed, until release is called. A watch lies where
+// a retry does: written after the retry, it would be all that is left of it.
+func (h *handovers) claim(workflow string, ready machine.Ready) (release func()) {
+	var mine []*handed
+	var theirs []chan struct{}
+	h.mu.Lock()
+	for _, it := range h.by[workflow] {
+		switch {
+		case !ready.Ends(it.task.Run, it.task.ScheduledID):
+		case it.settling != nil:
+			theirs = append(theirs, it.settling)
+		default:
+			it.settling = make(chan struct{})
+			mine = append(mine, it)
+		}
+	}
+	h.mu.Unlock()
+	for _, written := range theirs {
+		<-written
+	}
+	return func() {
+		for _, it := range mine {
+			close(it.settling)
+		}
+	}
 }
 
 // end forgets the attempts of a workflow that a step leaves nothing to watch over.
@@ -126,14 +153,9 @@ func (h *handovers) settleThose(workflow string, which func(*handed) bool) error
 // sweep has every attempt watched that has taken long.
 func (h *handovers) sweep() {
 	old := time.Now().Add(-handedFor)
-	h.mu.Lock()
-	var late []string
-	for id, all := range h.by {
-		if slices.ContainsFunc(all, func(it *handed) bool { return it.since.Before(old) }) {
-			late = append(late, id)
-		}
-	}
-	h.mu.Unlock()
+	late := h.workflows(func(all []*handed) bool {
+		return slices.ContainsFunc(all, func(it *handed) bool { return it.since.Before(old) })
+	})
 	for _, id := range late {
 		if h.settleThose(id, func(it *handed) bool { return it.since.Before(old) }) != nil {
 			return
@@ -146,15 +168,22 @@ func (h *handovers) sweep() {
 	}
 }
 
+// workflows are those of whose attempts something holds, in order: what the node does should not depend on that of a map.
+func (h *handovers) workflows(which func([]*handed) bool) (ids []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for id, all := range h.by {
+		if which(all) {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
 // settleAll has every attempt watched: the shard is handed over.
 func (h *handovers) settleAll() {
-	h.mu.Lock()
-	ids := make([]string, 0, len(h.by))
-	for id := range h.by {
-		ids = append(ids, id)
-	}
-	h.mu.Unlock()
-	for _, id := range ids {
+	for _, id := range h.workflows(func([]*handed) bool { return true }) {
 		if h.settleThose(id, func(*handed) bool { return true }) != nil {
 			return
 		}
@@ -205,14 +234,20 @@ func (s *shard) lookAfter(it item, task protocol.ActivityTask) {
 		if err != nil {
 			return
 		}
-		if has {
-			if s.dispatch(machine.Effects{}, s.watches([]protocol.ActivityTask{task}), task.Workflow, false) == nil {
-				it.done()
-			}
-			return
-		}
+		it.watch = has // its workflow watches on: a step may arm the retry of the same attempt right now, in the same place
 		s.route(it)
 	})
+}
+
+// watchOn is the watch of the attempts that are still with their workers, unless a step has ended them meanwhile.
+func (a *actor) watchOn(batch []item) []machine.Retry {
+	var tasks []protocol.ActivityTask
+	for _, it := range batch {
+		if wake, ok := it.input.Body.(protocol.TimerInput); ok && it.watch && a.w.Awaits(*wake.Task) {
+			tasks = append(tasks, *wake.Task)
+		}
+	}
+	return a.shard.watches(tasks)
 }
 
 func (s *shard) stillHas(task protocol.ActivityTask) (has bool, err error) {

@@ -3,6 +3,7 @@ package orchestrator
 import (
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/millrace-dev/millrace/orchestrator/machine"
@@ -127,4 +128,55 @@ func TestHandOverThatTakesLong(t *testing.T) {
 	if err := <-settled; err != nil || !slices.Equal(h.watched, []int64{5}) || h.over != 1 {
 		t.Errorf("%v, watched %v, and %d are over", err, h.watched, h.over)
 	}
+}
+
+// While a step arms the retry of an attempt, no watch is written, which would lie in the same place.
+func TestNoWatchTakesThePlaceOfARetry(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHanding()
+		h.hands(5)
+		fails := fails(5)
+		release := h.claim("wf", fails)
+		go h.settleAll()
+		synctest.Wait()
+		h.end("wf", fails)
+		release()
+		synctest.Wait()
+		if len(h.watched) != 0 || h.over != 1 {
+			t.Errorf("watched %v, and %d are over", h.watched, h.over)
+		}
+	})
+}
+
+// And a step that is to arm one waits for the watch that somebody writes.
+func TestARetryWaitsForTheWatch(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := newHanding()
+		h.hands(5)
+		written := make(chan struct{})
+		h.watching = func() { <-written }
+		go h.settleAll()
+		synctest.Wait()
+		claimed := false
+		go func() {
+			h.claim("wf", fails(5))()
+			claimed = true
+		}()
+		synctest.Wait()
+		if claimed {
+			t.Error("the step did not wait")
+		}
+		close(written)
+		synctest.Wait()
+		if !claimed {
+			t.Error("the step waits still")
+		}
+	})
+}
+
+// fails is a step in which an attempt failed that is to be tried again.
+func fails(event int64) machine.Ready {
+	return machine.Ready{Retries: []machine.Retry{{Task: protocol.ActivityTask{Run: "run", ScheduledID: event, Attempt: 2}}}}
 }

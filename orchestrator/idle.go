@@ -31,7 +31,7 @@ type nap struct {
 func (s *shard) sleep(a *actor) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(a.queue) > 0 && s.ctx.Err() == nil {
+	if len(a.queue)+len(a.watches) > 0 && s.ctx.Err() == nil {
 		return false
 	}
 	a.awake = false

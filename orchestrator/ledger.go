@@ -78,6 +78,16 @@ func (l *ledger) freeze() {
 	l.frozen = true
 }
 
+// reach notes that the shard's history reaches to a record, whoever wrote it.
+func (l *ledger) reach(end uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if end > l.last {
+		l.last = end
+		l.arm(0)
+	}
+}
+
 // finished notes that a record has had its effects, whoever wrote it.
 func (l *ledger) finished(seq uint64) {
 	l.mu.Lock()

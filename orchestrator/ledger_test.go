@@ -157,3 +157,26 @@ func TestLedgerNoticesReuse(t *testing.T) {
 		t.Errorf("%d was stored, %v", stored, err)
 	}
 }
+
+// A node that is replaced may write once more behind its successor's back. Its record is looked after, even if no other follows.
+func TestTheLedgerLooksAfterARecordAtTheEnd(t *testing.T) {
+	t.Parallel()
+	var looked []uint64
+	var ticks []func()
+	l := &ledger{
+		work: map[uint64]bool{}, done: map[uint64]struct{}{},
+		after: func(_ time.Duration, f func()) { ticks = append(ticks, f) },
+		look:  func(_ string, seq uint64) { looked = append(looked, seq) },
+		save:  func(context.Context, uint64) error { return nil },
+		next:  func(_ context.Context, from uint64) (uint64, string, error) { return from, "wf", nil },
+	}
+	l.begin(protocol.Progress{Effects: 5}, 5)
+	l.reach(7)
+	if len(ticks) != 1 {
+		t.Fatalf("%d looks are to come, want 1", len(ticks))
+	}
+	ticks[0]()
+	if !slices.Equal(looked, []uint64{6, 7}) {
+		t.Errorf("looked after %v, want 6 and 7", looked)
+	}
+}

@@ -70,10 +70,14 @@ func decodeRecord(id string, e protocol.Entry) (*protocol.Record, error) {
 	return &r, nil
 }
 
-// loadEvents reads every event of the workflow's latest run up to and including the given one.
-func loadEvents(ctx context.Context, log Log, shard int, id string, upTo int64) ([]protocol.Event, error) {
+// loadEvents reads every event of a run up to and including the given one, if the run is the workflow's latest. An error of code conflict
+// says that it is not.
+func loadEvents(ctx context.Context, log Log, shard int, id, run string, upTo int64) ([]protocol.Event, error) {
 	var events []protocol.Event
 	err := eachRecord(ctx, log, shard, id, func(_ protocol.Entry, r *protocol.Record) error {
+		if r.Run != run {
+			return protocol.Errorf(protocol.CodeConflict, "workflow %q has another run by now", id)
+		}
 		for _, e := range r.Events {
 			if e.ID <= upTo {
 				events = append(events, e)

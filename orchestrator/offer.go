@@ -89,7 +89,7 @@ func (t *taking) wholeTask(ctx context.Context, task *protocol.WorkflowTask) (*p
 		return &whole, nil
 	}
 	if task.After > 0 {
-		before, err := loadEvents(ctx, t.shard.store, t.shard.id, t.id, task.After)
+		before, err := loadEvents(ctx, t.shard.store, t.shard.id, t.id, task.Run, task.After)
 		if err != nil {
 			return nil, err
 		}

@@ -144,14 +144,18 @@ func (s *shard) askWhoHolds(all []recalled) error {
 		why   protocol.StopReason
 	}
 	asked := map[question][]*recalled{}
+	var questions []question
 	for i := range all {
 		if c := &all[i]; c.lies != nil && !c.Stay {
 			q := question{c.lies.Queue, c.Stop}
+			if asked[q] == nil {
+				questions = append(questions, q)
+			}
 			asked[q] = append(asked[q], c)
 		}
 	}
-	for q, lying := range asked {
-		for some := range slices.Chunk(lying, maxRecalled) {
+	for _, q := range questions {
+		for some := range slices.Chunk(asked[q], maxRecalled) {
 			attempts := make([]protocol.ActivityAttempt, len(some))
 			for i, c := range some {
 				attempts[i] = protocol.ActivityAttempt{ScheduledID: c.ScheduledID, Number: c.lies.Number()}

@@ -2,7 +2,6 @@ package orchestrator
 
 import (
 	"errors"
-	"math"
 	"slices"
 	"testing"
 
@@ -71,11 +70,11 @@ func TestDeathAroundAChild(t *testing.T) {
 				r := newRelay(t, via, dies, family{}.options()...)
 				r.result(family{}.Parent, "a child")
 				var begun, ended int
-				events, err := loadEvents(t.Context(), r.store, 0, "wf", math.MaxInt64)
+				view, err := readRun(t.Context(), r.store, 0, "wf", "")
 				if err != nil {
 					t.Fatal(err)
 				}
-				for _, e := range events {
+				for _, e := range view.events {
 					switch e.Attributes.(type) {
 					case protocol.ChildWorkflowExecutionStarted:
 						begun++

@@ -3,6 +3,7 @@ package orchestrator
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/millrace-dev/millrace/orchestrator/machine"
 	"github.com/millrace-dev/millrace/protocol"
@@ -63,7 +64,8 @@ func (a *actor) remakeRows() error {
 		return nil
 	}
 	return s.persist("read the earlier runs of a workflow", func(ctx context.Context) error {
-		w := machine.New(a.id)
+		w, began := machine.New(a.id), time.Now()
+		put := func() { s.rows.put(rowSource{s.ctx, s.readRow}, w.Run.Row(), began, func() {}) }
 		for e, err := range s.store.Range(ctx, s.id, a.id, 1, a.w.Run.First-1) {
 			if err != nil {
 				return err
@@ -74,14 +76,14 @@ func (a *actor) remakeRows() error {
 				continue
 			}
 			if r.Step == 1 && w.Run != nil {
-				s.rows.put(s.ctx, w.Run.Row(), func() {})
+				put()
 			}
 			if w.Apply(e.Seq, protocol.Digest(e.Data), r) != nil {
 				w = machine.New(a.id)
 			}
 		}
 		if w.Run != nil {
-			s.rows.put(s.ctx, w.Run.Row(), func() {})
+			put()
 		}
 		return nil
 	})

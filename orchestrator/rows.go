@@ -1,8 +1,11 @@
 package orchestrator
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,15 +22,18 @@ const (
 	rowsMany = 50
 	// rowsTimeout is how long a batch may take.
 	rowsTimeout = 5 * time.Second
+	// surely is how long after a step nobody else can have taken the shard yet, who would know better what the run's row is. A node must
+	// have been silent for longer before it is taken for dead.
+	surely = time.Second
 )
 
 // rows writes what list shows, for all shards of a node. A run that starts and ends within one batch costs one write, and a batch under
 // load is stored as one: where every write is flushed to disk, rows one by one would cost as much as the histories. Rows are derived
-// from history, so the last one wins and none is ever read back by the engine.
+// from history, so the last one wins and none is ever read back by the engine. The last one must not be that of a node which stood still,
+// and was replaced meanwhile: a row that was stored late is compared with history afterwards.
 type rows struct {
 	index   Index
 	log     *slog.Logger
-	pulse   *pulse        // of the node
 	writing chan struct{} // holds one batch at a time: of two at once, the one with the older row of a run might be the last
 
 	mu       sync.Mutex
@@ -46,9 +52,17 @@ type unstored struct {
 }
 
 type rowWrite struct {
+	from rowSource
+	row  protocol.Row
+	asOf time.Time // the row was as history was then
+	done []func()
+}
+
+// rowSource is where rows come from.
+type rowSource struct {
 	shard context.Context // ends when the shard is given up: its rows are another node's then
-	row   protocol.Row
-	done  []func()
+	// read derives the row of a run from history once more; nil when there is none any more.
+	read func(ctx context.Context, id, run string) (*protocol.Row, error)
 }
 
 func newRows(index Index, log *slog.Logger) *rows {
@@ -58,12 +72,12 @@ func newRows(index Index, log *slog.Logger) *rows {
 	}
 }
 
-// put takes a row; done is called once it, or a newer row of the same run, is stored.
-func (r *rows) put(shard context.Context, row protocol.Row, done func()) {
+// put takes a row as it was at some moment; done is called once it, or a newer row of the same run, is stored.
+func (r *rows) put(from rowSource, row protocol.Row, asOf time.Time, done func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	key := protocol.RowKey(row.ID, row.Run)
-	r.dirty[key] = rowWrite{shard: shard, row: row, done: append(r.dirty[key].done, done)}
+	r.dirty[key] = rowWrite{from: from, row: row, asOf: asOf, done: append(r.dirty[key].done, done)}
 	u := r.waiting[row.ID]
 	if u == nil {
 		u = &unstored{none: make(chan struct{})}
@@ -121,9 +135,6 @@ func (r *rows) arm() {
 func (r *rows) flush() {
 	r.writing <- struct{}{}
 	defer func() { <-r.writing }()
-	if !r.pulse.sure() {
-		return // some may be another node's by now
-	}
 	r.mu.Lock()
 	batch := r.dirty
 	r.dirty = make(map[string]rowWrite)
@@ -131,7 +142,7 @@ func (r *rows) flush() {
 
 	var write []protocol.Row
 	for key, w := range batch {
-		if w.shard.Err() != nil {
+		if w.from.shard.Err() != nil {
 			r.count(w.row.ID, len(w.done))
 			delete(batch, key)
 			continue
@@ -148,12 +159,43 @@ func (r *rows) flush() {
 		return
 	}
 	r.relax(len(write))
+	r.keep(r.confirm(ctx, batch))
 	for _, w := range batch {
 		for _, done := range w.done {
 			done()
 		}
 		r.count(w.row.ID, len(w.done))
 	}
+}
+
+// confirm compares the rows of a batch that were stored late with history, and takes those out of it that must be stored once more. What
+// history says after a row was stored, nobody has told otherwise before.
+func (r *rows) confirm(ctx context.Context, batch map[string]rowWrite) (again map[string]rowWrite) {
+	again = make(map[string]rowWrite)
+	for _, key := range slices.Sorted(maps.Keys(batch)) {
+		w := batch[key]
+		if time.Since(w.asOf) < surely {
+			continue
+		}
+		now, err := w.from.read(ctx, w.row.ID, w.row.Run)
+		if err == nil && (now == nil || shows(*now, w.row)) {
+			continue
+		}
+		if now != nil {
+			w.row = *now
+		}
+		again[key] = w
+		delete(batch, key)
+	}
+	return again
+}
+
+// shows reports whether two rows of a run show the same, up to how long its history is: that is out of date soon anyway.
+func shows(a, b protocol.Row) bool {
+	a.HistoryLength = b.HistoryLength
+	one, err := protocol.Marshal(a)
+	other, failed := protocol.Marshal(b)
+	return err == nil && failed == nil && bytes.Equal(one, other)
 }
 
 // relax says how long the rows after a batch that was stored may wait for each other.
@@ -172,11 +214,12 @@ func (r *rows) keep(batch map[string]rowWrite) time.Duration {
 	r.pause = min(2*r.pause, rowsSlow)
 	for key, w := range batch {
 		if newer, ok := r.dirty[key]; ok {
-			w.row, w.shard = newer.row, newer.shard
+			w.row, w.from, w.asOf = newer.row, newer.from, newer.asOf
 			w.done = append(w.done, newer.done...)
 		}
 		r.dirty[key] = w
 	}
+	r.arm()
 	return r.pause
 }
 

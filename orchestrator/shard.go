@@ -13,6 +13,15 @@ import (
 	"github.com/millrace-dev/millrace/protocol"
 )
 
+const (
+	// lookBackFirst is how soon a shard's new owner looks for records of the one before, and lookBackMost the most that it waits until it
+	// looks again. Whoever was frozen for some time is found out within twice that.
+	lookBackFirst = 5500 * time.Millisecond
+	lookBackMost  = time.Hour
+	// lookBackWait is how long a record that was found may be one of this node's own, of which it has not heard yet.
+	lookBackWait = 1300 * time.Millisecond
+)
+
 // shard is one shard in the hands of this node.
 type shard struct {
 	id    int
@@ -131,8 +140,20 @@ func (s *shard) start() error {
 	if s.progress.Recheck > 0 {
 		s.after(0, func() { s.dropGhosts(s.since) })
 	}
+	s.lookBack(lookBackFirst)
 	s.after(choresFirst, s.doChores)
 	return nil
+}
+
+// lookBack looks, more and more rarely, whether somebody has written to the shard who did not know that this node has taken it. Between
+// this node's own records such a one shows as a gap; if this node writes nothing, nothing would show.
+func (s *shard) lookBack(wait time.Duration) {
+	s.after(wait, func() {
+		if end, err := s.store.HistoryEnd(s.ctx, s.id); err == nil {
+			s.after(lookBackWait, func() { s.ledger.reach(end) }) // by then this node knows which are its own
+		}
+		s.lookBack(min(2*wait, lookBackMost))
+	})
 }
 
 // stop gives the shard up: no further input is read, the steps that are under way end, and what they handled is released.
@@ -292,8 +313,12 @@ func (s *shard) route(it item) bool {
 		a = &actor{shard: s, id: it.input.Workflow}
 		s.actors[a.id] = a
 	}
-	a.queue = append(a.queue, it)
-	a.queued += len(it.delivery.Data)
+	if it.watch {
+		a.watches = append(a.watches, it)
+	} else {
+		a.queue = append(a.queue, it)
+		a.queued += len(it.delivery.Data)
+	}
 	if a.interrupt != nil && (a.urgent() || a.crowds()) {
 		a.interrupt()
 	}

@@ -3,6 +3,8 @@ package orchestrator
 import (
 	"context"
 	"errors"
+	"slices"
+	"time"
 
 	"github.com/millrace-dev/millrace/orchestrator/machine"
 	"github.com/millrace-dev/millrace/protocol"
@@ -12,12 +14,21 @@ import (
 // what follows from it. An error says that the workflow cannot go on; everything else is tried until it works.
 func (a *actor) step(ctx context.Context, batch []item) error {
 	for ctx.Err() == nil {
-		a.todo = batch
+		a.todo, a.fresh = batch, false
 		if err := a.load(batch); err != nil {
 			return err
 		}
+		a.notice(batch)
 		fresh, again := a.split(batch)
 		a.suspect(fresh)
+		if slices.ContainsFunc(again, func(it item) bool { return it.watch }) {
+			if err := a.confirm(); errors.Is(err, protocol.ErrConflict) {
+				a.forget()
+				continue
+			} else if err != nil {
+				return err
+			}
+		}
 		if err := a.recover(again, fresh); err != nil {
 			return err
 		}
@@ -41,7 +52,7 @@ func (a *actor) step(ctx context.Context, batch []item) error {
 			return err
 		}
 		batch = append(left, later...)
-		if _, follows := a.w.Successor(); len(batch) == 0 && !follows {
+		if _, follows := a.w.Successor(); len(batch) == 0 && !follows && len(a.held) == 0 {
 			return nil
 		}
 	}
@@ -90,6 +101,11 @@ func (a *actor) takeStep(ctx context.Context, fresh []item) (left []item, err er
 	if ctx.Err() != nil {
 		return nil, nil //nolint:nilerr // the shard is given up: the next owner takes the step
 	}
+	if ready.Record == nil && slices.ContainsFunc(t.batch, func(it item) bool { return it.delivery.Subject != "" }) {
+		if err := a.confirm(); err != nil {
+			return t.batch, err
+		}
+	}
 	err = a.commit(ready)
 	if errors.Is(err, protocol.ErrTooLarge) {
 		ready = t.tooLarge(err)
@@ -105,6 +121,24 @@ func (a *actor) takeStep(ctx context.Context, fresh []item) (left []item, err er
 	}
 	taken := len(t.batch) - ready.Left
 	return t.batch[taken:], a.perform(ready, t.batch[:taken])
+}
+
+// confirm finds out whether history ends where this node believes that it does; an error of code conflict says no. A step that leaves no
+// record has no compare-and-set to tell, and lets its inputs go all the same: an answer to what a node asked that did not know that it was
+// replaced would be taken for nobody's.
+func (a *actor) confirm() error {
+	if a.fresh {
+		return nil
+	}
+	var last protocol.Entry
+	err := a.shard.persist("confirm the end of a history", func(ctx context.Context) (err error) {
+		last, err = a.shard.store.Last(ctx, a.shard.id, a.id)
+		return err
+	})
+	if err == nil && last.Seq != a.w.Seq {
+		return protocol.Errorf(protocol.CodeConflict, "another node wrote record %d", last.Seq)
+	}
+	return err
 }
 
 // listen looks for heartbeats of activities that somebody else completes, whose time has come.
@@ -140,7 +174,7 @@ func inputs(batch []item) []protocol.Input {
 // released them, from the new ones. What is no input is of the first kind: loading the workflow is all that it takes.
 func (a *actor) split(batch []item) (fresh, again []item) {
 	for _, it := range batch {
-		if it.record != 0 || it.soon || a.w.Consumed(it.input.Seq) && !a.w.Forgot(it.input) {
+		if it.record != 0 || it.soon || it.watch || a.w.Consumed(it.input.Seq) && !a.w.Forgot(it.input) {
 			again = append(again, it)
 		} else {
 			fresh = append(fresh, it)
@@ -167,6 +201,7 @@ func (a *actor) commit(ready machine.Ready) error {
 	data = protocol.Pack(data)
 	var seq uint64
 	var final error
+	began := time.Now()
 	err = a.shard.persist("append a record", func(ctx context.Context) error {
 		if err := a.shard.keep(ctx, r.Blobs); err != nil {
 			return err
@@ -180,6 +215,7 @@ func (a *actor) commit(ready machine.Ready) error {
 	if err != nil || final != nil {
 		return errors.Join(err, final)
 	}
+	a.asOf = began
 	if a.shard.ledger.written(seq) {
 		a.shard.reused(seq)
 	}

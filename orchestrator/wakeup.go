@@ -51,6 +51,17 @@ func (a *actor) rearm() error {
 	return err
 }
 
+// notice takes note of a wake-up that fired and is not the one that this node has armed: it took that one's place. A node that does not
+// know that it was replaced may have armed it.
+func (a *actor) notice(batch []item) {
+	for _, it := range batch {
+		wake, ok := it.input.Body.(protocol.TimerInput)
+		if ok && wake.Task == nil && it.delivery.Subject != "" && !wake.Due.Equal(a.armed) {
+			a.armed = time.Time{}
+		}
+	}
+}
+
 // hold passes a wake-up on when it is due. The workflow is read meanwhile, so that nothing is left to do then but the step.
 func (s *shard) hold(it item) {
 	now := s.time.now()

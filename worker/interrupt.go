@@ -32,8 +32,11 @@ func (r *recalls) add(key execKey, number int) {
 	*r = append(*r, recalled{key, number, now})
 }
 
+// has reports whether an attempt must not begin. Whoever recalled it may have died before it took it off the queue: then the attempt comes
+// again and again, and must begin in the end.
 func (r recalls) has(key execKey, number int) bool {
-	return slices.ContainsFunc(r, func(c recalled) bool { return c.execKey == key && c.number == number })
+	since := time.Now().Add(-recalledFor)
+	return slices.ContainsFunc(r, func(c recalled) bool { return c.execKey == key && c.number == number && c.at.After(since) })
 }
 
 // track notes an attempt that begins. It reports false when the attempt was taken off the queue while it was on its way: the word that

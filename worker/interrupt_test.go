@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/millrace-dev/millrace/protocol"
 	"github.com/millrace-dev/millrace/worker/activity"
@@ -111,4 +112,16 @@ func TestRecallOfARunningAttempt(t *testing.T) {
 			t.Errorf("it failed: %v", r.Failure)
 		}
 	})
+}
+
+// Whoever recalls an attempt may die before taking it off its queue. It comes again, and begins in the end.
+func TestARecallIsForgotten(t *testing.T) {
+	t.Parallel()
+	key := execKey{"run", 5}
+	for age, want := range map[time.Duration]bool{time.Second: true, 2 * recalledFor: false} {
+		r := recalls{{key, 1, time.Now().Add(-age)}}
+		if got := r.has(key, 1); got != want {
+			t.Errorf("after %s: recalled %t, want %t", age, got, want)
+		}
+	}
 }

@@ -87,3 +87,32 @@ func TestARecordNamesTheFirstOfItsRun(t *testing.T) {
 		t.Errorf("got first records %d and %d, want none and 2", first.First, second.First)
 	}
 }
+
+// What an earlier run consumed is not taken again when it comes again: only the latest run is read, so that must know. A termination has
+// no request ID by which it would be known otherwise, and would end the wrong run.
+func TestARunKnowsWhatWasConsumedBeforeIt(t *testing.T) {
+	t.Parallel()
+	w := begun(t)
+	ended := w.arrive(protocol.TerminateInput{}, "")
+	decide(t, w)
+	w.start("request-2", 0)
+	w.waiting[0].Seq = 0 // it comes directly
+	answer(t, w)
+	first := w.w.Run.First
+	read := New(workflowID)
+	for _, entry := range w.records {
+		var r protocol.Record
+		if err := json.Unmarshal(entry.Data, &r); err != nil {
+			t.Fatal(err)
+		}
+		if entry.Seq < first {
+			continue
+		}
+		if err := read.Apply(entry.Seq, protocol.Digest(entry.Data), &r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !read.Consumed(ended.Seq) {
+		t.Errorf("input %d was consumed by the run before, and the last one consumed is said to be %d", ended.Seq, read.LastInput)
+	}
+}

@@ -64,11 +64,21 @@ func (r Ready) Ends(run string, event int64) bool {
 	})
 }
 
+// Awaits reports whether the run waits for the end of an attempt that was handed over: it is neither over, nor has somebody else to
+// complete it, nor a later one to follow it.
+func (w *Workflow) Awaits(task protocol.ActivityTask) bool {
+	return w.Run.Open() && w.Run.ID() == task.Run && w.Run.awaits(task)
+}
+
+func (r *Run) awaits(task protocol.ActivityTask) bool {
+	a, ok := r.activities.get(task.ScheduledID)
+	return ok && a.number() == task.Number() && (!a.Async || a.begun != task.Number())
+}
+
 // lose drafts what follows when a worker that was handed an attempt does not have it any more and never said how it ended. That counts
 // as an attempt, as it does when the broker misses a worker: perhaps it is what kills them.
 func (t *Turn) lose(task protocol.ActivityTask) (protocol.ActivityTask, bool) {
-	a, ok := t.run.activities.get(task.ScheduledID)
-	if !ok || a.number() != task.Number() || a.Async && a.begun == task.Number() {
+	if !t.run.awaits(task) {
 		return task, false
 	}
 	task.HandedTo = ""

@@ -1,0 +1,34 @@
+package orchestrator
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// Holding is one shard in the hands of somebody who believes to own it, without a lease and without other nodes. It is exported for this
+// repository's simulation, which decides by itself who believes what; there is no promise of compatibility.
+type Holding struct {
+	shard *shard
+	rows  *rows
+}
+
+// Hold works on a shard of a store until the holding is released or ctx ends. Its steps are named by nonce.
+func Hold(
+	ctx context.Context, shard int, ns protocol.Namespace, store Store, log *slog.Logger, nonce func() string,
+) (*Holding, error) {
+	rows := newRows(store, log)
+	s := newShard(ctx, shard, ns, store, rows, log, nonce)
+	if err := s.start(); err != nil {
+		rows.stop()
+		return nil, err
+	}
+	return &Holding{s, rows}, nil
+}
+
+// Release gives the shard up, as a node does that hands it over: the steps under way end, unless ctx ends first.
+func (h *Holding) Release(ctx context.Context) {
+	h.shard.stop(ctx)
+	h.rows.stop()
+}
