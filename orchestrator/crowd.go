@@ -3,7 +3,7 @@ package orchestrator
 // crowd is how many inputs of one workflow may wait while the shard has little room left. A step that does not end, because the code blocks
 // or its worker is slow, would hold them all, and the shard reads no inbox once it has [maxInWork] in work: every other workflow would
 // wait for that one. So a crowd is recorded first, batch by batch and without a worker, and the step is taken afterwards.
-const crowd = 1024
+const crowd = maxInWork / 16
 
 // crowdBytes is the same for their size.
 const crowdBytes = maxInWorkBytes / 4
