@@ -20,6 +20,7 @@ func Hold(
 ) (*Holding, error) {
 	rows := newRows(store, log)
 	s := newShard(ctx, shard, ns, store, rows, log, nonce)
+	s.retake = func() {} // the simulation's streams lose nothing: what looks like it is a bug, and is left to be found
 	if err := s.start(); err != nil {
 		rows.stop()
 		return nil, err

@@ -32,6 +32,8 @@ type ledger struct {
 	done  map[uint64]struct{} // beyond the floor
 	saved uint64
 	armed bool
+	taken uint64              // the last record that was there when the shard was taken
+	found map[uint64]struct{} // later ones that were found, and may be this node's own: their acknowledgements are late
 	// frozen says that nothing is stored any more.
 	frozen bool
 }
@@ -42,7 +44,7 @@ func (l *ledger) begin(p protocol.Progress, last uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	known := min(p.Effects, last)
-	l.floor, l.last, l.saved, l.whole = known, last, known, min(p.Recheck, last)
+	l.floor, l.last, l.saved, l.whole, l.taken = known, last, known, min(p.Recheck, last), last
 	if p.Recheck > 0 {
 		l.floor = min(l.floor, p.Since)
 	}
@@ -62,8 +64,11 @@ func (l *ledger) start() {
 func (l *ledger) written(seq uint64) (reused bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if _, done := l.done[seq]; done || seq <= l.floor || l.work[seq] {
-		return !l.frozen
+	_, found := l.found[seq]
+	_, done := l.done[seq]
+	delete(l.found, seq)
+	if done || seq <= l.floor || l.work[seq] {
+		return !found && !l.frozen // what was found was looked after
 	}
 	l.last = max(l.last, seq)
 	l.work[seq] = true
@@ -223,5 +228,11 @@ func (l *ledger) claim(gap, seq uint64) bool {
 		return false
 	}
 	l.work[seq] = false
+	if seq > l.taken {
+		if l.found == nil {
+			l.found = make(map[uint64]struct{})
+		}
+		l.found[seq] = struct{}{}
+	}
 	return true
 }

@@ -146,6 +146,14 @@ func TestLedgerNoticesReuse(t *testing.T) {
 	if l.written(12) {
 		t.Error("12 was found in a gap before its writer heard of it")
 	}
+	l.reach(16)
+	if err := l.search(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	l.finished(15)
+	if l.written(15) || l.written(16) {
+		t.Error("15 was found and looked after, and 16 was found, before their writer heard of them")
+	}
 	for _, seq := range []uint64{10, 11, 13} {
 		if !l.written(seq) {
 			t.Errorf("%d is given out again", seq)

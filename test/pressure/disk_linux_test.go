@@ -27,7 +27,7 @@ func smallDisk(t *testing.T, size string) (dir string) {
 		t.Skipf("a small disk cannot be mounted here, so a full one is not tested: %v", err)
 	}
 	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, 0); err != nil {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
 			t.Error(err)
 		}
 	})
