@@ -225,7 +225,8 @@ func (a *actor) recover(again, fresh []item) error {
 		if _, follows := a.w.Successor(); !follows { // another node may have begun the run that this one was to begin
 			again, a.held = append(a.held, again...), nil
 		}
-		a.finish(nil, again)
+		// What there was to do may have been done just now, for another of them, and its row may still wait.
+		a.shard.rows.after(a.id, func() { a.finish(nil, again) })
 		return nil
 	}
 	var fx machine.Effects

@@ -49,6 +49,7 @@ type rows struct {
 type unstored struct {
 	n    int
 	none chan struct{} // closed when there are none left
+	then []func()      // called when all of them are stored
 }
 
 type rowWrite struct {
@@ -104,14 +105,36 @@ func (r *rows) settle(ctx context.Context, workflow string) error {
 	}
 }
 
-// count notes that n rows of a workflow are stored.
-func (r *rows) count(workflow string, n int) {
+// after calls f once the rows of a workflow that wait now are stored. Should this node give up the shard before, somebody else looks after
+// what f would tell is done.
+func (r *rows) after(workflow string, f func()) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	u := r.waiting[workflow]
+	if u != nil {
+		u.then = append(u.then, f)
+	}
+	r.mu.Unlock()
+	if u == nil {
+		f()
+	}
+}
+
+// count notes that n rows of a workflow do not wait any more: they are stored, or another node's.
+func (r *rows) count(workflow string, n int, stored bool) {
+	r.mu.Lock()
+	u := r.waiting[workflow]
+	if !stored {
+		u.then = nil
+	}
+	var then []func()
 	if u.n -= n; u.n == 0 {
 		close(u.none)
 		delete(r.waiting, workflow)
+		then = u.then
+	}
+	r.mu.Unlock()
+	for _, f := range then {
+		f()
 	}
 }
 
@@ -143,7 +166,7 @@ func (r *rows) flush() {
 	var write []protocol.Row
 	for key, w := range batch {
 		if w.from.shard.Err() != nil {
-			r.count(w.row.ID, len(w.done))
+			r.count(w.row.ID, len(w.done), false)
 			delete(batch, key)
 			continue
 		}
@@ -164,7 +187,7 @@ func (r *rows) flush() {
 		for _, done := range w.done {
 			done()
 		}
-		r.count(w.row.ID, len(w.done))
+		r.count(w.row.ID, len(w.done), true)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -146,4 +147,30 @@ func TestALateRowIsComparedWithHistory(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Whoever finds nothing left to do is not done before the rows are stored that wait; if they go to another node, never.
+func TestAfterTheRowsThatWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		i := &index{put: func(protocol.Row) error { return nil }}
+		r := newRows(i, slog.New(slog.DiscardHandler))
+		defer r.stop()
+		var said []string
+		say := func(what string) func() { return func() { said = append(said, what) } }
+		row := protocol.Row{ID: "wf", Run: "run"}
+		lost, give := context.WithCancel(t.Context())
+		r.after("wf", say("nothing waits"))
+		r.put(rowSource{shard: t.Context()}, row, time.Now(), say("stored"))
+		r.after("wf", say("after it"))
+		r.after("other", say("another's"))
+		r.flush()
+		r.put(rowSource{shard: lost}, row, time.Now(), say("lost"))
+		r.after("wf", say("after what was lost"))
+		give()
+		r.flush()
+		if want := []string{"nothing waits", "another's", "stored", "after it"}; !slices.Equal(said, want) {
+			t.Errorf("said %q, want %q", said, want)
+		}
+	})
 }
