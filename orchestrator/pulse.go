@@ -27,6 +27,8 @@ type pulse struct {
 
 func newPulse(stood func()) *pulse {
 	p := &pulse{stood: stood, last: time.Now()}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.timer = time.AfterFunc(pulseEvery, p.beat)
 	return p
 }

@@ -15,6 +15,7 @@ func TestPulse(t *testing.T) {
 		p := newPulse(func() { stood++ })
 		defer p.end()
 		still := func() { // the timer is late, as everything else would be
+			synctest.Wait() // it may be beating right now
 			p.timer.Stop()
 			<-time.After(2 * standstill)
 		}
