@@ -142,7 +142,8 @@ func (s *Store) RefuseDirect(reply string) {
 // PublishResult hands over how an attempt ended, and returns once that is part of history, or lies in the workflow's inbox. The first
 // result of an attempt wins.
 func (s *Store) PublishResult(ctx context.Context, workflow string, r protocol.ActivityResult) error {
-	id := protocol.TaskID(r.Run, r.ScheduledID, r.Number())
+	// An event that is decided anew, after a loss, has attempts of the same numbers, and the inbox may still know the ID of a result of before.
+	id := protocol.TaskID(r.Run, r.ScheduledID, r.Number()) + "-" + strconv.FormatInt(r.Started.UnixNano(), 36)
 	m, err := s.inputMsg(workflow, r, id, "")
 	if err != nil {
 		return err

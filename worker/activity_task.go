@@ -110,7 +110,7 @@ func (w *Worker) tellStarted(ctx context.Context, task *protocol.ActivityTask, a
 		Run: task.Run, ScheduledID: task.ScheduledID, Attempt: task.Attempt, Forgiven: task.Forgiven, Worker: w.identity, Async: async,
 		LastFailure: task.LastFailure,
 	}
-	id := fmt.Sprintf("started-%s-%t", protocol.TaskID(task.Run, task.ScheduledID, task.Number()), async)
+	id := fmt.Sprintf("started-%s-%t-%d", protocol.TaskID(task.Run, task.ScheduledID, task.Number()), async, time.Now().UnixNano())
 	if err := w.store.Tell(ctx, task.Workflow, b, id, ""); err != nil {
 		w.log.Warn("the begin of an attempt could not be told; its task goes back", "activity_type", task.Type, "error", err)
 		return false
