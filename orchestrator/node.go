@@ -69,6 +69,7 @@ func (n *node) run(ctx context.Context, ready func(error)) {
 	defer n.time.end()
 	n.pulse = newPulse(n.hear)
 	defer n.pulse.end()
+	n.rows.pulse = n.pulse
 	n.time.check(ctx)
 	unlisten, err := n.store.News(n.hear)
 	if err != nil {

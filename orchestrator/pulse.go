@@ -14,8 +14,9 @@ const (
 
 // pulse notices that the process stood still: it was stopped, or its machine was. Meanwhile another node may have taken its shards, and
 // what lies in its sockets is old. History is safe from such a node, since its appends fail. But a direct request that its sender has sent
-// through the inbox in the meantime, and was told is refused, would be taken. So a node that stood still takes nothing direct until it has
-// looked who owns what. A pulse that is nil is always sure.
+// through the inbox in the meantime, and was told is refused, would be taken; and a row that it had not stored yet would replace a newer
+// one. So a node that stood still takes nothing direct and stores no rows until it has looked who owns what. A pulse that is nil is always
+// sure.
 type pulse struct {
 	stood func() // is told that the process stood still
 

@@ -34,6 +34,7 @@ const (
 type rows struct {
 	index   Index
 	log     *slog.Logger
+	pulse   *pulse        // of the node
 	writing chan struct{} // holds one batch at a time: of two at once, the one with the older row of a run might be the last
 
 	mu       sync.Mutex
@@ -158,6 +159,9 @@ func (r *rows) arm() {
 func (r *rows) flush() {
 	r.writing <- struct{}{}
 	defer func() { <-r.writing }()
+	if !r.pulse.sure() {
+		return // some may be another node's by now, which is about to be found out
+	}
 	r.mu.Lock()
 	batch := r.dirty
 	r.dirty = make(map[string]rowWrite)
@@ -182,7 +186,9 @@ func (r *rows) flush() {
 		return
 	}
 	r.relax(len(write))
-	r.keep(r.confirm(ctx, batch))
+	if again := r.confirm(ctx, batch); len(again) > 0 {
+		r.keep(again)
+	}
 	for _, w := range batch {
 		for _, done := range w.done {
 			done()
@@ -191,26 +197,32 @@ func (r *rows) flush() {
 	}
 }
 
-// confirm compares the rows of a batch that were stored late with history, and takes those out of it that must be stored once more. What
-// history says after a row was stored, nobody has told otherwise before.
+// confirm compares the rows of a batch that were stored late with history, and stores those once more that are out of date. What history
+// says after a row was stored, nobody has told otherwise before. That is done at once: when this node hears that the shard is another's, its
+// rows are forgotten, and the old one would stay. What could not be confirmed is taken out of the batch.
 func (r *rows) confirm(ctx context.Context, batch map[string]rowWrite) (again map[string]rowWrite) {
 	again = make(map[string]rowWrite)
 	for _, key := range slices.Sorted(maps.Keys(batch)) {
-		w := batch[key]
-		if time.Since(w.asOf) < surely {
-			continue
+		if w := batch[key]; time.Since(w.asOf) >= surely && r.correct(ctx, &w) != nil {
+			again[key] = w
+			delete(batch, key)
 		}
-		now, err := w.from.read(ctx, w.row.ID, w.row.Run)
-		if err == nil && (now == nil || shows(*now, w.row)) {
-			continue
-		}
-		if now != nil {
-			w.row = *now
-		}
-		again[key] = w
-		delete(batch, key)
 	}
 	return again
+}
+
+// correct stores what history says of a run until it says the same afterwards.
+func (r *rows) correct(ctx context.Context, w *rowWrite) error {
+	for {
+		now, err := w.from.read(ctx, w.row.ID, w.row.Run)
+		if err != nil || now == nil || shows(*now, w.row) {
+			return err
+		}
+		w.row = *now
+		if err := r.index.PutRows(ctx, []protocol.Row{w.row}); err != nil {
+			return err
+		}
+	}
 }
 
 // shows reports whether two rows of a run show the same, up to how long its history is: that is out of date soon anyway.
