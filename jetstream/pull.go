@@ -38,13 +38,14 @@ type Puller struct {
 	cfg    natsjs.ConsumerConfig
 	handle func(*Task)
 
-	ctx     context.Context
-	cancel  context.CancelFunc
-	ended   chan struct{}
-	kick    chan struct{} // there may be something to ask for
-	working sync.WaitGroup
+	ctx    context.Context
+	cancel context.CancelFunc
+	ended  chan struct{}
+	kick   chan struct{} // there may be something to ask for
 
 	mu      sync.Mutex
+	working int           // tasks
+	rested  chan struct{} // closed when none is in work any more; nil before somebody waits for that
 	sub     *nats.Subscription
 	inbox   string
 	free    int
@@ -205,7 +206,7 @@ func (p *Puller) receive(inbox string, m *nats.Msg) {
 		return
 	}
 	p.credit--
-	p.working.Add(1)
+	p.working++
 	p.release()
 	p.mu.Unlock()
 	t := &Task{puller: p, msg: m, delivered: 1}
@@ -263,21 +264,23 @@ func (p *Puller) Take() bool {
 		return false
 	}
 	p.aside--
-	p.working.Add(1)
+	p.working++
 	return true
 }
 
 // Give gives a slot back.
 func (p *Puller) Give() {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.aside < p.keep && p.credit+p.free > 0 {
 		p.aside++
 	} else {
 		p.free++
 		p.wake()
 	}
-	p.mu.Unlock()
-	p.working.Done()
+	if p.working--; p.working == 0 && p.rested != nil {
+		close(p.rested)
+	}
 }
 
 // Stop takes no further tasks, and returns when those in work are done or ctx ends.
@@ -288,17 +291,16 @@ func (p *Puller) Give() {
 func (p *Puller) Stop(ctx context.Context) {
 	p.mu.Lock()
 	p.stopped = true
+	p.rested = make(chan struct{})
+	if p.working == 0 {
+		close(p.rested)
+	}
 	p.mu.Unlock()
 	p.cancel()
 	<-p.ended
 	_ = p.sub.Drain() // fails only on a closed connection
-	done := make(chan struct{})
-	go func() {
-		p.working.Wait()
-		close(done)
-	}()
 	select {
-	case <-done:
+	case <-p.rested:
 	case <-ctx.Done():
 	}
 }
