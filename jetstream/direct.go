@@ -142,7 +142,7 @@ func (s *Store) RefuseDirect(reply string) {
 // PublishResult hands over how an attempt ended, and returns once that is part of history, or lies in the workflow's inbox. The first
 // result of an attempt wins.
 func (s *Store) PublishResult(ctx context.Context, workflow string, r protocol.ActivityResult) error {
-	// An event that is decided anew, after a loss, has attempts of the same numbers, and the inbox may still know the ID of a result of before.
+	// An event that is decided anew, after a loss, has attempts of the same numbers, and the inbox may still know the ID of an old result.
 	id := protocol.TaskID(r.Run, r.ScheduledID, r.Number()) + "-" + strconv.FormatInt(r.Started.UnixNano(), 36)
 	m, err := s.inputMsg(workflow, r, id, "")
 	if err != nil {

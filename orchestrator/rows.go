@@ -198,8 +198,8 @@ func (r *rows) flush() {
 }
 
 // confirm compares the rows of a batch that were stored late with history, and stores those once more that are out of date. What history
-// says after a row was stored, nobody has told otherwise before. That is done at once: when this node hears that the shard is another's, its
-// rows are forgotten, and the old one would stay. What could not be confirmed is taken out of the batch.
+// says after a row was stored, nobody has told otherwise before. That is done at once: when this node hears that the shard is another's,
+// its rows are forgotten, and the old one would stay. What could not be confirmed is taken out of the batch.
 func (r *rows) confirm(ctx context.Context, batch map[string]rowWrite) (again map[string]rowWrite) {
 	again = make(map[string]rowWrite)
 	for _, key := range slices.Sorted(maps.Keys(batch)) {
