@@ -78,7 +78,7 @@ func TestSeeds(t *testing.T) {
 	case testing.Short():
 		n = 500
 	default:
-		n = 5_000 // seed 7079, and one between 30,000 and 80,000, show what is still to be found out
+		n = 5_000 // of the first 100,000, three show what is still to be found out: 5648, 18872 and 98940
 	}
 	var failed []Scenario
 	var played uint64
