@@ -90,22 +90,6 @@ func receive(ctx context.Context, stream string, chunks *nats.Subscription, w io
 	}
 }
 
-// ask is call for what answers with more than an error.
-func (s *Store) ask(ctx context.Context, api string, in, out any) error {
-	ctx, cancel := bounded(ctx)
-	defer cancel()
-	req, err := protocol.Marshal(in)
-	if err != nil {
-		return err
-	}
-	ctx, done := s.allowed(ctx, s.api(api))
-	reply, err := s.nc.RequestWithContext(ctx, s.api(api), req)
-	if err := done(err); err != nil {
-		return wrap(err)
-	}
-	return wrap(protocol.Unmarshal(reply.Data, out))
-}
-
 // restoreChunk is how much of a snapshot a message has, and restoreAhead how many messages are on their way at once.
 const (
 	restoreChunk = 128 << 10
