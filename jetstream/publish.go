@@ -33,12 +33,12 @@ func (s *Store) publish(m *nats.Msg, opts ...natsjs.PublishOpt) func(context.Con
 }
 
 // publishJSON is publish with a body.
-func (s *Store) publishJSON(subject string, header nats.Header, body any, opts ...natsjs.PublishOpt) func(context.Context) error {
+func (s *Store) publishJSON(subject string, header nats.Header, body any) func(context.Context) error {
 	data, err := protocol.Marshal(body)
 	if err != nil {
 		return func(context.Context) error { return err }
 	}
-	return s.publish(&nats.Msg{Subject: subject, Header: header, Data: data}, opts...)
+	return s.publish(&nats.Msg{Subject: subject, Header: header, Data: data})
 }
 
 // waiting reports whether a publish was refused because its subject holds a message already.

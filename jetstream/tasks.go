@@ -2,6 +2,7 @@ package jetstream
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -13,31 +14,60 @@ import (
 // DispatchActivity puts an activity attempt on its queue, once: while it waits or runs its subject refuses another, and for
 // a while after it is done its message ID does.
 func (s *Store) DispatchActivity(task protocol.ActivityTask) func(context.Context) error {
+	subject := s.ns.ActivityTask(task.Queue, task.Run, task.ScheduledID, task.Number())
 	header := nats.Header{natsjs.MsgIDHeader: {protocol.TaskID(task.Run, task.ScheduledID, task.Number())}}
 	trace(header, task.Headers)
-	return s.enqueue(s.ns.ActivityTask(task.Queue, task.Run, task.ScheduledID, task.Number()), header, task)
-}
-
-// DispatchWorkflow calls for a worker. It has no message ID: a step may need a second call soon after the first was answered.
-func (s *Store) DispatchWorkflow(queue string, task protocol.QueuedWorkflowTask) func(context.Context) error {
-	return s.enqueue(s.ns.WorkflowTask(queue, task.Run, task.ScheduledID), nil, task)
-}
-
-// enqueue puts a task on its queue. That its subject holds one already counts as done only if that one is stored: it may be in flight, from
-// an earlier try that was not answered, and get lost with the stream's leader.
-func (s *Store) enqueue(subject string, header nats.Header, task any) func(context.Context) error {
 	ack := s.publishJSON(subject, header, task)
 	return func(ctx context.Context) error {
-		if err := ack(ctx); !waiting(err) {
+		err := ack(ctx)
+		if !waiting(err) && !errors.Is(err, protocol.ErrRepeated) {
 			return err
 		}
-		there, err := s.lastOf(ctx, s.ns.TasksStream(), subject)
-		if err == nil && there.Seq == 0 {
-			err = protocol.Errorf(protocol.CodeUnavailable, "the same task is on its way to the queue, or has just left it")
+		there := s.occupied(ctx, protocol.TaskActivity, task.Queue, subject)
+		if errors.Is(there, errNotStored) && !waiting(err) {
+			return err // it was there
 		}
-		return wrap(err)
+		return there
 	}
 }
+
+// DispatchWorkflow calls for a worker. It has no message ID: a step may need a second call soon after the first was answered. One that a
+// worker was given is replaced: nobody can tell whether it is still with that worker, and two calls do no harm.
+func (s *Store) DispatchWorkflow(queue string, task protocol.QueuedWorkflowTask) func(context.Context) error {
+	subject := s.ns.WorkflowTask(queue, task.Run, task.ScheduledID)
+	ack := s.publishJSON(subject, nil, task)
+	return func(ctx context.Context) error {
+		err := ack(ctx)
+		if waiting(err) {
+			err = s.occupied(ctx, protocol.TaskWorkflow, queue, subject)
+		}
+		if !errors.Is(err, protocol.ErrTaken) {
+			return err
+		}
+		if err := s.removeTasks(ctx, subject); err != nil {
+			return err
+		}
+		return s.publishJSON(subject, nil, task)(ctx)
+	}
+}
+
+// occupied says what to think of a task whose subject holds one already. That counts as done only if that one is stored: it may be in
+// flight, from an earlier try that was not answered, and get lost with the stream's leader.
+func (s *Store) occupied(ctx context.Context, kind protocol.TaskKind, queue, subject string) error {
+	there, err := s.lastOf(ctx, s.ns.TasksStream(), subject)
+	if err != nil {
+		return wrap(err)
+	}
+	if there.Seq == 0 {
+		return errNotStored
+	}
+	if taken, err := s.delivered(ctx, kind, queue); err != nil || there.Seq > taken {
+		return err
+	}
+	return protocol.ErrTaken
+}
+
+var errNotStored = protocol.Errorf(protocol.CodeUnavailable, "the same task is on its way to the queue, or has just left it")
 
 // QueuedActivity reads the attempt of an activity that lies on its queue or is with a worker; nil when there is none.
 func (s *Store) QueuedActivity(ctx context.Context, queue, run string, scheduled int64) (*protocol.ActivityTask, error) {

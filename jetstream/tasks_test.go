@@ -2,6 +2,7 @@ package jetstream_test
 
 import (
 	"encoding/json"
+	"errors"
 	"reflect"
 	"slices"
 	"testing"
@@ -19,9 +20,10 @@ func TestRepeatedDispatchIsOneTask(t *testing.T) {
 		w := start(t)
 		ch := pull(t, w.Store, 10)
 		dispatch(t, w.Store, "run")
-		repeat(t, w.other(t), "run") // it waits or runs
 		task := next(t, ch, "the task")
-		repeat(t, w.Store, "run")
+		if err := w.other(t).DispatchActivity(activity("run"))(t.Context()); !errors.Is(err, protocol.ErrTaken) {
+			t.Fatalf("got %v, want to hear that a worker has it", err)
+		}
 		must(t, task.Ack())
 		synctest.Wait()
 		repeat(t, w.Store, "run") // it has just been done
@@ -52,6 +54,57 @@ func TestTaskArrivesWhole(t *testing.T) {
 	}
 	p.Stop(t.Context())
 	none(t, ch, "a task of another queue or kind")
+}
+
+// Nor is it an error that a task waits on its queue already.
+func TestRepeatedDispatchOfAWaitingTask(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	for range 2 {
+		must(t, w.DispatchActivity(activity("run"))(t.Context()))
+	}
+	must(t, next(t, pull(t, w.Store, 10), "the task").Ack())
+}
+
+// Whoever reads the tasks of a run hears which of them workers were given.
+func TestQueuedActivitiesOfARun(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	dispatch(t, w.Store, "run")
+	dispatch(t, w.Store, "another run")
+	want := func(taken bool) {
+		t.Helper()
+		all, err := w.QueuedActivities(t.Context(), "run")
+		if err != nil || len(all) != 1 || all[0].Task.Run != "run" || all[0].Taken != taken {
+			t.Fatalf("got %+v, %v, want the task of the run, taken: %v", all, err, taken)
+		}
+	}
+	want(false)
+	ch := pull(t, w.Store, 1)
+	next(t, ch, "the task")
+	want(true)
+	must(t, w.RemoveSpent(t.Context())) // it is not done
+	want(true)
+}
+
+// A call for a worker that one was given may have got lost with that worker: another one is made in its place.
+func TestCallThatWasTakenIsReplaced(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	ch := make(chan *jetstream.Task, 10)
+	p, err := w.PullTasks(t.Context(), protocol.TaskWorkflow, queue, jetstream.PullOptions{Slots: 2}, func(task *jetstream.Task) {
+		ch <- task
+	})
+	must(t, err)
+	var held []*jetstream.Task
+	for range 2 {
+		must(t, w.DispatchWorkflow(queue, protocol.QueuedWorkflowTask{Workflow: "wf", Run: "run", ScheduledID: 1})(t.Context()))
+		held = append(held, next(t, ch, "the call"))
+	}
+	for _, task := range held {
+		must(t, task.Ack())
+	}
+	p.Stop(t.Context())
 }
 
 // A workflow may need a second worker soon after it got the first.

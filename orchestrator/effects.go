@@ -136,8 +136,10 @@ func (s *shard) dispatch(fx machine.Effects, retries []machine.Retry, workflow s
 		return nil
 	}
 	first := true
+	var taken []protocol.ActivityTask
 	err := s.persist("dispatch the effects of a step", func(ctx context.Context) error {
 		var acks []Ack
+		taken = nil
 		fresh := fresh && first // the second time, they may be repetitions of the first
 		first = false
 		for _, r := range retries {
@@ -147,7 +149,7 @@ func (s *shard) dispatch(fx machine.Effects, retries []machine.Retry, workflow s
 			acks = append(acks, s.store.ArmRetry(s.id, r.Task, r.At))
 		}
 		for _, task := range fx.Activities {
-			acks = append(acks, s.queue(task, fresh))
+			acks = append(acks, s.queue(task, fresh, &taken))
 		}
 		for _, t := range fx.Tells {
 			acks = append(acks, s.tell(t, fresh))
@@ -158,6 +160,9 @@ func (s *shard) dispatch(fx machine.Effects, retries []machine.Retry, workflow s
 		return await(ctx, acks)
 	})
 	if err != nil {
+		return err
+	}
+	if err := s.replace(taken); err != nil {
 		return err
 	}
 	for _, r := range retries {
@@ -240,14 +245,19 @@ func (a *actor) recover(again, fresh []item) error {
 		retries = append(retries, watched...)
 	}
 	fx.Tells = append(tells, fx.Tells...)
-	return a.follow(fx, retries, again, false)
+	return a.follow(fx, retries, again, unfinished && a.doubtful())
+}
+
+// doubtful reports whether nobody knows what is left of what followed from the last record.
+func (a *actor) doubtful() bool {
+	p := a.shard.progress
+	return a.w.Seq > p.Since && a.w.Seq <= p.Recheck
 }
 
 // unfinished are the effects of the last record that may not have been performed, or may be lost since.
 func (a *actor) unfinished(last *protocol.Record, fresh []item) (fx machine.Effects, watched []machine.Retry, err error) {
-	p := a.shard.progress
-	doubtful := a.w.Seq > p.Since && a.w.Seq <= p.Recheck
-	if !doubtful || a.w.Seq > p.Effects {
+	doubtful := a.doubtful()
+	if !doubtful || a.w.Seq > a.shard.progress.Effects {
 		fx = a.w.Effects(last)
 		if row := a.w.Run.Row(); fx.Row == nil && !a.w.Run.Copying() {
 			fx.Row = &row // that of an earlier record may not be stored: it waits for others, and the next record does not wait for it

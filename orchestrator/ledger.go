@@ -18,7 +18,8 @@ const ledgerEvery = time.Second
 // Records of others can appear while this node owns the shard, too: a node that was frozen and comes back appends a step before it
 // hears that it was replaced. They show as gaps between this node's own.
 type ledger struct {
-	save func(ctx context.Context, upTo uint64) error
+	// save stores how far the owner has come, and whether it rests.
+	save func(ctx context.Context, upTo uint64, rest bool) error
 	// next finds the first record from a sequence on, and look has its workflow look after it and finish it.
 	next  func(ctx context.Context, from uint64) (seq uint64, workflow string, err error)
 	look  func(workflow string, seq uint64)
@@ -156,13 +157,24 @@ func (l *ledger) store(ctx context.Context) error {
 	if keep {
 		return nil
 	}
-	if err := l.save(ctx, floor); err != nil {
+	if err := l.save(ctx, floor, false); err != nil {
 		return err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.saved = floor
 	return nil
+}
+
+// end stores how far this node has come as the last thing that it does with the shard.
+func (l *ledger) end(ctx context.Context) error {
+	l.mu.Lock()
+	floor, rest := l.floor, l.floor == l.last && l.floor >= l.whole && l.floor > 0 && !l.frozen
+	l.mu.Unlock()
+	if !rest {
+		return l.store(ctx)
+	}
+	return l.save(ctx, floor, true)
 }
 
 // search has every record looked after that is neither in work nor finished.

@@ -32,7 +32,7 @@ func TestLedger(t *testing.T) {
 			work: map[uint64]bool{}, done: map[uint64]struct{}{},
 			after: func(_ time.Duration, f func()) { deferred = append(deferred, f) },
 			look:  func(_ string, seq uint64) { looking = append(looking, seq) },
-			save:  func(_ context.Context, upTo uint64) error { stored = upTo; return nil },
+			save:  func(_ context.Context, upTo uint64, _ bool) error { stored = upTo; return nil },
 			next: func(_ context.Context, from uint64) (uint64, string, error) {
 				for seq := from; seq <= end; seq++ {
 					if by, ok := stream[seq]; ok {
@@ -129,7 +129,7 @@ func TestLedgerNoticesReuse(t *testing.T) {
 	stored := uint64(0)
 	l := &ledger{
 		work: map[uint64]bool{}, done: map[uint64]struct{}{}, after: func(time.Duration, func()) {},
-		save: func(_ context.Context, upTo uint64) error { stored = upTo; return nil },
+		save: func(_ context.Context, upTo uint64, _ bool) error { stored = upTo; return nil },
 		look: func(string, uint64) {},
 		next: func(_ context.Context, from uint64) (uint64, string, error) { return from, "wf", nil },
 	}
@@ -175,7 +175,7 @@ func TestTheLedgerLooksAfterARecordAtTheEnd(t *testing.T) {
 		work: map[uint64]bool{}, done: map[uint64]struct{}{},
 		after: func(_ time.Duration, f func()) { ticks = append(ticks, f) },
 		look:  func(_ string, seq uint64) { looked = append(looked, seq) },
-		save:  func(context.Context, uint64) error { return nil },
+		save:  func(context.Context, uint64, bool) error { return nil },
 		next:  func(_ context.Context, from uint64) (uint64, string, error) { return from, "wf", nil },
 	}
 	l.begin(protocol.Progress{Effects: 5}, 5)

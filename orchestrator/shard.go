@@ -65,6 +65,7 @@ type shard struct {
 	progress protocol.Progress
 	since    time.Time
 	server   string
+	losses   bool // a stream may have lost its end before this node took the shard
 	// retake has the node give the shard up and take it anew.
 	retake func()
 }
@@ -92,12 +93,12 @@ func newShard(
 	}
 	s.ledger = &ledger{
 		next: func(ctx context.Context, from uint64) (uint64, string, error) { return store.NextRecord(ctx, id, from) },
-		save: func(ctx context.Context, upTo uint64) error {
+		save: func(ctx context.Context, upTo uint64, rest bool) error {
 			tails, err := store.Tails(ctx, id)
 			if err != nil {
 				return err
 			}
-			return store.PutProgress(ctx, id, protocol.Progress{Effects: upTo, Tails: tails, Server: s.server})
+			return store.PutProgress(ctx, id, protocol.Progress{Effects: upTo, Tails: tails, Server: s.server, Rest: rest})
 		},
 		look: s.look, after: s.after, work: make(map[uint64]bool), done: make(map[uint64]struct{}),
 	}
@@ -172,7 +173,7 @@ func (s *shard) stop(ctx context.Context) {
 		s.rows.flush()
 		s.inbox.flush()
 		s.timers.flush()
-		if err := s.ledger.store(ctx); err != nil {
+		if err := s.ledger.end(ctx); err != nil {
 			s.log.Debug("the progress of the shard could not be stored", "error", err)
 		}
 	}

@@ -63,6 +63,11 @@ func (s *shard) missTails(end uint64) error {
 	if then.Effects > end {
 		lost = append(lost, "history")
 	}
+	if s.losses = len(lost) > 0 || s.server != "" && s.server != then.Server; s.losses {
+		if err := s.store.RemoveSpent(s.ctx); err != nil {
+			return err
+		}
+	}
 	if len(lost) == 0 {
 		return s.missServer(end, tails)
 	}
@@ -84,12 +89,12 @@ func (s *shard) missTails(end uint64) error {
 const recent = 3 * ledgerEvery
 
 // missServer has what was stored in the last moments before the server was started anew looked after, as all is when a stream is known to
-// have lost its end: the progress is too coarse to tell of each loss. Mostly nothing is found to be missing. Where nothing has happened
-// since the progress was stored, as when the node was stopped before the server, there is nothing to look for.
+// have lost its end: the progress is too coarse to tell of each loss. Mostly nothing is found to be missing. Where the shard's owner
+// gave it up in good order, and nothing has happened since, there is nothing to look for.
 func (s *shard) missServer(end uint64, tails protocol.Tails) (err error) {
 	then := s.progress
-	quiet := then.Effects == end && then.Tails.Inbox == tails.Inbox && then.Tails.Timers == tails.Timers
-	if s.server == "" || s.server == then.Server || end == 0 || then.Recheck >= end || quiet {
+	quiet := then.Rest && then.Effects == end && then.Tails.Inbox == tails.Inbox && then.Tails.Timers == tails.Timers
+	if !s.losses || end == 0 || then.Recheck >= end || quiet {
 		return nil
 	}
 	first, since, err := s.store.HistorySince(s.ctx, s.id, recent)

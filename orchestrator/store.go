@@ -86,12 +86,18 @@ type Timers interface {
 
 // Queue is the work queue of tasks.
 type Queue interface {
-	// DispatchActivity puts an activity attempt on its queue. A task that is there already is not an error.
+	// DispatchActivity puts an activity attempt on its queue. A task that is there already is not an error, unless a worker was given it:
+	// then it is [protocol.ErrTaken].
 	DispatchActivity(task protocol.ActivityTask) Ack
-	// DispatchWorkflow calls for a worker, as DispatchActivity does for an activity.
+	// DispatchWorkflow calls for a worker.
 	DispatchWorkflow(queue string, task protocol.QueuedWorkflowTask) Ack
 	// QueuedActivity reads the attempt of an activity that lies on its queue or is with a worker; nil when there is none.
 	QueuedActivity(ctx context.Context, queue, run string, scheduled int64) (*protocol.ActivityTask, error)
+	// QueuedActivities reads all attempts of a run's activities that lie on queues or are with workers, and RemoveQueued removes one.
+	QueuedActivities(ctx context.Context, run string) ([]protocol.QueuedActivity, error)
+	RemoveQueued(ctx context.Context, subject string) error
+	// RemoveSpent removes tasks that are done and whose removal got lost.
+	RemoveSpent(ctx context.Context) error
 	// RecallActivities asks the workers of a queue which of some attempts of a run they run, and those to stop if there is a reason; none
 	// of the others will be begun.
 	RecallActivities(ctx context.Context, queue, run string, attempts []protocol.ActivityAttempt, why protocol.StopReason) (

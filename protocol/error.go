@@ -97,3 +97,6 @@ func AsError(err error) *Error {
 
 // ErrRepeated says that a stream has had a message of the same message ID lately. The message is not stored again.
 var ErrRepeated = errors.New("a stream has had a message of this ID")
+
+// ErrTaken says that a task is in the stream already and was given to a worker, which may have it still.
+var ErrTaken = errors.New("the task is with a worker, or was")

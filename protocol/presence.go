@@ -37,6 +37,8 @@ type Progress struct {
 	Server string `json:"server,omitzero"`
 	// Tails is where other streams ended then. One that ends earlier afterwards has lost its end.
 	Tails Tails `json:"tails,omitzero"`
+	// Rest says that the owner gave the shard up after that, with nothing left to do.
+	Rest bool `json:"rest,omitzero"`
 }
 
 // Tails are the last sequences of the streams beside a shard's history.

@@ -198,6 +198,11 @@ func (n Namespace) ActivityTasks(queue, run string, scheduled int64) string {
 	return n.subject("task", string(TaskActivity), Token(queue), Token(run), which, "*")
 }
 
+// RunActivities matches every attempt of a run's activities on every queue.
+func (n Namespace) RunActivities(run string) string {
+	return n.subject("task", string(TaskActivity), "*", Token(run), "*", "*")
+}
+
 // TasksAnchor is the subject of a message that never goes; see package jetstream.
 func (n Namespace) TasksAnchor() string { return n.subject("task", "keep", Token(""), "keep") }
 

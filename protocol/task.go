@@ -228,6 +228,16 @@ type ActivityStarted struct {
 	LastFailure *Failure `json:"last_failure,omitempty"`
 }
 
+// QueuedActivity is an attempt of an activity as it lies in the task stream.
+type QueuedActivity struct {
+	// Subject is where it lies.
+	Subject string
+	// Task is empty if it cannot be read.
+	Task ActivityTask
+	// Taken says that a worker was given it, which may have it still.
+	Taken bool
+}
+
 // ActivityToken names an attempt of an activity to whoever completes it.
 type ActivityToken struct {
 	Workflow    string `json:"workflow_id"`

@@ -87,6 +87,27 @@ func (s *store) RemoveActivities(ctx context.Context, queue, run string) error {
 	return s.purge(ctx, s.node.w.tasks, ns.ActivityTasks(queue, run, 0), 0)
 }
 
+// QueuedActivities implements [orchestrator.Queue].
+func (s *store) QueuedActivities(ctx context.Context, run string) ([]protocol.QueuedActivity, error) {
+	return request(ctx, s.node, "looks for the tasks of a run", func() (all []protocol.QueuedActivity, err error) {
+		for _, m := range s.node.w.tasks.msgs {
+			q := protocol.QueuedActivity{Subject: m.subject}
+			if matches(ns.RunActivities(run), m.subject) && protocol.Unmarshal(m.data, &q.Task) == nil {
+				all = append(all, q)
+			}
+		}
+		return all, nil
+	})
+}
+
+// RemoveQueued implements [orchestrator.Queue].
+func (s *store) RemoveQueued(ctx context.Context, subject string) error {
+	return s.purge(ctx, s.node.w.tasks, subject, 0)
+}
+
+// RemoveSpent implements [orchestrator.Queue]. What is done is gone.
+func (s *store) RemoveSpent(context.Context) error { return nil }
+
 // Heartbeat implements [orchestrator.Queue].
 func (s *store) Heartbeat(context.Context, string, int64) (*protocol.Heartbeat, error) {
 	return nil, nil

@@ -1,0 +1,80 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+
+	natsjs "github.com/nats-io/nats.go/jetstream"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// A task that a worker has done is acknowledged, which the server notes in two places: the consumer counts it as done, and the stream loses
+// it. Each is flushed to disk on its own. After a power cut a task may be back in the stream that its consumer will never deliver again: it
+// lies there for ever, and its subject refuses the next task of that name.
+
+// RemoveSpent removes the tasks that their consumers know to be done, as all before them are. Those that are done while an earlier one is
+// still in work cannot be told from it: see [protocol.ErrTaken].
+func (s *Store) RemoveSpent(ctx context.Context) error {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	st, err := s.js.Stream(ctx, s.ns.TasksStream())
+	if err != nil {
+		return wrap(err)
+	}
+	group, within := errgroup.WithContext(ctx)
+	group.SetLimit(16)
+	consumers := st.ListConsumers(ctx)
+	for c := range consumers.Info() {
+		if c.Config.AckPolicy == natsjs.AckExplicitPolicy && c.Config.FilterSubject != "" && c.AckFloor.Stream > 0 {
+			group.Go(func() error {
+				before := natsjs.WithPurgeSequence(c.AckFloor.Stream + 1)
+				return s.purge(within, s.ns.TasksStream(), natsjs.WithPurgeSubject(c.Config.FilterSubject), before)
+			})
+		}
+	}
+	return errors.Join(group.Wait(), wrap(consumers.Err()))
+}
+
+// delivered is the sequence of the last task of a queue that a worker was given.
+func (s *Store) delivered(ctx context.Context, kind protocol.TaskKind, queue string) (uint64, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	c, err := s.js.Consumer(ctx, s.ns.TasksStream(), s.ns.TaskConsumer(kind, queue))
+	if errors.Is(err, natsjs.ErrConsumerNotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, wrap(err)
+	}
+	return c.CachedInfo().Delivered.Stream, nil // just asked for
+}
+
+// QueuedActivities reads the attempts of a run's activities that lie in the stream.
+func (s *Store) QueuedActivities(ctx context.Context, run string) (all []protocol.QueuedActivity, err error) {
+	taken := make(map[string]uint64)
+	for from := uint64(1); ; {
+		m, err := s.leaderGet(ctx, s.ns.TasksStream(), map[string]any{"next_by_subj": s.ns.RunActivities(run), "seq": from})
+		if err != nil || m.Seq == 0 {
+			return all, wrap(err)
+		}
+		a := protocol.QueuedActivity{Subject: m.Subject}
+		if protocol.Unmarshal(m.Data, &a.Task) != nil {
+			a.Task = protocol.ActivityTask{}
+		}
+		queue := a.Task.Queue
+		if _, asked := taken[queue]; !asked {
+			if taken[queue], err = s.delivered(ctx, protocol.TaskActivity, queue); err != nil {
+				return nil, err
+			}
+		}
+		a.Taken = m.Seq <= taken[queue]
+		all, from = append(all, a), m.Seq+1
+	}
+}
+
+// RemoveQueued takes a task off its queue, by its subject.
+func (s *Store) RemoveQueued(ctx context.Context, subject string) error {
+	return s.removeTasks(ctx, subject)
+}
