@@ -205,7 +205,7 @@ func inputMessage(shards int, workflow string, body protocol.InputBody, id, repl
 // Send implements [orchestrator.Inbox].
 func (s *store) Send(workflow string, body protocol.InputBody, id string) orchestrator.Ack {
 	shard, m := inputMessage(s.node.w.shards, workflow, body, id, "")
-	return s.start(s.node.w.inbox[shard], m, fmt.Sprintf("tells %s %s", workflow, body.InputKind()))
+	return s.start(s.node.w.inbox[shard], m, fmt.Sprintf("tells %s %s %s", workflow, body.InputKind(), id))
 }
 
 // Inputs implements [orchestrator.Inbox].
@@ -267,7 +267,7 @@ func (s *store) RefuseDirect(reply string) {
 func (s *store) Reply(subject string, v protocol.Verdict) error {
 	w := s.node.w
 	w.shadow.replied(subject)
-	s.node.ask("", "replies to "+subject, func() { w.core("a verdict", func() { w.hear(subject, &v) }) })
+	s.node.ask("", fmt.Sprintf("replies to %s %s", subject, marshal(v)), func() { w.core("a verdict", func() { w.hear(subject, &v) }) })
 	return nil
 }
 
@@ -300,7 +300,7 @@ func (w *world) core(what string, arrive func()) {
 func (s *store) ArmWakeup(shard int, workflow string, at, due time.Time) orchestrator.Ack {
 	set, fired := ns.Wakeup(shard, workflow)
 	m := message{subject: set, target: fired, at: at, data: marshal(protocol.TimerInput{Due: due})}
-	return s.start(s.node.w.timers[shard], m, "arms the wake-up of "+workflow)
+	return s.start(s.node.w.timers[shard], m, fmt.Sprintf("arms the wake-up of %s for %s", workflow, due.Format("05.000000000")))
 }
 
 // ArmRetry implements [orchestrator.Timers].
@@ -309,7 +309,7 @@ func (s *store) ArmRetry(shard int, task protocol.ActivityTask, at time.Time) or
 	m := message{
 		subject: set, target: fired, at: at, data: marshal(protocol.TimerInput{Task: &task}), does: attemptOf(task.Run, task.ScheduledID),
 	}
-	what := fmt.Sprintf("arms a retry of %s event %d attempt %d", task.Workflow, task.ScheduledID, task.Number())
+	what := fmt.Sprintf("arms a retry of %s for %s", attemptName(task), at.Format("05.000000000"))
 	return s.start(s.node.w.timers[shard], m, what)
 }
 
@@ -331,7 +331,7 @@ func (s *store) purge(ctx context.Context, st *stream, subject string, below uin
 // successor does not see yet, can be replaced by an earlier attempt of the same activity. DESIGN.md says so.
 func (s *store) Retry(ctx context.Context, shard int, workflow, run string, scheduled int64) (*protocol.ActivityTask, time.Time, error) {
 	set, _ := ns.RetryWakeup(shard, workflow, run, scheduled)
-	m, err := request(ctx, s.node, "looks for a retry of "+workflow, func() (message, error) {
+	m, err := request(ctx, s.node, fmt.Sprintf("looks for a retry of %s %s event %d", workflow, run, scheduled), func() (message, error) {
 		st := s.node.w.timers[shard]
 		for len(st.inFlight) > 0 {
 			st.commit()
@@ -399,8 +399,16 @@ func (s *store) Roomy([]byte) error { return nil }
 // Shards implements [orchestrator.Store].
 func (s *store) Shards() int { return s.node.w.shards }
 
-// Go implements [orchestrator.Store].
-func (s *store) Go(f func()) { go f() }
+// Go implements [orchestrator.Store]. Whoever calls it has come to rest by then, and so have the goroutines that were begun before.
+func (s *store) Go(f func()) {
+	n, now := s.node, time.Now()
+	n.w.mu.Lock()
+	defer n.w.mu.Unlock()
+	if n.begins = n.begins.Add(1); !n.begins.After(now) {
+		n.begins = now.Add(1)
+	}
+	time.AfterFunc(n.begins.Sub(now), f)
+}
 
 // PruneWorker implements [orchestrator.Store].
 func (s *store) PruneWorker(context.Context, string, string) error { return nil }
