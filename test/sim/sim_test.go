@@ -88,6 +88,7 @@ func TestSeeds(t *testing.T) {
 		played++
 		events, runs, faults = events+o.Events, runs+o.Runs, faults+o.Faults
 		if o.Err != nil {
+			t.Logf("seed %d: %v", sc.Seed, o.Err)
 			failed = append(failed, sc)
 		}
 		return len(failed) < 10 && (!limited || time.Until(deadline) > time.Minute) // a busy machine plays fewer
