@@ -42,17 +42,18 @@ type actor struct {
 	naps      int    // how often the actor is in the shard's list of sleepers
 	interrupt func() // cuts the wait for a worker short; nil when there is none
 
-	w       *machine.Workflow // nil: not loaded
-	asOf    time.Time         // it was as history was then
-	fresh   bool              // it was read from history for the step under way
-	unsure  bool              // it was read from history at all: which attempts have failed is not known
-	known   bool              // the workflow ID has history: it must be read
-	armed   time.Time         // the wake-up that is known to be in the timers stream
-	strange bool              // whether a wake-up is armed is not known: the workflow was read from history
-	last    *protocol.Record  // the last record, until its effects were looked after
-	foreign bool              // its effects may be unfinished: another node wrote it
-	held    []item            // inputs of a run that ended and is to be followed by another, until that has begun
-	todo    []item            // what is left of the step's inputs, should it panic
+	w        *machine.Workflow // nil: not loaded
+	asOf     time.Time         // it was as history was then
+	fresh    bool              // it was read from history for the step under way
+	unsure   bool              // it was read from history at all: which attempts have failed is not known
+	known    bool              // the workflow ID has history: it must be read
+	armed    time.Time         // the wake-up that is known to be in the timers stream
+	armedSeq uint64            // and where it lies there; zero when it has fired
+	strange  bool              // whether a wake-up is armed is not known: the workflow was read from history
+	last     *protocol.Record  // the last record, until its effects were looked after
+	foreign  bool              // its effects may be unfinished: another node wrote it
+	held     []item            // inputs of a run that ended and is to be followed by another, until that has begun
+	todo     []item            // what is left of the step's inputs, should it panic
 }
 
 // run takes steps until nothing waits.
@@ -237,5 +238,5 @@ func (a *actor) load(batch []item) error {
 // node; if not, it may have been this one, long ago.
 func (a *actor) forget() {
 	a.foreign = a.w.Seq != 0
-	a.w, a.last, a.known, a.armed = nil, nil, true, time.Time{}
+	a.w, a.last, a.known, a.armed, a.armedSeq = nil, nil, true, time.Time{}, 0
 }

@@ -9,6 +9,9 @@ import (
 // horizon is how far ahead the clock looks. A later deadline is left to the timers stream alone, which costs this node no memory.
 const horizon = time.Minute
 
+// soonest is how long what is due waits at least: whoever has it done comes to rest before, where the simulation plays.
+const soonest = time.Nanosecond
+
 // clock rings near deadlines from memory, on time, and passes on what was held until it is due. Every deadline also lies in the timers
 // stream, where it survives; whichever comes second finds nothing to do. One clock serves one shard.
 type clock struct {
@@ -62,7 +65,7 @@ func (c *clock) arm() {
 		}
 		return
 	}
-	wait := c.alarms[0].at.Sub(c.now())
+	wait := max(c.alarms[0].at.Sub(c.now()), soonest)
 	if c.timer == nil {
 		c.timer = time.AfterFunc(wait, c.tick)
 		return

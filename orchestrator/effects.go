@@ -136,17 +136,18 @@ func (s *shard) dispatch(fx machine.Effects, retries []machine.Retry, workflow s
 		return nil
 	}
 	first := true
+	late := make([]bool, len(retries))
 	var taken []protocol.ActivityTask
 	err := s.persist("dispatch the effects of a step", func(ctx context.Context) error {
 		var acks []Ack
 		taken = nil
 		fresh := fresh && first // the second time, they may be repetitions of the first
 		first = false
-		for _, r := range retries {
+		for i, r := range retries {
 			if err := s.keep(ctx, blobsOf(r.Task)); err != nil {
 				return err
 			}
-			acks = append(acks, s.store.ArmRetry(s.id, r.Task, r.At))
+			acks = append(acks, armed(s.store.ArmRetry(s.id, r.Task, r.At), &late[i]))
 		}
 		for _, task := range fx.Activities {
 			acks = append(acks, s.queue(task, fresh, &taken))
@@ -165,11 +166,25 @@ func (s *shard) dispatch(fx machine.Effects, retries []machine.Retry, workflow s
 	if err := s.replace(taken); err != nil {
 		return err
 	}
-	for _, r := range retries {
+	for i, r := range retries {
+		if late[i] {
+			continue
+		}
 		key := protocol.TaskID(r.Task.Run, r.Task.ScheduledID, 0)
 		s.clock.set(alarm{at: r.At, key: key, workflow: workflow, retry: r.Task})
 	}
 	return nil
+}
+
+// armed notes whether a retry came too late: a later attempt waits.
+func armed(ack Ack, late *bool) Ack {
+	return func(ctx context.Context) error {
+		err := ack(ctx)
+		if *late = errors.Is(err, protocol.ErrConflict); *late {
+			return nil
+		}
+		return err
+	}
 }
 
 func await(ctx context.Context, acks []Ack) error {

@@ -57,10 +57,10 @@ func (s *shard) aside(f func()) {
 	if !s.begin() {
 		return
 	}
-	go func() {
+	s.store.Go(func() {
 		defer s.end()
 		f()
-	}()
+	})
 }
 
 // recalled is an attempt that is being recalled, and where it was found: among those that wait for a retry, or on a queue. It is in

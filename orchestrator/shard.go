@@ -212,7 +212,7 @@ func (s *shard) end() {
 
 // after runs f later, or never when the shard ends first.
 func (s *shard) after(d time.Duration, f func()) {
-	time.AfterFunc(d, func() {
+	time.AfterFunc(max(d, soonest), func() {
 		if s.begin() {
 			defer s.end()
 			f()

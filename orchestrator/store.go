@@ -68,13 +68,17 @@ type Direct interface {
 	RefuseDirect(reply string)
 }
 
-// Timers are durable wake-ups.
+// Timers are durable wake-ups. What a node arms that does not know that it was replaced takes the place of nothing that is more urgent.
 type Timers interface {
-	// ArmWakeup sets, or replaces, the workflow's one wake-up. It fires at a moment, and carries the one at which it is due.
-	ArmWakeup(shard int, workflow string, at, due time.Time) Ack
-	// DisarmWakeup removes the workflow's wake-up, if any.
-	DisarmWakeup(ctx context.Context, shard int, workflow string) error
-	// ArmRetry sets the wake-up that carries the next attempt of an activity.
+	// ArmWakeup sets the workflow's one wake-up, which fires at a moment and carries the one at which it is due, in the place of the one at
+	// known; zero: none is known. One of somebody else stays if it is due no later. It returns the sequence of the one that waits from now
+	// on, and when that is due.
+	ArmWakeup(ctx context.Context, shard int, workflow string, at, due time.Time, known uint64) (seq uint64, waits time.Time, err error)
+	// Wakeup is the sequence of the workflow's wake-up; zero when there is none.
+	Wakeup(ctx context.Context, shard int, workflow string) (uint64, error)
+	// DisarmWakeup removes the workflow's wake-up, if any, unless it was set after the one at upTo.
+	DisarmWakeup(ctx context.Context, shard int, workflow string, upTo uint64) error
+	// ArmRetry sets the wake-up that carries the next attempt of an activity. An error of code conflict says that a later attempt waits.
 	ArmRetry(shard int, task protocol.ActivityTask, at time.Time) Ack
 	// Retry reads the waiting retry of an activity and when it is due, or nil when none waits.
 	Retry(ctx context.Context, shard int, workflow, run string, scheduled int64) (*protocol.ActivityTask, time.Time, error)

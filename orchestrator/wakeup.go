@@ -34,29 +34,52 @@ func (a *actor) rearm() error {
 	switch {
 	case at.IsZero():
 		soon := !a.strange && a.armed.Before(s.time.now().Add(lead)) // not armed, or it has fired
-		a.armed, a.strange = time.Time{}, false
+		upTo := a.armedSeq
+		a.armed, a.armedSeq, a.strange = time.Time{}, 0, false
 		if soon || a.w.Run.Open() {
 			return nil
 		}
-		return s.persist("disarm a wake-up", func(ctx context.Context) error {
-			return s.store.DisarmWakeup(ctx, s.id, a.id)
-		})
+		return s.persist("disarm a wake-up", func(ctx context.Context) error { return a.disarm(ctx, upTo) })
 	case !a.armed.IsZero() && !at.Before(a.armed) && a.armed.After(s.time.now()):
 		return nil
 	}
-	err := s.persist("arm a wake-up", func(ctx context.Context) error {
-		return await(ctx, []Ack{s.store.ArmWakeup(s.id, a.id, fires.Add(time.Duration(s.ahead.Load())), at)})
+	a.strange = false
+	return s.persist("arm a wake-up", func(ctx context.Context) error {
+		seq, waits, err := s.store.ArmWakeup(ctx, s.id, a.id, fires.Add(time.Duration(s.ahead.Load())), at, a.armedSeq)
+		if err == nil {
+			a.armedSeq, a.armed = seq, waits
+		}
+		return err
 	})
-	a.armed, a.strange = at, false
-	return err
 }
 
-// notice takes note of a wake-up that fired and is not the one that this node has armed: it took that one's place. A node that does not
+// disarm removes the wake-up of a run that has ended, as far as upTo; zero: which one waits is not known. It may be that of a run that has
+// begun since, at a node that has replaced this one: then there are other records.
+func (a *actor) disarm(ctx context.Context, upTo uint64) error {
+	s := a.shard
+	if upTo == 0 {
+		waits, err := s.store.Wakeup(ctx, s.id, a.id)
+		if err != nil || waits == 0 {
+			return err
+		}
+		last, err := s.store.Last(ctx, s.id, a.id)
+		if err != nil || last.Seq != a.w.Seq {
+			return err
+		}
+		upTo = waits
+	}
+	return s.store.DisarmWakeup(ctx, s.id, a.id, upTo)
+}
+
+// notice takes note of a wake-up that fired. If it is not the one that this node has armed, it took that one's place: a node that does not
 // know that it was replaced may have armed it.
 func (a *actor) notice(batch []item) {
 	for _, it := range batch {
 		wake, ok := it.input.Body.(protocol.TimerInput)
-		if ok && wake.Task == nil && it.delivery.Subject != "" && !wake.Due.Equal(a.armed) {
+		if !ok || wake.Task != nil || it.delivery.Subject == "" {
+			continue
+		}
+		if a.armedSeq = 0; !wake.Due.Equal(a.armed) {
 			a.armed = time.Time{}
 		}
 	}

@@ -183,6 +183,9 @@ func newAct(rng *rand.Rand, depth int) act {
 		}
 	case 5, 6:
 		a.Kind = "sleep"
+		if rng.IntN(4) == 0 {
+			a.MS = 200_000 // longer than anything goes wrong, and than a node remembers
+		}
 	case 7, 8:
 		a.Kind = "receive"
 	case 9, 10:

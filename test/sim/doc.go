@@ -5,7 +5,9 @@
 // What is real: the orchestrator with all of its goroutines (actor, step, effects, ledger, release, hand-over, recall, rows, timers), above
 // its own interfaces in orchestrator/store.go; orchestrator/machine and worker/replay, with workflow code in them; how a record is appended
 // (jetstream.Appending). A world is a bubble of package synctest, so time is virtual, and one goroutine drives it: it waits until every
-// other one waits, sorts what they ask for, and lets one thing happen. So there is no choice that the seed does not make.
+// other one waits, sorts what they ask for, and lets one thing happen, which wakes one goroutine. Then a little time passes, so that no two
+// timers go off at one moment because they were set at one. So there is no choice that the seed does not make: a test turns around whatever
+// comes at one moment, and has goroutines step back for each other, and the course is the same.
 //
 // What stands in for the rest, and for which files:
 //

@@ -3,6 +3,7 @@ package sim
 import (
 	"cmp"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -16,7 +17,8 @@ type event struct {
 	node *node     // whose it is; nil: no node's
 	wire bool      // it has left its node: should that die, it may still arrive
 	do   func()
-	n    int // counts the events
+	n    int       // counts the events
+	came time.Time // when it was submitted
 }
 
 // agenda holds what can happen next. Everything that nodes ask for comes through it, from their goroutines; everything else from the one
@@ -26,21 +28,33 @@ type agenda struct {
 	n     int
 	rng   *rand.Rand
 
-	mu   sync.Mutex
-	came []*event
-	wake chan struct{}
+	mu      sync.Mutex
+	came    []*event
+	wake    chan struct{}
+	jostled bool // see [Scenario]
 }
 
 func newAgenda(rng *rand.Rand) agenda { return agenda{rng: rng, wake: make(chan struct{}, 1)} }
 
 // submit is for the goroutines of nodes.
 func (a *agenda) submit(e *event) {
+	a.jostle()
 	a.mu.Lock()
+	e.came = time.Now()
 	a.came = append(a.came, e)
 	a.mu.Unlock()
 	select {
 	case a.wake <- struct{}{}:
 	default:
+	}
+}
+
+// jostle has the goroutine that runs wait for others, now and then.
+func (a *agenda) jostle() {
+	if a.jostled {
+		for range rand.IntN(10) { // the seed has nothing to do with it
+			runtime.Gosched()
+		}
 	}
 }
 
@@ -51,13 +65,18 @@ func (a *agenda) add(e *event) {
 }
 
 // collect takes what was submitted since the last time, in an order that does not depend on which goroutine ran first: all of them have
-// come to rest.
+// come to rest. So whatever is submitted must say all that tells it from what other goroutines may submit at the same time.
 func (a *agenda) collect() {
 	a.mu.Lock()
 	came := a.came
 	a.came = nil
 	a.mu.Unlock()
-	slices.SortStableFunc(came, func(x, y *event) int { return cmp.Compare(x.what, y.what) })
+	if a.jostled {
+		slices.Reverse(came)
+	}
+	slices.SortStableFunc(came, func(x, y *event) int {
+		return cmp.Or(x.came.Compare(y.came), cmp.Compare(x.what, y.what))
+	})
 	for _, e := range came {
 		a.add(e)
 	}

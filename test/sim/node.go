@@ -27,7 +27,8 @@ type node struct {
 	deaf    bool          // it dies before it hears another word
 	leaving bool
 	thaws   time.Time
-	steps   int
+	steps   int       // these two are guarded by it as well
+	begins  time.Time // when the last of its goroutines begins
 	holding *orchestrator.Holding
 }
 
@@ -181,6 +182,7 @@ func (p promise[T]) keep(v T, err error) {
 
 func (p promise[T]) wait(ctx context.Context) (T, error) {
 	var zero T
+	defer p.n.w.jostle()
 	select {
 	case a := <-p.c:
 		return a.v, a.err

@@ -11,5 +11,6 @@ const (
 	DuplicateInFlightIsSuccess Plant = "10158 counts as success"
 	InFlightIsSuccess          Plant = "10164 counts as success"
 	StaleRead                  Plant = "state is read from a stale follower"
+	NoArmFence                 Plant = "a wake-up takes whatever place it finds"
 	NoTaskID                   Plant = "a task is dispatched again without its ID"
 )

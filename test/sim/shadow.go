@@ -17,7 +17,7 @@ import (
 //   - histories are dense and legal, their hash chain holds, and no workflow ID has two open runs: the machine refuses anything else
 //   - a request that was answered is part of history, once, and one that was refused is not
 //   - inputs are consumed in the order of the inbox, and leave it only when what follows from them has happened
-//   - no timer fires early, no activity ends that nobody began
+//   - no timer fires early, none late once nothing goes wrong any more, no activity ends that nobody began
 //   - a run that completes has received every signal that it got
 //   - an attempt is not put on its queue twice
 //   - parents and children tell the same story
@@ -248,6 +248,9 @@ func (s *shadow) event(r *protocol.Record, e protocol.Event) {
 		if e.Time.Before(at) || time.Now().Before(at) {
 			s.w.failf("timer %d of %s fired %s early", a.StartedID, r.Workflow, at.Sub(e.Time))
 		}
+		if late := time.Since(at); late > tooLate && at.Sub(s.w.began) > troubled+calm {
+			s.w.failf("timer %d of %s fired %s late", a.StartedID, r.Workflow, late)
+		}
 	case protocol.ActivityTaskCompleted:
 		if s.starts[attemptOf(r.Run, a.ScheduledID)] == 0 {
 			s.w.failf("activity %d of %s has completed and was not begun", a.ScheduledID, r.Workflow)
@@ -265,6 +268,12 @@ func (s *shadow) event(r *protocol.Record, e protocol.Event) {
 		s.ended[r.Run], s.endedAt[r.Run] = s.workflows[r.Workflow].Run.Outcome, time.Now()
 	}
 }
+
+// calm is how long it may take after the last fault until everything is in time again, and tooLate when it is not.
+const (
+	calm    = 30 * time.Second
+	tooLate = 10 * time.Second
+)
 
 func carried(p protocol.Payload) int {
 	var all []protocol.CarriedSignal

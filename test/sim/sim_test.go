@@ -88,6 +88,7 @@ func TestSeeds(t *testing.T) {
 		played++
 		events, runs, faults = events+o.Events, runs+o.Runs, faults+o.Faults
 		if o.Err != nil {
+			t.Logf("seed %d: %v", sc.Seed, o.Err)
 			failed = append(failed, sc)
 		}
 		return len(failed) < 10 && (!limited || time.Until(deadline) > time.Minute) // a busy machine plays fewer
@@ -102,12 +103,16 @@ func TestSeeds(t *testing.T) {
 func TestASeedTakesTheSameCourse(t *testing.T) {
 	t.Parallel()
 	traces := map[uint64]string{}
-	n := uint64(500)
-	if testing.Short() {
+	n := *seeds
+	switch {
+	case n > 0:
+	case testing.Short():
 		n = 50
+	default:
+		n = 500
 	}
-	for range 2 {
-		each(t, 0, n, Scenario{Trace: true}, func(sc Scenario, o Outcome) bool {
+	for _, sc := range []Scenario{{Trace: true}, {Trace: true, Jostled: true}} {
+		each(t, *first, *first+n, sc, func(sc Scenario, o Outcome) bool {
 			before, again := traces[sc.Seed]
 			traces[sc.Seed] = o.Trace
 			if again && before != o.Trace {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"strconv"
 	"time"
 
@@ -205,7 +206,7 @@ func inputMessage(shards int, workflow string, body protocol.InputBody, id, repl
 // Send implements [orchestrator.Inbox].
 func (s *store) Send(workflow string, body protocol.InputBody, id string) orchestrator.Ack {
 	shard, m := inputMessage(s.node.w.shards, workflow, body, id, "")
-	return s.start(s.node.w.inbox[shard], m, fmt.Sprintf("tells %s %s", workflow, body.InputKind()))
+	return s.start(s.node.w.inbox[shard], m, fmt.Sprintf("tells %s %s %s", workflow, body.InputKind(), id))
 }
 
 // Inputs implements [orchestrator.Inbox].
@@ -267,7 +268,7 @@ func (s *store) RefuseDirect(reply string) {
 func (s *store) Reply(subject string, v protocol.Verdict) error {
 	w := s.node.w
 	w.shadow.replied(subject)
-	s.node.ask("", "replies to "+subject, func() { w.core("a verdict", func() { w.hear(subject, &v) }) })
+	s.node.ask("", fmt.Sprintf("replies to %s %s", subject, marshal(v)), func() { w.core("a verdict", func() { w.hear(subject, &v) }) })
 	return nil
 }
 
@@ -296,11 +297,51 @@ func (w *world) core(what string, arrive func()) {
 
 // Timers; see jetstream/timers.go.
 
+// arm puts a wake-up into its place, whose way there is begun.
+func (s *store) arm(
+	ctx context.Context, shard int, m message, what string, known uint64, begun *promise[ack], stays func(protocol.TimerInput) bool,
+) (seq uint64, _ *protocol.TimerInput, err error) {
+	st := s.node.w.timers[shard]
+	return jetstream.Arming{
+		Try: func(ctx context.Context, expect uint64) (uint64, error) {
+			p := begun
+			if begun = nil; p == nil {
+				next := s.publish(st, m, s.armFence(m.subject, expect), what)
+				p = &next
+			}
+			a, err := p.wait(ctx)
+			return a.seq, err
+		},
+		Last: func(ctx context.Context) (protocol.Entry, error) {
+			return request(ctx, s.node, "reads what waits at "+m.subject, func() (protocol.Entry, error) {
+				last := st.lastOf(m.subject)
+				return protocol.Entry{Seq: last.seq, Time: last.at, Data: last.data}, nil
+			})
+		},
+		Stays: stays,
+	}.Arm(ctx, m.at, m.data, known)
+}
+
+// armFence is the expectation of a wake-up.
+func (s *store) armFence(subject string, expect uint64) *fence {
+	if s.node.w.scenario.Plant == NoArmFence {
+		return nil
+	}
+	return &fence{subject, expect}
+}
+
 // ArmWakeup implements [orchestrator.Timers].
-func (s *store) ArmWakeup(shard int, workflow string, at, due time.Time) orchestrator.Ack {
+func (s *store) ArmWakeup(
+	ctx context.Context, shard int, workflow string, at, due time.Time, known uint64,
+) (seq uint64, waits time.Time, err error) {
 	set, fired := ns.Wakeup(shard, workflow)
 	m := message{subject: set, target: fired, at: at, data: marshal(protocol.TimerInput{Due: due})}
-	return s.start(s.node.w.timers[shard], m, "arms the wake-up of "+workflow)
+	what := fmt.Sprintf("arms the wake-up of %s for %s", workflow, due.Format("05.000000000"))
+	seq, stays, err := s.arm(ctx, shard, m, what, known, nil, jetstream.NoLater(due))
+	if stays != nil {
+		due = stays.Due
+	}
+	return seq, due, err
 }
 
 // ArmRetry implements [orchestrator.Timers].
@@ -309,14 +350,31 @@ func (s *store) ArmRetry(shard int, task protocol.ActivityTask, at time.Time) or
 	m := message{
 		subject: set, target: fired, at: at, data: marshal(protocol.TimerInput{Task: &task}), does: attemptOf(task.Run, task.ScheduledID),
 	}
-	what := fmt.Sprintf("arms a retry of %s event %d attempt %d", task.Workflow, task.ScheduledID, task.Number())
-	return s.start(s.node.w.timers[shard], m, what)
+	what := fmt.Sprintf("arms a retry of %s for %s", attemptName(task), at.Format("05.000000000"))
+	first := s.publish(s.node.w.timers[shard], m, s.armFence(set, 0), what)
+	return func(ctx context.Context) error {
+		_, stays, err := s.arm(ctx, shard, m, what, 0, &first, jetstream.LaterAttempt(task))
+		if stays != nil {
+			return protocol.Errorf(protocol.CodeConflict, "attempt %d of the activity waits already", stays.Task.Number())
+		}
+		return err
+	}
+}
+
+// Wakeup implements [orchestrator.Timers].
+func (s *store) Wakeup(ctx context.Context, shard int, workflow string) (uint64, error) {
+	set, _ := ns.Wakeup(shard, workflow)
+	last, err := s.leaderLast(ctx, s.node.w.timers[shard], set)
+	return last.Seq, err
 }
 
 // DisarmWakeup implements [orchestrator.Timers].
-func (s *store) DisarmWakeup(ctx context.Context, shard int, workflow string) error {
+func (s *store) DisarmWakeup(ctx context.Context, shard int, workflow string, upTo uint64) error {
 	set, _ := ns.Wakeup(shard, workflow)
-	return s.purge(ctx, s.node.w.timers[shard], set, 0)
+	if s.node.w.scenario.Plant == NoArmFence {
+		upTo = math.MaxUint64 - 1
+	}
+	return s.purge(ctx, s.node.w.timers[shard], set, upTo+1)
 }
 
 func (s *store) purge(ctx context.Context, st *stream, subject string, below uint64) error {
@@ -327,16 +385,11 @@ func (s *store) purge(ctx context.Context, st *stream, subject string, below uin
 	return err
 }
 
-// Retry waits until nothing is in flight, which the real one does not: a retry that a node armed just before it was replaced, and that its
-// successor does not see yet, can be replaced by an earlier attempt of the same activity. DESIGN.md says so.
+// Retry implements [orchestrator.Timers]. It does not see what is in flight.
 func (s *store) Retry(ctx context.Context, shard int, workflow, run string, scheduled int64) (*protocol.ActivityTask, time.Time, error) {
 	set, _ := ns.RetryWakeup(shard, workflow, run, scheduled)
-	m, err := request(ctx, s.node, "looks for a retry of "+workflow, func() (message, error) {
-		st := s.node.w.timers[shard]
-		for len(st.inFlight) > 0 {
-			st.commit()
-		}
-		return st.lastOf(set), nil
+	m, err := request(ctx, s.node, fmt.Sprintf("looks for a retry of %s %s event %d", workflow, run, scheduled), func() (message, error) {
+		return s.node.w.timers[shard].lastOf(set), nil
 	})
 	if err != nil || m.seq == 0 {
 		return nil, time.Time{}, err
@@ -399,8 +452,16 @@ func (s *store) Roomy([]byte) error { return nil }
 // Shards implements [orchestrator.Store].
 func (s *store) Shards() int { return s.node.w.shards }
 
-// Go implements [orchestrator.Store].
-func (s *store) Go(f func()) { go f() }
+// Go implements [orchestrator.Store]. Whoever calls it has come to rest by then, and so have the goroutines that were begun before.
+func (s *store) Go(f func()) {
+	n, now := s.node, time.Now()
+	n.w.mu.Lock()
+	defer n.w.mu.Unlock()
+	if n.begins = n.begins.Add(1); !n.begins.After(now) {
+		n.begins = now.Add(1)
+	}
+	time.AfterFunc(n.begins.Sub(now), f)
+}
 
 // PruneWorker implements [orchestrator.Store].
 func (s *store) PruneWorker(context.Context, string, string) error { return nil }

@@ -23,7 +23,7 @@ func (s *store) DispatchActivity(task protocol.ActivityTask) orchestrator.Ack {
 		m.id = ""
 		m.subject += "-" + s.node.nonce()
 	}
-	return s.enqueue(m, fmt.Sprintf("dispatches %s event %d attempt %d", task.Workflow, task.ScheduledID, task.Number()))
+	return s.enqueue(m, "dispatches "+attemptName(task))
 }
 
 // DispatchWorkflow implements [orchestrator.Queue].
@@ -31,7 +31,7 @@ func (s *store) DispatchWorkflow(queue string, task protocol.QueuedWorkflowTask)
 	m := message{
 		subject: ns.WorkflowTask(queue, task.Run, task.ScheduledID), data: marshal(task), does: callOf(task.Run, task.ScheduledID),
 	}
-	return s.enqueue(m, fmt.Sprintf("calls for a worker for %s event %d", task.Workflow, task.ScheduledID))
+	return s.enqueue(m, fmt.Sprintf("calls for a worker for %s %s event %d", task.Workflow, task.Run, task.ScheduledID))
 }
 
 func (s *store) enqueue(m message, what string) orchestrator.Ack {
@@ -50,7 +50,7 @@ func (s *store) enqueue(m message, what string) orchestrator.Ack {
 
 // QueuedActivity implements [orchestrator.Queue].
 func (s *store) QueuedActivity(ctx context.Context, queue, run string, scheduled int64) (*protocol.ActivityTask, error) {
-	m, err := request(ctx, s.node, fmt.Sprint("looks for an attempt of event ", scheduled), func() (message, error) {
+	m, err := request(ctx, s.node, fmt.Sprintf("looks on %s for %s event %d", queue, run, scheduled), func() (message, error) {
 		return s.node.w.tasks.lastOf(ns.ActivityTasks(queue, run, scheduled)), nil
 	})
 	if err != nil || m.seq == 0 {
@@ -65,7 +65,7 @@ func (s *store) RecallActivities(
 	ctx context.Context, _, run string, attempts []protocol.ActivityAttempt, why protocol.StopReason,
 ) ([]protocol.ActivityAttempt, error) {
 	p := newPromise[[]protocol.ActivityAttempt](s.node)
-	s.node.ask("", fmt.Sprint("recalls attempts of event ", attempts[0].ScheduledID), func() {
+	s.node.ask("", fmt.Sprintf("recalls attempts of %s %v", run, attempts), func() {
 		var held []protocol.ActivityAttempt
 		for _, c := range s.node.w.workers {
 			if !s.node.w.bad.strikes(lostMessage, "a recall to "+c.name) {
@@ -118,7 +118,7 @@ func (s *store) DropHeartbeat(context.Context, string, int64, int64) error { ret
 
 // CancelActivity implements [orchestrator.Queue].
 func (s *store) CancelActivity(_ string, cancel protocol.CancelActivity) error {
-	s.node.ask("", "cancels activities", func() {
+	s.node.ask("", fmt.Sprintf("cancels activities of %s %d", cancel.Run, cancel.ScheduledID), func() {
 		s.node.w.core("a cancellation", func() {
 			for _, c := range s.node.w.workers {
 				c.canceled(cancel)
@@ -134,7 +134,7 @@ func (s *store) CancelActivity(_ string, cancel protocol.CancelActivity) error {
 func (s *store) HandOver(_, worker string, h protocol.HandOver) error {
 	w := s.node.w
 	w.shadow.handed(h.Tasks)
-	s.node.ask("", fmt.Sprintf("hands %d attempts of %s to %s", len(h.Tasks), h.Tasks[0].Workflow, worker), func() {
+	s.node.ask("", fmt.Sprintf("hands %d attempts to %s from %s", len(h.Tasks), worker, attemptName(h.Tasks[0])), func() {
 		w.core("attempts for "+worker, func() {
 			if c := w.worker(worker); c != nil {
 				c.takeOver(h)
@@ -147,7 +147,7 @@ func (s *store) HandOver(_, worker string, h protocol.HandOver) error {
 // StillHas implements [orchestrator.Hand].
 func (s *store) StillHas(ctx context.Context, task protocol.ActivityTask) (bool, error) {
 	w := s.node.w
-	return request(ctx, s.node, fmt.Sprintf("asks %s for event %d", task.HandedTo, task.ScheduledID), func() (bool, error) {
+	return request(ctx, s.node, fmt.Sprintf("asks %s for %s", task.HandedTo, attemptName(task)), func() (bool, error) {
 		c := w.worker(task.HandedTo)
 		return c != nil && c.stillHas(task), nil
 	})
@@ -208,4 +208,9 @@ func (w *world) worker(name string) *crew {
 		return nil
 	}
 	return w.workers[i]
+}
+
+// attemptName tells an attempt from all others.
+func attemptName(t protocol.ActivityTask) string {
+	return fmt.Sprintf("%s %s event %d attempt %d", t.Workflow, t.Run, t.ScheduledID, t.Number())
 }

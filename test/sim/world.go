@@ -31,6 +31,8 @@ type Scenario struct {
 	Plant Plant        // the bug that the world has
 	Spare map[int]bool // faults that do not happen after all
 	Trace bool         // keep the trace
+	// Jostled has goroutines run in whatever order, and turns around the order of what they ask for at one time. The course is the same.
+	Jostled bool
 }
 
 // Outcome is what became of a world.
@@ -90,6 +92,7 @@ func newWorld(sc Scenario) *world {
 		agenda: newAgenda(rng), scenario: sc, began: time.Now(),
 		leases: map[uint64]*lease{}, listeners: map[string]func(*protocol.Verdict){},
 	}
+	w.jostled = sc.Jostled
 	w.bad = newMisfortune(rand.New(rand.NewPCG(sc.Seed, 2)), sc.Spare, w.note)
 	w.shadow = newShadow(w)
 	w.shards = 1 + rng.IntN(2)
@@ -133,6 +136,8 @@ func (w *world) run() {
 		switch {
 		case e != nil:
 			w.perform(e)
+			// No two things happen at one moment, or a round time apart: what nodes do some round time later would come at one moment.
+			<-time.After(time.Duration(1 + w.rng.Int64N(int64(100*time.Microsecond))))
 		case w.over():
 			w.shadow.finish()
 			return
@@ -274,9 +279,7 @@ func (w *world) put(s *stream, m message, f *fence, what string, answer func(ack
 // commit lets the messages that are in flight be committed: at once, later, or never.
 func (w *world) commit(s *stream) {
 	if !s.stalled.After(time.Now()) && (w.bad.over || w.rng.IntN(3) > 0) {
-		for len(s.inFlight) > 0 {
-			s.commit()
-		}
+		w.catchUp(s)
 		return
 	}
 	wait := max(time.Until(s.stalled), 0) + w.some(time.Second)
@@ -294,6 +297,17 @@ func (w *world) commit(s *stream) {
 		}
 		s.commit()
 	}).lane = "commit " + s.name
+}
+
+// catchUp commits all that is in flight, one message after the other: whoever hears of one comes to rest before the next.
+func (w *world) catchUp(s *stream) {
+	if len(s.inFlight) == 0 {
+		return
+	}
+	s.commit()
+	if len(s.inFlight) > 0 {
+		w.in(0, "another commit of "+s.name, func() { w.catchUp(s) })
+	}
 }
 
 // over reports whether nothing is left to do.
