@@ -38,6 +38,8 @@ type shard struct {
 	timers *releases
 	clock  *clock
 	rows   *rows
+	source *rowSource // of its rows
+	lease  uint64     // the revision at which this node holds it; 0: without a lease
 	gate   *gate       // of the node
 	pulse  *pulse      // of the node
 	time   *timekeeper // of the node
@@ -78,6 +80,7 @@ func newShard(
 	}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	s.chores, s.rest = context.WithCancel(s.ctx)
+	s.source = &rowSource{shard: s.ctx, kept: s.kept, read: s.readRow}
 	s.quiet = sync.NewCond(&s.mu)
 	s.inbox = newReleases(func(ctx context.Context, seq uint64) error { return store.Release(ctx, id, seq) }, s.after)
 	s.timers = newReleases(func(ctx context.Context, seq uint64) error { return store.ReleaseFired(ctx, id, seq) }, s.after)
@@ -154,6 +157,15 @@ func (s *shard) lookBack(wait time.Duration) {
 		}
 		s.lookBack(min(2*wait, lookBackMost))
 	})
+}
+
+// kept reports whether the lease of the shard is still the one by which this node has taken it.
+func (s *shard) kept(ctx context.Context) bool {
+	if s.lease == 0 {
+		return false
+	}
+	now, err := s.store.LeaseRevision(ctx, s.id)
+	return err == nil && now == s.lease
 }
 
 // stop gives the shard up: no further input is read, the steps that are under way end, and what they handled is released.
