@@ -57,7 +57,8 @@ type Puller struct {
 	stopped bool
 }
 
-// Task is a task out of the task stream. Exactly one of Ack, Nak and Leave must be called; each gives the slot back.
+// Task is a task out of the task stream. Exactly one of Ack, Nak and Leave must be called; each gives the slot back. AckEarly may come
+// before Leave.
 type Task struct {
 	puller    *Puller
 	msg       *nats.Msg
@@ -328,6 +329,9 @@ func (t *Task) Delivered() int { return t.delivered }
 // Ack says that the task is done for good.
 func (t *Task) Ack() error { return t.end("+ACK") }
 
+// AckEarly says that the task is done for good while what came of it still takes the slot.
+func (t *Task) AckEarly() error { return t.say("+ACK") }
+
 // Nak gives the task back to its queue at once.
 func (t *Task) Nak() error { return t.end("-NAK") }
 
@@ -335,10 +339,12 @@ func (t *Task) Nak() error { return t.end("-NAK") }
 func (t *Task) Leave() { t.once.Do(t.puller.Give) }
 
 func (t *Task) end(word string) error {
-	err := t.puller.s.nc.Publish(t.msg.Reply, []byte(word))
+	err := t.say(word)
 	t.once.Do(t.puller.Give)
-	return wrap(err)
+	return err
 }
 
+func (t *Task) say(word string) error { return wrap(t.puller.s.nc.Publish(t.msg.Reply, []byte(word))) }
+
 // InProgress says that the task is being worked on: the broker waits another [AckWait].
-func (t *Task) InProgress() error { return wrap(t.puller.s.nc.Publish(t.msg.Reply, []byte("+WPI"))) }
+func (t *Task) InProgress() error { return t.say("+WPI") }

@@ -38,8 +38,8 @@ type shard struct {
 	timers *releases
 	clock  *clock
 	rows   *rows
-	source *rowSource // of its rows
-	lease  uint64     // the revision at which this node holds it; 0: without a lease
+	source *rowSource  // of its rows
+	lease  uint64      // the revision at which this node holds it; 0: without a lease
 	gate   *gate       // of the node
 	pulse  *pulse      // of the node
 	time   *timekeeper // of the node
@@ -242,7 +242,7 @@ func (s *shard) receive(
 		s.bury(d, in, err, func() { from.done(d.Seq) })
 		return item{}, false
 	}
-	if !room.enter(s.ctx, starts(in), len(d.Data)) {
+	if !room.enter(s.ctx, queues(in), len(d.Data)) {
 		return item{}, false
 	}
 	return item{input: in, delivery: d, done: func() {
