@@ -10,8 +10,8 @@ import (
 // readyPatience is how long a worker waits for the step that it has said it can take.
 const readyPatience = 10 * time.Second
 
-// TellReady stores a worker's word that it can take a step in the workflow's inbox. heard returns once the workflow has dealt with it, which
-// is when the step has been taken, by whomever; or when until is closed, or nothing is heard for long. It must be called.
+// TellReady stores a worker's word that it can take a step in the workflow's inbox. heard must be called: it returns once the workflow has
+// dealt with it, which is when the step has been taken, by whomever; or when until is closed, or nothing is heard for long.
 func (s *Store) TellReady(
 	ctx context.Context, workflow string, ready protocol.WorkerReady, id string,
 ) (heard func(until <-chan struct{}), err error) {

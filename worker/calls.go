@@ -9,8 +9,8 @@ import (
 
 // answerCall answers a call for a worker: a step that waits in the task stream because nobody took it. The worker only says
 // that it is there; the step itself then comes by core request, like any other. Once that word is stored in the workflow's
-// inbox, the call is done. It keeps its slot until the workflow has dealt with it: a worker that answered a backlog of calls as fast as they
-// come would have thousands of steps offered to it that it has no slots for, and its results would wait behind them.
+// inbox, the call is done. It keeps its slot until the workflow has dealt with it: a worker that answered a backlog of calls as fast as
+// they come would have thousands of steps offered to it that it has no slots for, and its results would wait behind them.
 func (w *Worker) answerCall(ctx context.Context, t Task) {
 	var call protocol.QueuedWorkflowTask
 	if err := protocol.UnmarshalTask(t.Body(), &call); err != nil {
