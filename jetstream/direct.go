@@ -149,7 +149,7 @@ func (s *Store) PublishResult(ctx context.Context, workflow string, r protocol.A
 		return err
 	}
 	if s.indirect.is(protocol.KindResult) {
-		return s.Tell(ctx, workflow, r, id, "")
+		return s.TellLate(ctx, workflow, r, id, "")
 	}
 	reply, verdicts, stop, err := s.mux.open(verdictsKept)
 	if err != nil {
@@ -160,7 +160,7 @@ func (s *Store) PublishResult(ctx context.Context, workflow string, r protocol.A
 	if answer != nil || err != nil {
 		return wrap(err) // a refusal is an answer as well: the attempt is over, and its result is nobody's
 	}
-	return s.Tell(ctx, workflow, r, id, "")
+	return s.TellLate(ctx, workflow, r, id, "") // results of other activities may overtake it
 }
 
 // verdict reads what became of an input.

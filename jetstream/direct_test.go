@@ -51,6 +51,51 @@ func TestSenderOutlivesTheInbox(t *testing.T) {
 	names(3)
 }
 
+// A result that went through the inbox, because its owner had too much to do, does not send those after it the same way: they would go on
+// to do so until the inbox is empty once.
+func TestAResultDoesNotWaitForAnother(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	named := make(chan uint64, 10)
+	stop, err := w.Directs(0, func(_ protocol.Delivery, after uint64) bool {
+		named <- after
+		return false
+	})
+	must(t, err)
+	t.Cleanup(stop)
+	sender := w.other(t)
+	tell(t, sender, "wf", "told", "told-1")
+	for scheduled := range int64(3) {
+		must(t, sender.PublishResult(t.Context(), "wf", protocol.ActivityResult{Run: "run", ScheduledID: scheduled, Attempt: 1}))
+		if got := next(t, named, "a result"); got != 1 {
+			t.Errorf("result %d names %d, want what was told before all of them", scheduled, got)
+		}
+	}
+	if _, last, err := w.InboxBounds(t.Context(), 0); err != nil || last != 4 {
+		t.Errorf("the inbox ends with %d, %v; want all results in it", last, err)
+	}
+}
+
+// A worker that is ready hears that the workflow has dealt with it, unless the worker ends before.
+func TestReadyIsHeard(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	ready := protocol.WorkerReady{Run: "run", ScheduledID: 2, Worker: "me"}
+	began := time.Now()
+	heard, err := w.TellReady(t.Context(), "wf", ready, "ready-1")
+	must(t, err)
+	over := make(chan struct{})
+	close(over)
+	heard(over) // nobody reads the inbox
+	answer(t, w, func(protocol.Delivery) protocol.Verdict { return protocol.Verdict{ID: "wf"} })
+	heard, err = w.TellReady(t.Context(), "wf", ready, "ready-2")
+	must(t, err)
+	heard(nil)
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("that took %s", took)
+	}
+}
+
 // An owner that gives its shard up answers whatever is on its way to it. Who heard nothing would wait until patience ends.
 func TestNobodyIsLeftWaitingWhenAnOwnerEnds(t *testing.T) {
 	t.Parallel()

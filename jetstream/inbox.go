@@ -49,24 +49,31 @@ func (s *Store) Roomy(body []byte) error {
 // Tell stores an input in the workflow's inbox. The same id is stored once; reply, when not empty, is the subject that gets
 // the verdict.
 func (s *Store) Tell(ctx context.Context, workflow string, body protocol.InputBody, id, reply string) error {
+	shard := s.shard(workflow)
+	before := s.stored[shard].Load()
+	ack, err := s.store(ctx, workflow, body, id, reply)
+	if err == nil {
+		s.stored.note(shard, before, ack)
+	}
+	return err
+}
+
+// TellLate is Tell for what may always be heard of late: what the sender tells the shard's owner directly need not wait for it.
+func (s *Store) TellLate(ctx context.Context, workflow string, body protocol.InputBody, id, reply string) error {
+	_, err := s.store(ctx, workflow, body, id, reply)
+	return err
+}
+
+func (s *Store) store(ctx context.Context, workflow string, body protocol.InputBody, id, reply string) (*natsjs.PubAck, error) {
 	m, err := s.inputMsg(workflow, body, id, reply)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	shard := s.shard(workflow)
-	before := s.stored[shard].Load()
 	ctx, done := s.allowed(ctx, m.Subject)
 	ack, err := s.js.PublishMsg(ctx, m)
-	err = done(err)
-	if err != nil {
-		return wrap(err)
-	}
-	if body.InputKind() != protocol.KindReady { // a worker may always be heard of late: its results need not wait for that
-		s.stored.note(shard, before, ack)
-	}
-	return nil
+	return ack, wrap(done(err))
 }
 
 // Send starts to store an input in the workflow's inbox. The same id is stored once.

@@ -82,6 +82,13 @@ func (s *Store) Leases(ctx context.Context) (map[int]protocol.HeldLease, error) 
 	return leases, nil
 }
 
+// LeaseRevision reads the revision of a shard's lease from the bucket's leader.
+func (s *Store) LeaseRevision(ctx context.Context, shard int) (uint64, error) {
+	bucket := s.ns.Bucket(leasesBucket)
+	e, err := s.lastOf(ctx, bucketStream(bucket), bucketKey(bucket, protocol.LeaseKey(shard)))
+	return e.Seq, wrap(err)
+}
+
 // Acquire takes a shard if its lease is still at the given revision; 0 says that nobody holds it.
 func (s *Store) Acquire(ctx context.Context, shard int, l protocol.Lease, revision uint64) (uint64, error) {
 	ctx, cancel := bounded(ctx)

@@ -27,8 +27,9 @@ const (
 // and a task that waits in the memory of a busy worker is given to another one when its acknowledgement does not come: with
 // the default of 500, 351 of 600 tasks ran twice.
 //
-// So the requests for tasks are made here. Every free slot is asked for exactly once: credit is what has been asked for and
-// not come yet, and free slots + credit + slots set aside + tasks in work = slots.
+// So the requests for tasks are made here. Every free slot is asked for at most once: credit is what has been asked for and
+// not come yet, and free slots + credit + slots set aside + tasks in work = slots. While much credit is left, slots that become free wait
+// for others: a request for each of them would be a message, and work for the server, with every task.
 //
 // What has been asked for cannot be taken back, so slots for what does not come through the queue are set aside: they are not asked for
 // while the queue is empty, and are as soon as it is not.
@@ -56,7 +57,8 @@ type Puller struct {
 	stopped bool
 }
 
-// Task is a task out of the task stream. Exactly one of Ack, Nak and Leave must be called; each gives the slot back.
+// Task is a task out of the task stream. Exactly one of Ack, Nak and Leave must be called; each gives the slot back. AckEarly may come
+// before Leave.
 type Task struct {
 	puller    *Puller
 	msg       *nats.Msg
@@ -172,11 +174,11 @@ type pullRequest struct {
 	Heartbeat time.Duration `json:"idle_heartbeat"`
 }
 
-// ask asks for as many tasks as there are free slots.
+// ask asks for as many tasks as there are free slots, if that is due.
 func (p *Puller) ask() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.free == 0 || p.stopped {
+	if !p.due() {
 		return
 	}
 	req, err := protocol.Marshal(pullRequest{p.free, pullExpiry, pullHeartbeat})
@@ -241,7 +243,14 @@ func (p *Puller) status(m *nats.Msg) {
 	p.wake()
 }
 
+// due reports whether enough slots are free for another request: more than half of what is asked for already. The lock is held.
+func (p *Puller) due() bool { return p.free > p.credit/2 && !p.stopped }
+
+// wake has what became free asked for, if that is due. The lock is held.
 func (p *Puller) wake() {
+	if !p.due() {
+		return
+	}
 	select {
 	case p.kick <- struct{}{}:
 	default:
@@ -250,10 +259,10 @@ func (p *Puller) wake() {
 
 // release asks for the slots that were set aside, once everything that was asked for has come. The lock is held.
 func (p *Puller) release() {
-	if p.credit+p.free == 0 && p.aside > 0 {
-		p.free, p.aside = p.aside, 0
-		p.wake()
+	if p.credit == 0 {
+		p.free, p.aside = p.free+p.aside, 0
 	}
+	p.wake()
 }
 
 // Take takes a slot that is set aside, if there is one. It must be given back with Give.
@@ -320,6 +329,9 @@ func (t *Task) Delivered() int { return t.delivered }
 // Ack says that the task is done for good.
 func (t *Task) Ack() error { return t.end("+ACK") }
 
+// AckEarly says that the task is done for good while what came of it still takes the slot.
+func (t *Task) AckEarly() error { return t.say("+ACK") }
+
 // Nak gives the task back to its queue at once.
 func (t *Task) Nak() error { return t.end("-NAK") }
 
@@ -327,10 +339,12 @@ func (t *Task) Nak() error { return t.end("-NAK") }
 func (t *Task) Leave() { t.once.Do(t.puller.Give) }
 
 func (t *Task) end(word string) error {
-	err := t.puller.s.nc.Publish(t.msg.Reply, []byte(word))
+	err := t.say(word)
 	t.once.Do(t.puller.Give)
-	return wrap(err)
+	return err
 }
 
+func (t *Task) say(word string) error { return wrap(t.puller.s.nc.Publish(t.msg.Reply, []byte(word))) }
+
 // InProgress says that the task is being worked on: the broker waits another [AckWait].
-func (t *Task) InProgress() error { return wrap(t.puller.s.nc.Publish(t.msg.Reply, []byte("+WPI"))) }
+func (t *Task) InProgress() error { return t.say("+WPI") }

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	natsjs "github.com/nats-io/nats.go/jetstream"
 
 	"github.com/millrace-dev/millrace/jetstream"
@@ -203,6 +204,48 @@ func TestAckRemovesTheTask(t *testing.T) {
 
 // What a puller that stops is given, it can only give back, and the broker counts that as a delivery: the task would lose one of
 // its attempts to a worker that never ran it.
+// A task that is acknowledged early is gone, and takes its slot until it is left.
+func TestAckEarlyKeepsTheSlot(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t)
+		dispatch(t, w.Store, "first")
+		dispatch(t, w.Store, "second")
+		ch := pull(t, w.Store, 1)
+		first := next(t, ch, "the first task")
+		must(t, first.AckEarly())
+		synctest.Wait()
+		none(t, ch, "a task beyond the slots")
+		if got := w.consumer(t); got.NumAckPending != 0 || got.NumPending != 1 {
+			t.Errorf("the broker waits for %d tasks and has %d", got.NumAckPending, got.NumPending)
+		}
+		first.Leave()
+		must(t, next(t, ch, "the second task").Ack())
+	})
+}
+
+// While much is asked for, slots that become free are asked for together.
+func TestPullerAsksForManyAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const slots, tasks = 32, 60
+		w := start(t)
+		asked := 0
+		sub, err := connect(t, w.srv).Subscribe("$JS.API.CONSUMER.MSG.NEXT.>", func(*nats.Msg) { asked++ })
+		must(t, err)
+		must(t, sub.SetPendingLimits(-1, -1))
+		ch := pull(t, w.Store, slots)
+		for i := range tasks {
+			dispatch(t, w.Store, fmt.Sprint("run-", i))
+			must(t, next(t, ch, "a task").Ack())
+		}
+		synctest.Wait()
+		if asked > tasks/5 {
+			t.Errorf("%d tasks were asked for with %d requests", tasks, asked)
+		}
+	})
+}
+
 func TestStopWaitsForTasksInWorkAndIsGivenNoMore(t *testing.T) {
 	t.Parallel()
 	w := start(t)

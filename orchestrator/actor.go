@@ -51,6 +51,7 @@ type actor struct {
 	armedSeq uint64            // and where it lies there; zero when it has fired
 	strange  bool              // whether a wake-up is armed is not known: the workflow was read from history
 	last     *protocol.Record  // the last record, until its effects were looked after
+	kept     keeping           // of the last step, by the worker that answered it
 	foreign  bool              // its effects may be unfinished: another node wrote it
 	held     []item            // inputs of a run that ended and is to be followed by another, until that has begun
 	todo     []item            // what is left of the step's inputs, should it panic

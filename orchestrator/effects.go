@@ -221,7 +221,7 @@ func (a *actor) finish(row *protocol.Row, batch []item) {
 		release()
 		return
 	}
-	a.shard.rows.put(rowSource{a.shard.ctx, a.shard.readRow}, *row, a.asOf, release)
+	a.shard.rows.put(a.shard.source, *row, a.asOf, release)
 }
 
 // recover finishes what another node may have left unfinished when it died after it wrote the workflow's last record, before any

@@ -213,7 +213,7 @@ func (n *node) acquire(ctx context.Context, id int, lease protocol.HeldLease) er
 		return err
 	}
 	s, stale := newShard(ctx, id, n.ns, n.store, n.rows, n.log, newRunID), new(atomic.Bool)
-	s.gate, s.time, s.pulse = n.gate, n.time, n.pulse
+	s.gate, s.time, s.pulse, s.lease = n.gate, n.time, n.pulse, revision
 	s.retake = func() {
 		stale.Store(true)
 		n.hear()

@@ -47,7 +47,7 @@ func (t *taking) ask(ctx context.Context) (*protocol.WorkflowTaskAnswer, error) 
 func (t *taking) askWorker(ctx context.Context, worker string, task *protocol.WorkflowTask) (*protocol.WorkflowTaskAnswer, error) {
 	cached := task.Base != "" && !t.whole && t.w.Run != nil && worker == t.w.Run.Worker
 	if cached {
-		answer, err := t.offerTo(ctx, worker, task)
+		answer, err := t.offerTo(ctx, worker, t.brief(task))
 		if answer == nil || answer.Refusal == "" {
 			return answer, err
 		}
@@ -64,6 +64,27 @@ func (t *taking) askWorker(ctx context.Context, worker string, task *protocol.Wo
 		return nil, protocol.ErrNoWorker
 	}
 	return answer, err
+}
+
+// keeping is what a worker keeps of the step that it took: the commands of its answer. The zero value says that it keeps nothing.
+type keeping struct {
+	nonce    string
+	commands int
+}
+
+// brief is the task without the events that the worker made itself. A step that asks for a hundred activities is followed by one that ends
+// a few of them, and most of that one's task would be the hundred.
+func (t *taking) brief(task *protocol.WorkflowTask) *protocol.WorkflowTask {
+	made := t.kept.commands + 1
+	if t.kept.nonce == "" || t.kept.nonce != task.Base || len(task.Events) <= made {
+		return task
+	}
+	if _, ok := task.Events[0].Attributes.(protocol.WorkflowTaskCompleted); !ok {
+		return task
+	}
+	brief := *task
+	brief.Recorded, brief.Events = task.Events[made-1].ID, task.Events[made:]
+	return &brief
 }
 
 // offerTo offers the task to one worker, and takes note if that worker is gone.

@@ -99,7 +99,7 @@ func (a *actor) remakeRows() error {
 	}
 	return s.persist("read the earlier runs of a workflow", func(ctx context.Context) error {
 		w, began := machine.New(a.id), time.Now()
-		put := func() { s.rows.put(rowSource{s.ctx, s.readRow}, w.Run.Row(), began, func() {}) }
+		put := func() { s.rows.put(s.source, w.Run.Row(), began, func() {}) }
 		for e, err := range s.store.Range(ctx, s.id, a.id, 1, a.w.Run.First-1) {
 			if err != nil {
 				return err

@@ -14,8 +14,9 @@ const (
 	maxInWorkBytes = 8 << 20
 )
 
-// room is how much of a shard's messages is in work, and how much may be. A quarter of it is not for starts: what runs that have begun wait
-// for finds room while new ones queue up. What comes directly does not wait for room, and starts do not overtake those who do.
+// room is how much of a shard's messages is in work, and how much may be. A quarter of it is not for starts, nor for steps that waited for
+// a worker: what runs that are under way wait for finds room while others queue up. What comes directly does not wait for room, and starts do
+// not overtake those who do.
 type room struct {
 	most, mostBytes int
 
@@ -29,20 +30,20 @@ type room struct {
 func newRoom() *room { return &room{most: maxInWork, mostBytes: maxInWorkBytes} }
 
 // try takes room for a message, if there is enough.
-func (r *room) try(start bool, size int) bool {
+func (r *room) try(queues bool, size int) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return !(start && r.waiting > 0) && r.take(start, size)
+	return !(queues && r.waiting > 0) && r.take(queues, size)
 }
 
 // enter waits for room for a message. It reports false when ctx ends first.
-func (r *room) enter(ctx context.Context, start bool, size int) bool {
+func (r *room) enter(ctx context.Context, queues bool, size int) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.waiting++
 	defer func() { r.waiting-- }()
 	for ctx.Err() == nil {
-		if r.take(start, size) {
+		if r.take(queues, size) {
 			return true
 		}
 		if r.left == nil {
@@ -61,9 +62,9 @@ func (r *room) enter(ctx context.Context, start bool, size int) bool {
 
 // take takes room. The last message may exceed it, since one that is larger than all of the room must find its way as well. The lock is
 // held.
-func (r *room) take(start bool, size int) bool {
+func (r *room) take(queues bool, size int) bool {
 	most, bytes := r.most, r.mostBytes
-	if start {
+	if queues {
 		most, bytes = most/4*3, bytes/4*3
 	}
 	if r.messages >= most || r.bytes >= bytes {
@@ -92,6 +93,9 @@ func (r *room) scarce() bool {
 	defer r.mu.Unlock()
 	return r.messages >= r.most/2 || r.bytes >= r.mostBytes/2
 }
+
+// queues reports whether an input is about a run that waits for its turn: it is to begin, or a worker has been found for its step.
+func queues(in protocol.Input) bool { return starts(in) || in.Body.InputKind() == protocol.KindReady }
 
 // starts reports whether an input asks for a run that no other run waits for.
 func starts(in protocol.Input) bool { return in.Body.InputKind() == protocol.KindStart }

@@ -54,15 +54,17 @@ type unstored struct {
 }
 
 type rowWrite struct {
-	from rowSource
+	from *rowSource
 	row  protocol.Row
 	asOf time.Time // the row was as history was then
 	done []func()
 }
 
-// rowSource is where rows come from.
+// rowSource is where rows come from: a shard.
 type rowSource struct {
 	shard context.Context // ends when the shard is given up: its rows are another node's then
+	// kept reports whether no other node has taken the shard since this one took it. One that is nil does not know.
+	kept func(ctx context.Context) bool
 	// read derives the row of a run from history once more; nil when there is none any more.
 	read func(ctx context.Context, id, run string) (*protocol.Row, error)
 }
@@ -75,7 +77,7 @@ func newRows(index Index, log *slog.Logger) *rows {
 }
 
 // put takes a row as it was at some moment; done is called once it, or a newer row of the same run, is stored.
-func (r *rows) put(from rowSource, row protocol.Row, asOf time.Time, done func()) {
+func (r *rows) put(from *rowSource, row protocol.Row, asOf time.Time, done func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	key := protocol.RowKey(row.ID, row.Run)
@@ -199,11 +201,20 @@ func (r *rows) flush() {
 
 // confirm compares the rows of a batch that were stored late with history, and stores those once more that are out of date. What history
 // says after a row was stored, nobody has told otherwise before. That is done at once: when this node hears that the shard is another's,
-// its rows are forgotten, and the old one would stay. What could not be confirmed is taken out of the batch.
+// its rows are forgotten, and the old one would stay. A shard whose lease is the same as ever has had no other owner meanwhile, and one
+// look at that spares its rows: under load all of them are late. What could not be confirmed is taken out of the batch.
 func (r *rows) confirm(ctx context.Context, batch map[string]rowWrite) (again map[string]rowWrite) {
 	again = make(map[string]rowWrite)
+	kept := make(map[*rowSource]bool)
 	for _, key := range slices.Sorted(maps.Keys(batch)) {
-		if w := batch[key]; time.Since(w.asOf) >= surely && r.correct(ctx, &w) != nil {
+		w := batch[key]
+		if time.Since(w.asOf) < surely {
+			continue
+		}
+		if _, known := kept[w.from]; !known {
+			kept[w.from] = w.from.kept != nil && w.from.kept(ctx)
+		}
+		if !kept[w.from] && r.correct(ctx, &w) != nil {
 			again[key] = w
 			delete(batch, key)
 		}

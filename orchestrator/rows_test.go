@@ -61,7 +61,7 @@ func TestRowsAreNotOvertaken(t *testing.T) {
 		r := newRows(slow, slog.New(slog.DiscardHandler))
 		defer r.stop()
 		put := func(s protocol.Status) {
-			r.put(rowSource{shard: t.Context()}, protocol.Row{ID: "order-1", Run: "run-1", Status: s}, time.Now(), func() {})
+			r.put(&rowSource{shard: t.Context()}, protocol.Row{ID: "order-1", Run: "run-1", Status: s}, time.Now(), func() {})
 		}
 		put(protocol.StatusRunning)
 		go r.flush()
@@ -102,7 +102,7 @@ func TestRowsThatOneWaitsForAreTriedAgain(t *testing.T) {
 		defer r.stop()
 		done := false
 		gone := func(context.Context, string, string) (*protocol.Row, error) { return nil, nil }
-		r.put(rowSource{t.Context(), gone}, protocol.Row{ID: "wf", Run: "run"}, time.Now(), func() { done = true })
+		r.put(&rowSource{shard: t.Context(), read: gone}, protocol.Row{ID: "wf", Run: "run"}, time.Now(), func() { done = true })
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		if err := r.settle(ctx, "wf"); err != nil || !done {
@@ -111,15 +111,21 @@ func TestRowsThatOneWaitsForAreTriedAgain(t *testing.T) {
 	})
 }
 
-// A node that stood still stores its row when another one has ended the run: it looks afterwards, and stores what is true.
+func says(kept bool) func(context.Context) bool { return func(context.Context) bool { return kept } }
+
+// A node that stood still stores its row when another one has ended the run: it looks afterwards, and stores what is true. If the shard
+// had no other owner meanwhile, nobody else can have ended it.
 func TestALateRowIsComparedWithHistory(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		takes time.Duration
+		kept  func(context.Context) bool
 		want  []protocol.Status
 	}{
-		"late":    {2 * time.Second, []protocol.Status{protocol.StatusRunning, protocol.StatusCompleted}},
-		"in time": {time.Millisecond, []protocol.Status{protocol.StatusRunning}},
+		"late":       {2 * time.Second, nil, []protocol.Status{protocol.StatusRunning, protocol.StatusCompleted}},
+		"in time":    {time.Millisecond, nil, []protocol.Status{protocol.StatusRunning}},
+		"lease lost": {2 * time.Second, says(false), []protocol.Status{protocol.StatusRunning, protocol.StatusCompleted}},
+		"lease kept": {2 * time.Second, says(true), []protocol.Status{protocol.StatusRunning}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -130,7 +136,7 @@ func TestALateRowIsComparedWithHistory(t *testing.T) {
 				}}
 				r := newRows(i, slog.New(slog.DiscardHandler))
 				defer r.stop()
-				from := rowSource{t.Context(), func(context.Context, string, string) (*protocol.Row, error) {
+				from := &rowSource{t.Context(), test.kept, func(context.Context, string, string) (*protocol.Row, error) {
 					return &protocol.Row{ID: "wf", Run: "run", Status: protocol.StatusCompleted, HistoryLength: 9}, nil
 				}}
 				done := make(chan struct{})
@@ -161,11 +167,11 @@ func TestAfterTheRowsThatWait(t *testing.T) {
 		row := protocol.Row{ID: "wf", Run: "run"}
 		lost, give := context.WithCancel(t.Context())
 		r.after("wf", say("nothing waits"))
-		r.put(rowSource{shard: t.Context()}, row, time.Now(), say("stored"))
+		r.put(&rowSource{shard: t.Context()}, row, time.Now(), say("stored"))
 		r.after("wf", say("after it"))
 		r.after("other", say("another's"))
 		r.flush()
-		r.put(rowSource{shard: lost}, row, time.Now(), say("lost"))
+		r.put(&rowSource{shard: lost}, row, time.Now(), say("lost"))
 		r.after("wf", say("after what was lost"))
 		give()
 		r.flush()

@@ -38,6 +38,8 @@ type shard struct {
 	timers *releases
 	clock  *clock
 	rows   *rows
+	source *rowSource  // of its rows
+	lease  uint64      // the revision at which this node holds it; 0: without a lease
 	gate   *gate       // of the node
 	pulse  *pulse      // of the node
 	time   *timekeeper // of the node
@@ -79,6 +81,7 @@ func newShard(
 	}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	s.chores, s.rest = context.WithCancel(s.ctx)
+	s.source = &rowSource{shard: s.ctx, kept: s.kept, read: s.readRow}
 	s.quiet = sync.NewCond(&s.mu)
 	s.inbox = newReleases(func(ctx context.Context, seq uint64) error { return store.Release(ctx, id, seq) }, s.after)
 	s.timers = newReleases(func(ctx context.Context, seq uint64) error { return store.ReleaseFired(ctx, id, seq) }, s.after)
@@ -157,6 +160,15 @@ func (s *shard) lookBack(wait time.Duration) {
 	})
 }
 
+// kept reports whether the lease of the shard is still the one by which this node has taken it.
+func (s *shard) kept(ctx context.Context) bool {
+	if s.lease == 0 {
+		return false
+	}
+	now, err := s.store.LeaseRevision(ctx, s.id)
+	return err == nil && now == s.lease
+}
+
 // stop gives the shard up: no further input is read, the steps that are under way end, and what they handled is released.
 // When ctx ends first, the steps are cut off; whoever comes next takes them again.
 func (s *shard) stop(ctx context.Context) {
@@ -231,7 +243,7 @@ func (s *shard) receive(
 		s.bury(d, in, err, func() { from.done(d.Seq) })
 		return item{}, false
 	}
-	if !room.enter(s.ctx, starts(in), len(d.Data)) {
+	if !room.enter(s.ctx, queues(in), len(d.Data)) {
 		return item{}, false
 	}
 	return item{input: in, delivery: d, done: func() {

@@ -255,7 +255,7 @@ func (t *taking) decide(ctx context.Context) machine.Ready {
 		}
 		switch {
 		case answer != nil:
-			return t.turn.Answer(answer, t.shard.time.now())
+			return t.answered(answer)
 		case errors.Is(err, protocol.ErrTimeout):
 			return t.turn.TimedOut("", t.shard.time.now())
 		case errors.Is(err, protocol.ErrTooLarge):
@@ -265,6 +265,16 @@ func (t *taking) decide(ctx context.Context) machine.Ready {
 		}
 	}
 	return machine.Ready{}
+}
+
+// answered ends the step with a worker's answer.
+func (t *taking) answered(a *protocol.WorkflowTaskAnswer) machine.Ready {
+	ready := t.turn.Answer(a, t.shard.time.now())
+	t.kept = keeping{}
+	if a.Keeps && ready.Record != nil {
+		t.kept = keeping{ready.Record.Nonce, len(a.Commands)}
+	}
+	return ready
 }
 
 // route finds out which version of the workers' code takes the run's steps.

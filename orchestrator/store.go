@@ -188,6 +188,8 @@ type Leases interface {
 	Forget(ctx context.Context, node string) error
 	// Leases reads every lease, by shard, from the bucket's leader.
 	Leases(ctx context.Context) (map[int]HeldLease, error)
+	// LeaseRevision is that of a shard's lease, read from the bucket's leader. A lease that was given up has another one.
+	LeaseRevision(ctx context.Context, shard int) (uint64, error)
 	// Acquire takes the shard if its lease is still at revision (0: nobody had it). It returns the new revision, or an
 	// error of code conflict.
 	Acquire(ctx context.Context, shard int, l protocol.Lease, revision uint64) (uint64, error)

@@ -31,6 +31,9 @@ type WorkflowTask struct {
 	// Omitted, when not zero, says that the events up to this ID are too large for one message: the worker asks the
 	// control API's history endpoint for them. After is then zero and Events begin with Omitted+1.
 	Omitted int64 `json:"omitted,omitzero"`
+	// Recorded, when not zero, says that the events from After+1 to it are left out: they are what became of the last answer of the worker
+	// that is asked, which said that it keeps the run: its WorkflowTaskCompleted, and an event for each command.
+	Recorded int64 `json:"recorded,omitzero"`
 	// Events end with the WorkflowTaskStarted of this step. The last of them are not recorded yet.
 	Events []Event `json:"events"`
 	// Updates are the ones to hand to the code once it has seen the events, in order. Each wants an answer: AcceptUpdate, or
@@ -93,6 +96,8 @@ type WorkflowTaskAnswer struct {
 	// Takes are the IDs of activities among the commands that the worker has a free slot for. The orchestrator may hand their first
 	// attempts to it once the step is recorded, instead of putting them on the queue; see [HandOver].
 	Takes []string `json:"takes,omitempty"`
+	// Keeps says that the worker has the run in its cache, and can do without being told what became of its commands.
+	Keeps bool `json:"keeps,omitzero"`
 	// Rejections are the updates that the code refused. They leave no event, except for updates that had been admitted, which a
 	// command rejects.
 	Rejections []UpdateRejection `json:"rejections,omitempty"`

@@ -49,6 +49,54 @@ func TestRunThatIsNotInTheCacheIsReplayed(t *testing.T) {
 	})
 }
 
+// brief leaves out of a task what became of the commands of the step before.
+func brief(task *protocol.WorkflowTask, commands int) *protocol.WorkflowTask {
+	short := *task
+	short.Recorded, short.Events = task.After+1+int64(commands), task.Events[1+commands:]
+	return &short
+}
+
+// A worker need not be told what it commanded itself, if it still has the run.
+func TestCachedRunKnowsItsOwnCommands(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		code := &traced{}
+		s := work(t, flow(code.echo))
+		p := play(t, echo, 2)
+		before := p.next()
+		s.takes(before, before.task)
+		for _, say := range []string{"a", "b"} {
+			p.Signal("word", say)
+			st := p.next()
+			s.takes(st, brief(st.task, len(before.want)))
+			p.Complete(p.Activities()[0].ID, strings.ToUpper(say))
+			before = p.next()
+			s.takes(before, brief(before.task, len(st.want)))
+		}
+		if !p.Closed() || code.begun.Load() != 1 {
+			t.Errorf("the run has ended: %t, its code has begun %d times", p.Closed(), code.begun.Load())
+		}
+	})
+}
+
+// Another number of events than the run has commands, or the lack of the run, is as if another step was recorded.
+func TestRunThatDidNotCommandThatIsForgotten(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		code := &traced{}
+		s := work(t, flow(code.echo))
+		p := play(t, echo, 1)
+		first := p.next()
+		s.takes(first, first.task)
+		p.Signal("word", "a")
+		st := p.next()
+		s.misses(brief(st.task, len(first.want)+1))
+		if code.ended.Load() != 1 {
+			t.Errorf("the run's code was not unwound")
+		}
+		s.misses(brief(st.task, len(first.want)))
+		s.takes(st, st.full)
+	})
+}
+
 // What a cached run saw may never have been recorded: then another step was. Only the nonces tell.
 func TestCachedRunOfALostStepIsForgotten(t *testing.T) {
 	tests := map[string]func(*protocol.WorkflowTask){

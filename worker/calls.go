@@ -9,7 +9,8 @@ import (
 
 // answerCall answers a call for a worker: a step that waits in the task stream because nobody took it. The worker only says
 // that it is there; the step itself then comes by core request, like any other. Once that word is stored in the workflow's
-// inbox, the call is done.
+// inbox, the call is done. It keeps its slot until the workflow has dealt with it: a worker that answered a backlog of calls as fast as
+// they come would have thousands of steps offered to it that it has no slots for, and its results would wait behind them.
 func (w *Worker) answerCall(ctx context.Context, t Task) {
 	var call protocol.QueuedWorkflowTask
 	if err := protocol.UnmarshalTask(t.Body(), &call); err != nil {
@@ -18,12 +19,15 @@ func (w *Worker) answerCall(ctx context.Context, t Task) {
 	}
 	ready := protocol.WorkerReady{Run: call.Run, ScheduledID: call.ScheduledID, Worker: w.identity}
 	id := fmt.Sprintf("ready-%s-%d-%s-%d", call.Run, call.ScheduledID, w.identity, t.Delivered())
-	if err := w.store.Tell(ctx, call.Workflow, ready, id, ""); err != nil {
+	heard, err := w.store.TellReady(ctx, call.Workflow, ready, id)
+	if err != nil {
 		w.log.Warn("a call for a worker could not be answered; it goes back", "workflow_id", call.Workflow, "error", err)
 		w.settle(t.Nak())
 		return
 	}
-	w.settle(t.Ack())
+	w.settle(t.AckEarly())
+	heard(w.draining)
+	t.Leave()
 }
 
 // settle notes that the broker could not be told about a task. It will give the task out again, which is harmless.

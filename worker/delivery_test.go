@@ -166,11 +166,11 @@ func TestCallForAWorkerIsAnswered(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.fail("Tell", func() error { return errors.New("no connection") })
+		s.fail("TellReady", func() error { return errors.New("no connection") })
 		if how := <-s.give(protocol.TaskWorkflow, body, 1).ended; how != "nak" {
 			t.Errorf("a call whose answer was not stored ended with %s", how)
 		}
-		s.fail("Tell", nil)
+		s.fail("TellReady", nil)
 		for delivered := range 2 {
 			if how := <-s.give(protocol.TaskWorkflow, body, delivered+2).ended; how != "ack" {
 				t.Errorf("the call ended with %s", how)
@@ -183,6 +183,36 @@ func TestCallForAWorkerIsAnswered(t *testing.T) {
 		}
 		if s.told[0].id == s.told[1].id {
 			t.Error("the answer to a call that came again has the old one's ID: it would be taken for a duplicate")
+		}
+	})
+}
+
+// A worker answers no more calls than it can take steps, however many there are: each keeps its slot until the workflow has dealt with the
+// answer, or the worker ends.
+func TestCallKeepsItsSlot(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := work(t, Workflow(wait, Named("wait")))
+		s.heard = make(chan struct{})
+		body, err := protocol.Marshal(protocol.QueuedWorkflowTask{Workflow: "w", Run: testRun, Type: "wait", ScheduledID: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, second := s.give(protocol.TaskWorkflow, body, 1), s.give(protocol.TaskWorkflow, body, 2)
+		synctest.Wait()
+		for _, call := range []*fakeTask{first, second} {
+			if how := <-call.ended; how != "ack" || call.free.Load() {
+				t.Errorf("the call ended with %s, and its slot is free: %t", how, call.free.Load())
+			}
+		}
+		s.heard <- struct{}{}
+		synctest.Wait()
+		if first.free.Load() == second.free.Load() {
+			t.Errorf("one answer was heard, and the slots are free: %t, %t", first.free.Load(), second.free.Load())
+		}
+		s.stop()
+		synctest.Wait()
+		if !first.free.Load() || !second.free.Load() {
+			t.Error("a worker that has ended waits to be heard")
 		}
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/millrace-dev/millrace/protocol"
@@ -38,6 +39,7 @@ type fake struct {
 	rows     map[string]protocol.Worker
 	results  []protocol.ActivityResult
 	told     []told
+	heard    chan struct{} // what is ready is heard when something comes from it; nil: at once
 	buried   []protocol.Delivery
 	beats    map[execKey]protocol.Heartbeat
 	beaten   []time.Time // when heartbeats were stored
@@ -209,6 +211,26 @@ func (f *fake) Tell(ctx context.Context, workflow string, body protocol.InputBod
 	return err
 }
 
+func (f *fake) TellReady(
+	ctx context.Context, workflow string, ready protocol.WorkerReady, id string,
+) (heard func(<-chan struct{}), err error) {
+	leave, err := f.enter(ctx, "TellReady")
+	defer leave()
+	if err != nil {
+		return nil, err
+	}
+	f.told = append(f.told, told{workflow, id, ready})
+	return func(until <-chan struct{}) {
+		if f.heard == nil {
+			return
+		}
+		select {
+		case <-f.heard:
+		case <-until:
+		}
+	}, nil
+}
+
 func (f *fake) PublishResult(ctx context.Context, _ string, r protocol.ActivityResult) error {
 	leave, err := f.enter(ctx, "PublishResult")
 	defer leave()
@@ -360,6 +382,8 @@ type fakeTask struct {
 	body      []byte
 	delivered int
 	ended     chan string // "ack" or "nak"
+	early     bool        // it was acknowledged before its slot was free
+	free      atomic.Bool // the slot is
 
 	mu    sync.Mutex
 	alive []time.Time // when the broker heard that it is worked on
@@ -382,7 +406,21 @@ func (*fakeTask) Subject() string             { return "mr.default.task.test" }
 func (t *fakeTask) Delivered() int            { return t.delivered }
 func (t *fakeTask) Ack() error                { return t.end("ack") }
 func (t *fakeTask) Nak() error                { return t.end("nak") }
-func (t *fakeTask) Leave()                    { _ = t.end("leave") }
+
+func (t *fakeTask) Leave() {
+	if !t.early {
+		t.ended <- "leave"
+	}
+	t.free.Store(true)
+	t.working.Done()
+}
+
+func (t *fakeTask) AckEarly() error {
+	t.early = true
+	t.ended <- "ack"
+	return nil
+}
+
 func (t *fakeTask) signs() []time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -398,6 +436,7 @@ func (t *fakeTask) InProgress() error {
 
 func (t *fakeTask) end(how string) error {
 	t.ended <- how // a second end blocks, and the test with it
+	t.free.Store(true)
 	t.working.Done()
 	return nil
 }

@@ -110,7 +110,7 @@ func (w *Worker) step(ctx context.Context, task *protocol.WorkflowTask, ready fu
 
 // seal makes the reply to a step that was taken, and says which of its activities the worker takes.
 func (w *Worker) seal(ctx context.Context, task *protocol.WorkflowTask, answer replay.Answer) (*protocol.WorkflowTaskAnswer, error) {
-	reply := &protocol.WorkflowTaskAnswer{Commands: answer.Commands, Rejections: answer.Rejections}
+	reply := &protocol.WorkflowTaskAnswer{Commands: answer.Commands, Rejections: answer.Rejections, Keeps: true}
 	if err := w.edge(ctx).SealAll(reply); err != nil {
 		return nil, err
 	}
@@ -133,7 +133,7 @@ func (w *Worker) runFor(ctx context.Context, task *protocol.WorkflowTask, p prog
 	c, done := w.cache.take(ctx, task.Run)
 	// Code that hangs keeps its run for ever, but not the others who want it.
 	context.AfterFunc(ctx, done)
-	if c.fits(task) {
+	if c.fits(task) && c.catchUp(task) {
 		return c.run, done, ""
 	}
 	if c != nil {
@@ -152,6 +152,11 @@ func (w *Worker) runFor(ctx context.Context, task *protocol.WorkflowTask, p prog
 func (c *cached) fits(task *protocol.WorkflowTask) bool {
 	base := cmp.Or(task.Base, task.Last)
 	return c != nil && base != "" && c.nonce == base && c.run.LastEvent() >= task.After
+}
+
+// catchUp tells a run what was recorded of its last step, if the task leaves that out. False says that it is not the run's step.
+func (c *cached) catchUp(task *protocol.WorkflowTask) bool {
+	return c.run.LastEvent() >= task.Recorded || c.run.Recorded(task.After+1, task.Recorded)
 }
 
 // unseen leaves out the events up to one that the run has seen: a step that was not recorded, because every update in it was

@@ -80,6 +80,8 @@ func (r *Run) knows(body protocol.InputBody) bool {
 	case protocol.ActivityResult:
 		// A client completed the activity, and a record has consumed what it said. Refusals leave none.
 		return b.Run == r.ID()
+	case protocol.WorkerReady:
+		return true
 	case protocol.DeleteInput:
 		return b.Run != r.ID() // a later run has consumed it
 	case protocol.TerminateInput:

@@ -49,7 +49,7 @@ func (t *Turn) takeOne(in protocol.Input) bool {
 	case protocol.ChildInput:
 		t.takeChild(b)
 	case protocol.WorkerReady:
-		t.takeReady(b)
+		t.takeReady(in, b)
 	case protocol.TimerInput:
 		t.takeTimer(b)
 	}
@@ -150,8 +150,9 @@ func (t *Turn) takeTerminate(in protocol.Input, b protocol.TerminateInput) {
 	t.accept(in)
 }
 
-// takeReady notes a worker that can take the step which waits in the task stream.
-func (t *Turn) takeReady(b protocol.WorkerReady) {
+// takeReady notes a worker that can take the step which waits in the task stream. The worker waits for a word that this is over.
+func (t *Turn) takeReady(in protocol.Input, b protocol.WorkerReady) {
+	t.reply(in, protocol.Verdict{Run: b.Run})
 	if t.run.Open() && t.run.ID() == b.Run && t.run.wants() {
 		t.ready, t.wanted = b.Worker, true
 	}

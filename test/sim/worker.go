@@ -97,7 +97,7 @@ func (c *crew) step(task *protocol.WorkflowTask) *protocol.WorkflowTaskAnswer {
 	base := cmp.Or(task.Base, task.Last)
 	k := c.cache[task.Run]
 	delete(c.cache, task.Run)
-	if k != nil && (base == "" || k.nonce != base || k.run.LastEvent() < task.After) {
+	if k != nil && (base == "" || k.nonce != base || k.run.LastEvent() < task.After || !k.catchUp(task)) {
 		k.run.Close()
 		k = nil
 	}
@@ -112,6 +112,11 @@ func (c *crew) step(task *protocol.WorkflowTask) *protocol.WorkflowTaskAnswer {
 		events = events[1:]
 	}
 	return c.advance(task, k, events)
+}
+
+// catchUp is as in worker/workflow_task.go.
+func (k *kept) catchUp(task *protocol.WorkflowTask) bool {
+	return k.run.LastEvent() >= task.Recorded || k.run.Recorded(task.After+1, task.Recorded)
 }
 
 // advance has the run's code take the step, and keeps the run.
@@ -133,6 +138,7 @@ func (c *crew) advance(task *protocol.WorkflowTask, k *kept, events []protocol.E
 	}
 	return &protocol.WorkflowTaskAnswer{
 		Worker: c.name, SDK: "sim", Commands: answer.Commands, Rejections: answer.Rejections, Takes: c.takes(answer.Commands),
+		Keeps: true,
 	}
 }
 

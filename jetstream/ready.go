@@ -1,0 +1,36 @@
+package jetstream
+
+import (
+	"context"
+	"time"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// readyPatience is how long a worker waits for the step that it has said it can take.
+const readyPatience = 10 * time.Second
+
+// TellReady stores a worker's word that it can take a step in the workflow's inbox. heard must be called: it returns once the workflow has
+// dealt with it, which is when the step has been taken, by whomever; or when until is closed, or nothing is heard for long.
+func (s *Store) TellReady(
+	ctx context.Context, workflow string, ready protocol.WorkerReady, id string,
+) (heard func(until <-chan struct{}), err error) {
+	reply, verdicts, stop, err := s.mux.open(1)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.TellLate(ctx, workflow, ready, id, reply); err != nil {
+		stop()
+		return nil, err
+	}
+	return func(until <-chan struct{}) {
+		defer stop()
+		patience := time.NewTimer(readyPatience)
+		defer patience.Stop()
+		select {
+		case <-verdicts:
+		case <-until:
+		case <-patience.C:
+		}
+	}, nil
+}
