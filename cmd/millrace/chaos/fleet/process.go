@@ -57,6 +57,9 @@ func (p *Process) ID() string { return p.part.ID() }
 // Log is the file that it writes to.
 func (p *Process) Log() string { return p.log }
 
+// Dir is where a server keeps its files.
+func (p *Process) Dir() string { return p.part.Dir }
+
 // PID is the number of the process.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 

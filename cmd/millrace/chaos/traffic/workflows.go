@@ -36,6 +36,9 @@ func Chain(ctx workflow.Context, jobs []Job) ([]string, error) {
 	return stamps, nil
 }
 
+// Toil does one job.
+func Toil(ctx workflow.Context, j Job) (Done, error) { return workflow.Do(ctx, anyCrew.Work, j, soon) }
+
 // Naps sleeps for each of some times at once, and gives up a timer that would last for an hour. It returns how many came to their end.
 func Naps(ctx workflow.Context, naps []protocol.Duration) (int, error) {
 	long, giveUp := workflow.WithCancel(ctx)
