@@ -28,8 +28,8 @@ func zeroTail(r *rand.Rand, data []byte) []byte {
 	return data
 }
 
-// damage changes a file of messages of a NATS server that was killed: one of a stream, or of what the servers have agreed on. The others have
-// what is in it.
+// damage changes a file of messages of a NATS server that was killed: one of a stream, or of what the servers have agreed on. What is in it, the
+// others have.
 func damage(change func(r *rand.Rand, data []byte) []byte) func(context.Context, *fleet.Fleet, *rand.Rand) (Harm, error) {
 	return func(_ context.Context, f *fleet.Fleet, r *rand.Rand) (Harm, error) {
 		p := one(r, f.Servers)
@@ -42,7 +42,7 @@ func damage(change func(r *rand.Rand, data []byte) []byte) func(context.Context,
 			return Harm{}, fmt.Errorf("%s has no file of messages", p.Name())
 		}
 		file := one(r, files)
-		data, err := os.ReadFile(file)
+		data, err := os.ReadFile(file) //nolint:gosec // of the fleet's own directory
 		if err == nil {
 			err = os.WriteFile(file, change(r, data), 0o600)
 		}
@@ -66,4 +66,11 @@ func messages(dir string) (files []string, err error) {
 		return nil
 	})
 	return files, err
+}
+
+// loseDisk has a server begin with nothing, beside others that have everything.
+func loseDisk(_ context.Context, f *fleet.Fleet, r *rand.Rand) (Harm, error) {
+	p := one(r, f.Servers)
+	p.Kill()
+	return Harm{What: p.Name(), For: between(r, 0, 3*time.Second)}, os.RemoveAll(p.Dir())
 }

@@ -162,6 +162,9 @@ func (f *Fleet) Remove(ctx context.Context) error {
 	for _, p := range slices.Concat(f.Workers, f.Nodes) {
 		errs = append(errs, p.Stop())
 	}
+	if f.js == nil { // it never came so far
+		return errors.Join(errs...)
+	}
 	all := f.js.StreamNames(ctx)
 	for name := range all.Name() {
 		if strings.HasPrefix(strings.TrimPrefix(strings.TrimPrefix(name, "KV_"), "OBJ_"), f.o.Namespace.Bucket("")) {
