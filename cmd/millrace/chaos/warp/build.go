@@ -26,9 +26,13 @@ var osSource []byte
 // change is one of a file of the standard library: the text of it that is replaced, wherever it is.
 type change struct{ file, old, with string }
 
+// refusing is what comes before a write.
+const refusing = "\tif err = f.dialed(20); err != nil {\n\t\treturn 0, err\n\t}\n"
+
 var changes = []change{
 	{"time/time.go", "sec, nsec, mono := runtimeNow()\n", "sec, nsec, mono := runtimeNow()\n\tsec += Dialed(0)\n"},
-	{"os/file_posix.go", "\tn, err = f.pfd.", "\tif err = f.dialed(20); err != nil {\n\t\treturn 0, err\n\t}\n\tn, err = f.pfd."},
+	{"os/file_posix.go", "\tn, err = f.pfd.Write(", refusing + "\tn, err = f.pfd.Write("},
+	{"os/file_posix.go", "\tn, err = f.pfd.Pwrite(", refusing + "\tn, err = f.pfd.Pwrite("},
 	{
 		"os/file_posix.go", "\tif e := f.pfd.Fsync(); ",
 		"\tif e := f.dialed(1); e != nil {\n\t\treturn f.wrapErr(\"sync\", e)\n\t}\n\tif e := f.pfd.Fsync(); ",
