@@ -175,12 +175,17 @@ func (n *node) rebalance(ctx context.Context) (alone bool, err error) {
 	if err = errors.Join(errs...); err == nil {
 		n.pulse.trust(doubts)
 	}
-	return len(live) == 1, err
+	if alone = len(live) == 1; alone {
+		n.pulse.speak(nil)
+	} else {
+		n.pulse.speak(func() bool { return n.store.Alive(ctx, n.self.ID) })
+	}
+	return alone, err
 }
 
 // recover has the shards that this node still owns after a standstill hear anew what is sent to them: what waits to be heard is old.
 func (n *node) recover() error {
-	n.log.Warn("this process stood still for a while; it has looked which shards are still its own", "shards", len(n.shards))
+	n.log.Warn("this process stood still for a while, or its network did; it has looked which shards are still its own", "shards", len(n.shards))
 	var errs []error
 	for _, s := range n.shards {
 		errs = append(errs, s.listen())
