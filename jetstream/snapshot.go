@@ -159,8 +159,8 @@ func nextChunk(r io.Reader) ([]byte, error) {
 	return chunk[:n], err
 }
 
-// heard sends the first chunk until somebody hears it. In a cluster, the server that restores may be another than the one of this connection,
-// which learns where chunks go a moment after it has passed on the answer that says so.
+// heard sends the first chunk until somebody hears it. In a cluster, the server that restores may be another than the one of this
+// connection, which learns where chunks go a moment after it has passed on the answer that says so.
 func heard(ctx context.Context, stream string, acks *nats.Subscription, send func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, snapshotPatience)
 	defer cancel()

@@ -185,7 +185,7 @@ func (n *node) rebalance(ctx context.Context) (alone bool, err error) {
 
 // recover has the shards that this node still owns after a standstill hear anew what is sent to them: what waits to be heard is old.
 func (n *node) recover() error {
-	n.log.Warn("this process stood still for a while, or its network did; it has looked which shards are still its own", "shards", len(n.shards))
+	n.log.Warn("this node stood still for a while, or its network did; it has looked which shards are its own", "shards", len(n.shards))
 	var errs []error
 	for _, s := range n.shards {
 		errs = append(errs, s.listen())
@@ -242,9 +242,9 @@ func (n *node) acquire(ctx context.Context, id int, lease protocol.HeldLease) er
 	return nil
 }
 
-// live returns the nodes that answer, this one included, and removes the announcements of those that have not for a while. A node that stood
-// still finds its own removed and announces itself again: the others would neither give it shards nor miss it, and those who are
-// all unknown to each other believe that they are alone, and hardly look.
+// live returns the nodes that answer, this one included, and removes the announcements of those that have not for a while. A node that
+// stood still finds its own removed and announces itself again: the others would neither give it shards nor miss it, and those who are all
+// unknown to each other believe that they are alone, and hardly look.
 func (n *node) live(ctx context.Context) (map[string]bool, error) {
 	nodes, err := n.store.Nodes(ctx)
 	if err != nil {

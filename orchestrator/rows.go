@@ -194,8 +194,8 @@ func (r *rows) flush() {
 	}
 }
 
-// forsake takes out of a batch what is another node's now. One that may have been stored since, after the other's, is put right: what a network
-// that stood still delivers late is before what this node hears and says now.
+// forsake takes out of a batch what is another node's now. One that may have been stored since, after the other's, is put right: what a
+// network that stood still delivers late is before what this node hears and says now.
 func (r *rows) forsake(ctx context.Context, batch map[string]rowWrite) {
 	again := make(map[string]rowWrite)
 	for _, key := range slices.Sorted(maps.Keys(batch)) {

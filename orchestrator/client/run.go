@@ -136,7 +136,9 @@ func (r *Run[O]) await(ctx context.Context) (*protocol.Outcome, error) {
 
 // hear waits until the run's end is announced, or for the length of a pause, after which it asks. No outcome and no error: it goes on, or
 // nobody has answered.
-func (r *Run[O]) hear(ctx context.Context, pause time.Duration, connected <-chan nats.Status) (o *protocol.Outcome, answered bool, err error) {
+func (r *Run[O]) hear(
+	ctx context.Context, pause time.Duration, connected <-chan nats.Status,
+) (_ *protocol.Outcome, answered bool, err error) {
 	select {
 	case o := <-r.closed:
 		return &o, true, nil

@@ -11,8 +11,8 @@ import (
 	"github.com/millrace-dev/millrace/orchestrator"
 )
 
-// Cluster runs three servers until the test ends, which keep copies of each other's streams, and returns a connection to one of them once they
-// have found each other.
+// Cluster runs three servers until the test ends, which keep copies of each other's streams, and returns a connection to one of them once
+// they have found each other.
 func Cluster(t *testing.T) *nats.Conn {
 	t.Helper()
 	const n = 3

@@ -28,8 +28,8 @@ func zeroTail(r *rand.Rand, data []byte) []byte {
 	return data
 }
 
-// damage changes a file of messages of a NATS server that was killed: one of a stream, or of what the servers have agreed on. What is in it, the
-// others have.
+// damage changes a file of messages of a NATS server that was killed: one of a stream, or of what the servers have agreed on. What is in
+// it, the others have.
 func damage(change func(r *rand.Rand, data []byte) []byte) func(context.Context, *fleet.Fleet, *rand.Rand) (Harm, error) {
 	return func(_ context.Context, f *fleet.Fleet, r *rand.Rand) (Harm, error) {
 		p := one(r, f.Servers)

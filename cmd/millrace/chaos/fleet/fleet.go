@@ -191,7 +191,8 @@ func (f *Fleet) Check() error {
 	return errors.Join(errs...)
 }
 
-// Restore lets everything frozen go on, makes every link whole, puts clocks and disks right, starts what does not run, and waits until all of it works again.
+// Restore lets everything frozen go on, makes every link whole, puts clocks and disks right, starts what does not run, and waits until all
+// of it works again.
 func (f *Fleet) Restore(ctx context.Context) error {
 	f.Heal()
 	for _, role := range [][]*Process{f.Servers, f.Nodes, f.Workers} {

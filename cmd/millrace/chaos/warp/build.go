@@ -53,9 +53,9 @@ func Build(ctx context.Context, dir, pkg string) (program string, err error) {
 		return "", err
 	}
 	program = filepath.Join(dir, "millrace-warped")
-	out, err := exec.CommandContext(ctx, "go", "build", "-overlay", overlay, "-o", program, pkg).CombinedOutput()
+	out, err := exec.CommandContext(ctx, "go", "build", "-overlay", overlay, "-o", program, pkg).CombinedOutput() //nolint:gosec // of this module
 	if err != nil {
-		return "", fmt.Errorf("a clock and a disk that obey need the sources of Millrace: run it there (go build: %s)", bytes.TrimSpace(out))
+		return "", fmt.Errorf("a clock and a disk that obey need the sources of Millrace: run it there (%s)", bytes.TrimSpace(out))
 	}
 	return program, nil
 }
@@ -65,7 +65,7 @@ func write(dir, src string) (overlay string, err error) {
 	contents := map[string][]byte{"time/warp.go": timeSource, "os/warp.go": osSource}
 	for _, c := range changes {
 		if contents[c.file] == nil {
-			if contents[c.file], err = os.ReadFile(filepath.Join(src, c.file)); err != nil {
+			if contents[c.file], err = os.ReadFile(filepath.Join(src, c.file)); err != nil { //nolint:gosec // of the Go tool
 				return "", err
 			}
 		}
