@@ -137,7 +137,7 @@ func Register(ctx workflow.Context, _ int) (int, error) {
 // Patient holds on until it is canceled, cleans up, and says that it was.
 func Patient(ctx workflow.Context, j Job) (Done, error) {
 	_, err := workflow.Do(ctx, anyCrew.Hold, j, soon, workflow.WaitForCancel(), workflow.HeartbeatTimeout(heartbeat))
-	if !errors.Is(err, workflow.ErrCanceled) {
+	if ctx.Err() == nil { // one whose worker is away when it is to stop ends as it would without, and is not tried again
 		return Done{}, errors.Join(err, errors.New("what holds on came to its end"))
 	}
 	if _, err := workflow.Do(workflow.Disconnected(ctx), anyCrew.Work, j, soon); err != nil {
