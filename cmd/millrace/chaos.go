@@ -23,7 +23,7 @@ import (
 
 // chaosCmd runs a fleet under load and lets it fail in every way that is known.
 type chaosCmd struct {
-	Short    bool     `help:"A few faults and a few hundred runs: two minutes."`
+	Short    bool     `help:"A few faults and a few hundred runs: three minutes."`
 	Runs     int      `help:"Runs for each fault; 10,000 unless it is short." placeholder:"N"`
 	InFlight int      `help:"How many of them at once." default:"50"`
 	Fault    []string `help:"Only this fault; may be given again. --list has the names." placeholder:"NAME"`
