@@ -46,7 +46,7 @@ golden: ## Rewrite every golden file; review the difference like code
 	@for p in $$(git grep -l 'flag.Bool("rewrite"' -- '*_test.go' | xargs -n1 dirname | sort -u); do go test ./$$p -rewrite || exit 1; done
 
 .PHONY: chaos
-chaos: ## Let everything fail in every way that is known, 10,000 runs for each; takes an hour
+chaos: ## Let everything fail in every way that is known, 10,000 runs for each; takes hours
 	go test -count 5 -timeout 30m ./test/crash
 	go run ./cmd/millrace chaos
 

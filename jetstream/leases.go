@@ -55,8 +55,9 @@ func (s *Store) Alive(ctx context.Context, node string) bool {
 	return s.ping(ctx, s.ns.NodePing(node)) == nil
 }
 
-// Forget removes a node's announcement.
+// Forget removes a node's announcement, and tells the nodes, of which it may be one after all.
 func (s *Store) Forget(ctx context.Context, node string) error {
+	defer s.news()
 	bucket := s.ns.Bucket(nodesBucket)
 	return s.purge(ctx, bucketStream(bucket), natsjs.WithPurgeSubject(bucketKey(bucket, protocol.Token(node))))
 }

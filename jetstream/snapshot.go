@@ -2,6 +2,7 @@ package jetstream
 
 import (
 	"context"
+	"errors"
 	"io"
 	"time"
 
@@ -94,6 +95,8 @@ func receive(ctx context.Context, stream string, chunks *nats.Subscription, w io
 const (
 	restoreChunk = 128 << 10
 	restoreAhead = 64
+	// restoreAgain is how soon a first message is sent again that nobody heard.
+	restoreAgain = 10 * time.Millisecond
 )
 
 // RestoreStream makes a stream anew from a snapshot. There must be none of its name.
@@ -115,31 +118,66 @@ func (s *Store) RestoreStream(ctx context.Context, stream string, of Snapshot, r
 	}
 	defer acks.Unsubscribe() //nolint:errcheck // fails only on a closed connection
 	send := func(data []byte) error { return wrap(s.nc.PublishRequest(begun.Deliver, acks.Subject, data)) }
-	ahead := 0
-	for end := false; !end || ahead > 0; {
-		if !end && ahead < restoreAhead {
-			chunk := make([]byte, restoreChunk)
-			n, err := io.ReadFull(r, chunk)
-			if n > 0 {
-				ahead++
-				if err := send(chunk[:n]); err != nil {
-					return err
-				}
-			}
-			if end = err == io.EOF || err == io.ErrUnexpectedEOF; err != nil && !end {
+	chunk, err := nextChunk(r)
+	if err != nil {
+		return err
+	}
+	if err := heard(ctx, stream, acks, func() error { return send(chunk) }); err != nil || len(chunk) == 0 {
+		return err
+	}
+	for ahead := 0; len(chunk) > 0 || ahead > 0; {
+		if len(chunk) == 0 || ahead == restoreAhead {
+			ahead--
+			if err := restored(ctx, stream, acks); err != nil {
 				return err
 			}
 			continue
 		}
-		ahead--
-		if err := restored(ctx, stream, acks); err != nil {
+		if chunk, err = nextChunk(r); err != nil {
 			return err
+		}
+		if len(chunk) > 0 {
+			ahead++
+			if err := send(chunk); err != nil {
+				return err
+			}
 		}
 	}
 	if err := send(nil); err != nil {
 		return err
 	}
 	return restored(ctx, stream, acks)
+}
+
+// nextChunk reads as much of a snapshot as a message has; nothing at its end.
+func nextChunk(r io.Reader) ([]byte, error) {
+	chunk := make([]byte, restoreChunk)
+	n, err := io.ReadFull(r, chunk)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = nil
+	}
+	return chunk[:n], err
+}
+
+// heard sends the first chunk until somebody hears it. In a cluster, the server that restores may be another than the one of this
+// connection, which learns where chunks go a moment after it has passed on the answer that says so.
+func heard(ctx context.Context, stream string, acks *nats.Subscription, send func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, snapshotPatience)
+	defer cancel()
+	for {
+		if err := send(); err != nil {
+			return err
+		}
+		err := restored(ctx, stream, acks)
+		if !errors.Is(err, nats.ErrNoResponders) {
+			return err
+		}
+		select {
+		case <-time.After(restoreAgain):
+		case <-ctx.Done():
+			return err
+		}
+	}
 }
 
 // restored waits for what the server says to a chunk.

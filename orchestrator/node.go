@@ -41,7 +41,8 @@ type node struct {
 	pulse  *pulse
 	shards map[int]*ownedShard
 	missed map[string]int
-	news   chan struct{} // something has happened: look around
+	news   chan struct{}         // something has happened: look around
+	quit   func(context.Context) // takes back that this node has joined; nil when it has not
 }
 
 // ownedShard is a shard that this node works on, and the revision of its lease.
@@ -77,8 +78,7 @@ func (n *node) run(ctx context.Context, ready func(error)) {
 		return
 	}
 	defer unlisten()
-	leave, err := n.store.Join(ctx, n.self)
-	if err != nil {
+	if err := n.join(ctx); err != nil {
 		ready(err)
 		return
 	}
@@ -95,7 +95,16 @@ func (n *node) run(ctx context.Context, ready func(error)) {
 			alone = false
 		}
 	}
-	n.leave(leave)
+	n.leave()
+}
+
+// join announces this node, once more if need be.
+func (n *node) join(ctx context.Context) (err error) {
+	if n.quit != nil {
+		n.quit(ctx)
+	}
+	n.quit, err = n.store.Join(ctx, n.self)
+	return err
 }
 
 // hear has the node look around.
@@ -124,10 +133,12 @@ func (n *node) wait(ctx context.Context, alone bool) {
 }
 
 // leave gives every shard up in good order, so that the others take over without waiting.
-func (n *node) leave(leave func(context.Context)) {
+func (n *node) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), handOver)
 	defer cancel()
-	leave(ctx)
+	if n.quit != nil {
+		n.quit(ctx)
+	}
 	var all sync.WaitGroup
 	for id, s := range n.shards {
 		all.Go(func() { n.yield(ctx, id, s) })
@@ -164,12 +175,17 @@ func (n *node) rebalance(ctx context.Context) (alone bool, err error) {
 	if err = errors.Join(errs...); err == nil {
 		n.pulse.trust(doubts)
 	}
-	return len(live) == 1, err
+	if alone = len(live) == 1; alone {
+		n.pulse.speak(nil)
+	} else {
+		n.pulse.speak(func() bool { return n.store.Alive(ctx, n.self.ID) })
+	}
+	return alone, err
 }
 
 // recover has the shards that this node still owns after a standstill hear anew what is sent to them: what waits to be heard is old.
 func (n *node) recover() error {
-	n.log.Warn("this process stood still for a while; it has looked which shards are still its own", "shards", len(n.shards))
+	n.log.Warn("this node stood still for a while, or its network did; it has looked which shards are its own", "shards", len(n.shards))
 	var errs []error
 	for _, s := range n.shards {
 		errs = append(errs, s.listen())
@@ -226,13 +242,16 @@ func (n *node) acquire(ctx context.Context, id int, lease protocol.HeldLease) er
 	return nil
 }
 
-// live returns the nodes that answer, this one included, and removes the announcements of those that have not for a while.
+// live returns the nodes that answer, this one included, and removes the announcements of those that have not for a while. A node that
+// stood still finds its own removed and announces itself again: the others would neither give it shards nor miss it, and those who are all
+// unknown to each other believe that they are alone, and hardly look.
 func (n *node) live(ctx context.Context) (map[string]bool, error) {
 	nodes, err := n.store.Nodes(ctx)
 	if err != nil {
 		return nil, err
 	}
-	live := map[string]bool{n.self.ID: true}
+	known := slices.ContainsFunc(nodes, func(o protocol.Node) bool { return o.ID == n.self.ID })
+	live := map[string]bool{n.self.ID: known}
 	var mu sync.Mutex
 	var asking sync.WaitGroup
 	for _, other := range nodes {
@@ -252,16 +271,25 @@ func (n *node) live(ctx context.Context) (map[string]bool, error) {
 			delete(n.missed, id)
 			continue
 		}
+		live[id] = true // benefit of the doubt
 		if n.missed[id]++; n.missed[id] < misses {
-			live[id] = true // benefit of the doubt
 			continue
 		}
-		delete(live, id)
 		delete(n.missed, id)
-		n.log.Warn("a node is gone; its shards will be taken", "gone", id)
-		if err := n.store.Forget(ctx, id); err != nil {
+		if err := n.missing(ctx, id, live); err != nil {
 			return nil, err
 		}
 	}
 	return live, nil
+}
+
+// missing deals with a node that is not there.
+func (n *node) missing(ctx context.Context, id string, live map[string]bool) error {
+	if id == n.self.ID {
+		n.log.Warn("the others took this node for dead; it announces itself again")
+		return n.join(ctx)
+	}
+	delete(live, id)
+	n.log.Warn("a node is gone; its shards will be taken", "gone", id)
+	return n.store.Forget(ctx, id)
 }

@@ -10,13 +10,17 @@ const (
 	// that it knew before. A sender's patience with the owner of a shard is longer: who was heard before that still waits for the answer.
 	pulseEvery = 500 * time.Millisecond
 	standstill = 1250 * time.Millisecond
+	// unheard is for how long a node may have heard nothing of what it says to itself through NATS. It is less than the patience of a sender,
+	// and than others need to find that the node is gone.
+	unheard = 1750 * time.Millisecond
 )
 
 // pulse notices that the process stood still: it was stopped, or its machine was. Meanwhile another node may have taken its shards, and
 // what lies in its sockets is old. History is safe from such a node, since its appends fail. But a direct request that its sender has sent
 // through the inbox in the meantime, and was told is refused, would be taken; and a row that it had not stored yet would replace a newer
-// one. So a node that stood still takes nothing direct and stores no rows until it has looked who owns what. A pulse that is nil is always
-// sure.
+// one. So a node that stood still takes nothing direct and stores no rows until it has looked who owns what. The same goes for a node that
+// runs, and whose network stood still, in one direction or both: it speaks to itself through NATS, and what reaches it late has waited
+// before what it said. A pulse that is nil is always sure.
 type pulse struct {
 	stood func() // is told that the process stood still
 
@@ -24,6 +28,10 @@ type pulse struct {
 	last   time.Time // when it beat last
 	timer  *time.Timer
 	doubts int // how often it has stood still since the node was last sure
+
+	echo   func() bool // whether the node hears what it says to itself; nil while there is nobody who could take its shards
+	asking bool
+	heard  time.Time // when it said what it heard last
 }
 
 func newPulse(stood func()) *pulse {
@@ -38,8 +46,42 @@ func (p *pulse) beat() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.feel()
+	if p.echo != nil && !p.asking {
+		p.asking = true
+		go p.listen(p.echo)
+	}
 	p.timer.Reset(pulseEvery)
 }
+
+// speak has the node speak to itself from now on, or no longer.
+func (p *pulse) speak(echo func() bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.echo == nil {
+		p.heard = time.Now()
+	}
+	p.echo = echo
+}
+
+// listen hears the node once. If that took too long, what came before it is old.
+func (p *pulse) listen(echo func() bool) {
+	said := time.Now()
+	heard := echo()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.asking = false
+	if !heard {
+		return
+	}
+	if p.deaf() {
+		p.doubts++
+		p.stood()
+	}
+	p.heard = said
+}
+
+// deaf reports whether the node has not heard itself for too long. The lock is held.
+func (p *pulse) deaf() bool { return p.echo != nil && time.Since(p.heard) > unheard }
 
 // feel looks how long it is since somebody looked last. Whoever comes first after a standstill notices it. The lock is held.
 func (p *pulse) feel() {
@@ -59,7 +101,7 @@ func (p *pulse) sure() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.feel()
-	return p.doubts == 0
+	return p.doubts == 0 && !p.deaf()
 }
 
 // doubt returns what trust wants to be told, once the node has looked around: how often it had stood still before it began to look.
@@ -79,4 +121,9 @@ func (p *pulse) trust(doubts int) {
 	}
 }
 
-func (p *pulse) end() { p.timer.Stop() }
+func (p *pulse) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.echo = nil
+	p.timer.Stop()
+}

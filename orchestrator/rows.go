@@ -57,6 +57,7 @@ type rowWrite struct {
 	from *rowSource
 	row  protocol.Row
 	asOf time.Time // the row was as history was then
+	sent bool      // a row of the run was sent, and nobody said that it is stored: it may be yet
 	done []func()
 }
 
@@ -81,7 +82,7 @@ func (r *rows) put(from *rowSource, row protocol.Row, asOf time.Time, done func(
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	key := protocol.RowKey(row.ID, row.Run)
-	r.dirty[key] = rowWrite{from: from, row: row, asOf: asOf, done: append(r.dirty[key].done, done)}
+	r.dirty[key] = rowWrite{from: from, row: row, asOf: asOf, sent: r.dirty[key].sent, done: append(r.dirty[key].done, done)}
 	u := r.waiting[row.ID]
 	if u == nil {
 		u = &unstored{none: make(chan struct{})}
@@ -169,20 +170,16 @@ func (r *rows) flush() {
 	r.dirty = make(map[string]rowWrite)
 	r.mu.Unlock()
 
+	ctx, cancel := context.WithTimeout(context.Background(), rowsTimeout)
+	defer cancel()
+	r.forsake(ctx, batch)
 	var write []protocol.Row
-	for key, w := range batch {
-		if w.from.shard.Err() != nil {
-			r.count(w.row.ID, len(w.done), false)
-			delete(batch, key)
-			continue
-		}
+	for _, w := range batch {
 		write = append(write, w.row)
 	}
 	if len(write) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), rowsTimeout)
-	defer cancel()
 	if err := r.index.PutRows(ctx, write); err != nil {
 		r.log.Warn("rows could not be stored; they will be tried again", "rows", len(write), "error", err, "in", r.keep(batch))
 		return
@@ -196,6 +193,33 @@ func (r *rows) flush() {
 			done()
 		}
 		r.count(w.row.ID, len(w.done), true)
+	}
+}
+
+// forsake takes out of a batch what is another node's now. One that may have been stored since, after the other's, is put right: what a
+// network that stood still delivers late is before what this node hears and says now.
+func (r *rows) forsake(ctx context.Context, batch map[string]rowWrite) {
+	again := make(map[string]rowWrite)
+	for _, key := range slices.Sorted(maps.Keys(batch)) {
+		w := batch[key]
+		if w.from.shard.Err() == nil {
+			continue
+		}
+		delete(batch, key)
+		if len(w.done) > 0 {
+			r.count(w.row.ID, len(w.done), false)
+			w.done = nil
+		}
+		if !w.sent {
+			continue
+		}
+		w.row = protocol.Row{ID: w.row.ID, Run: w.row.Run} // nobody knows what is there
+		if r.correct(ctx, &w) != nil {
+			again[key] = w
+		}
+	}
+	if len(again) > 0 {
+		r.keep(again)
 	}
 }
 
@@ -259,6 +283,7 @@ func (r *rows) keep(batch map[string]rowWrite) time.Duration {
 	defer r.mu.Unlock()
 	r.pause = min(2*r.pause, rowsSlow)
 	for key, w := range batch {
+		w.sent = true
 		if newer, ok := r.dirty[key]; ok {
 			w.row, w.from, w.asOf = newer.row, newer.from, newer.asOf
 			w.done = append(w.done, newer.done...)

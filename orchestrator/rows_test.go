@@ -113,6 +113,39 @@ func TestRowsThatOneWaitsForAreTriedAgain(t *testing.T) {
 
 func says(kept bool) func(context.Context) bool { return func(context.Context) bool { return kept } }
 
+// A node that is cut off has sent a row, and hears nothing of it; then the shard is another's, which has ended the run. The row may be stored
+// only now, so the node looks, and stores what is true, until it could. A row that was never sent is forgotten.
+func TestARowOfALostShardIsPutRight(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		fails := 2
+		i := &index{put: func(protocol.Row) error {
+			if fails--; fails >= 0 {
+				return errors.New("NATS did not answer in time")
+			}
+			return nil
+		}}
+		r := newRows(i, slog.New(slog.DiscardHandler))
+		shard, lost := context.WithCancel(t.Context())
+		from := &rowSource{shard, nil, func(_ context.Context, id, run string) (*protocol.Row, error) {
+			return &protocol.Row{ID: id, Run: run, Status: protocol.StatusCompleted}, nil
+		}}
+		r.put(from, protocol.Row{ID: "wf", Run: "sent", Status: protocol.StatusRunning}, time.Now(), func() {})
+		r.flush()
+		r.put(from, protocol.Row{ID: "wf", Run: "new", Status: protocol.StatusRunning}, time.Now(), func() {})
+		lost()
+		<-time.After(time.Minute)
+		if err := r.settle(t.Context(), "wf"); err != nil {
+			t.Error(err)
+		}
+		r.stop()
+		want := []protocol.Row{{ID: "wf", Run: "sent", Status: protocol.StatusCompleted}}
+		if !slices.EqualFunc(i.stored, want, shows) {
+			t.Errorf("stored are %v, want %v", i.stored, want)
+		}
+	})
+}
+
 // A node that stood still stores its row when another one has ended the run: it looks afterwards, and stores what is true. If the shard
 // had no other owner meanwhile, nobody else can have ended it.
 func TestALateRowIsComparedWithHistory(t *testing.T) {

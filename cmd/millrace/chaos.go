@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -22,7 +23,7 @@ import (
 
 // chaosCmd runs a fleet under load and lets it fail in every way that is known.
 type chaosCmd struct {
-	Short    bool     `help:"A few faults and a few hundred runs: two minutes."`
+	Short    bool     `help:"A few faults and a few hundred runs: three minutes."`
 	Runs     int      `help:"Runs for each fault; 10,000 unless it is short." placeholder:"N"`
 	InFlight int      `help:"How many of them at once." default:"50"`
 	Fault    []string `help:"Only this fault; may be given again. --list has the names." placeholder:"NAME"`
@@ -46,22 +47,27 @@ func (c *chaosCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	r, err := chaos.Run(ctx, o)
-	if isTerminal(a.err) && !a.JSON {
-		fmt.Fprint(a.err, "\r\033[K")
-	}
-	if a.JSON {
+	a.soFar("")
+	switch {
+	case a.JSON:
 		_ = printJSON(a.out, r) // what went wrong before is more
-	} else {
+	case len(r.Faults) > 0:
 		r.Print(a.out)
 	}
-	if err != nil {
-		return err
+	broken := r.Broken()
+	if len(broken) == 0 && (err == nil || ctx.Err() != nil) {
+		err = errors.Join(err, done())
 	}
-	if broken := r.Broken(); len(broken) > 0 {
+	switch {
+	case err != nil && ctx.Err() == nil:
+		return err
+	case len(broken) > 0:
 		return protocol.Errorf(protocol.CodeInternal, "%d promises were broken, such as this: %s", len(broken), broken[0]).
 			WithHint("data and logs are in %s; --seed %d repeats the load and the faults", o.Dir, o.Seed)
+	case err == nil && r.Skipped() == len(r.Faults):
+		return protocol.Errorf(protocol.CodeUnavailable, "nothing could be tried on this machine")
 	}
-	return done()
+	return err
 }
 
 func (c *chaosCmd) list(a *app) error {
@@ -100,8 +106,9 @@ func (c *chaosCmd) options(a *app) (o chaos.Options, done func() error, err erro
 		}
 		done = func() error { return os.RemoveAll(o.Dir) }
 	}
-	if isTerminal(a.err) && !a.JSON {
-		o.Progress = func(what string, done, of int) { fmt.Fprint(a.err, "\r\033[K", gauge(done, of), " ", what) }
+	if !a.JSON {
+		o.Progress = func(what string, done, of int) { a.soFar(gauge(done, of) + " " + what) }
+		o.Tried = func(l *chaos.Line) { a.soFar(""); fmt.Fprintln(a.err, l) }
 	}
 	return o, done, nil
 }

@@ -40,10 +40,18 @@ func Restore(ctx context.Context, nc *nats.Conn, ns protocol.Namespace, dir stri
 	if r.there, err = jetstream.Find(nc, ns); err != nil {
 		return m, err
 	}
+	replicas, err := r.replicas()
+	if err != nil {
+		return m, err
+	}
+	if replicas > 1 && nc.ConnectedClusterName() == "" {
+		return m, protocol.Errorf(protocol.CodeBadRequest, "%d copies of each stream need a cluster, and this NATS is one server", replicas).
+			WithHint("--replicas 1 restores it with one, or connect to a cluster")
+	}
 	if err := r.makeRoom(ctx); err != nil {
 		return m, err
 	}
-	return m, r.run(ctx, nc, ns)
+	return m, r.run(ctx, nc, ns, replicas)
 }
 
 type restorer struct {
@@ -77,11 +85,7 @@ func (r *restorer) makeRoom(ctx context.Context) error {
 	return r.there.Remove(ctx)
 }
 
-func (r *restorer) run(ctx context.Context, nc *nats.Conn, ns protocol.Namespace) error {
-	replicas, err := r.replicas()
-	if err != nil {
-		return err
-	}
+func (r *restorer) run(ctx context.Context, nc *nats.Conn, ns protocol.Namespace, replicas int) error {
 	config := slices.IndexFunc(r.manifest.Streams, func(s Stream) bool { return s.Name == r.there.Configuration() })
 	if config < 0 {
 		return damaged(r.dir, "it has no %s", r.there.Configuration())
@@ -103,7 +107,7 @@ func (r *restorer) run(ctx context.Context, nc *nats.Conn, ns protocol.Namespace
 	if err := r.stream(ctx, r.manifest.Streams[config]); err != nil {
 		return err
 	}
-	_, err = jetstream.Create(ctx, nc, ns, jetstream.Options{Replicas: replicas})
+	_, err := jetstream.Create(ctx, nc, ns, jetstream.Options{Replicas: replicas})
 	return err
 }
 

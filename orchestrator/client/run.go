@@ -16,10 +16,20 @@ import (
 const (
 	// askFirst and askAtMost are how long Wait listens before it asks for the result, and how that grows. The end of a run
 	// is announced, so asking is for announcements that got lost: most of all while the connection was lost, and so a
-	// new connection makes Wait ask at once.
+	// new connection makes Wait ask at once. While nobody answers the announcement may get lost as well, and Wait asks more often.
 	askFirst  = time.Second
 	askAtMost = 5 * time.Minute
+	askAway   = 10 * time.Second
 )
+
+// grown is how long Wait listens after it has asked to no avail.
+func grown(pause time.Duration, answered bool) time.Duration {
+	most := askAtMost
+	if !answered {
+		most = askAway
+	}
+	return min(max(2*pause, askFirst), most)
+}
 
 // Run is a handle on a run whose workflow returns an O. It is safe for concurrent use.
 type Run[O any] struct {
@@ -105,12 +115,12 @@ func (r *Run[O]) await(ctx context.Context) (*protocol.Outcome, error) {
 		pause = 0
 	}
 	for {
-		o, err := r.hear(ctx, pause, connected)
+		o, answered, err := r.hear(ctx, pause, connected)
 		switch {
 		case err != nil:
 			return nil, err
 		case o == nil:
-			pause = min(max(2*pause, askFirst), askAtMost)
+			pause = grown(pause, answered)
 		case o.Next == "":
 			r.settle(o)
 			return o, nil
@@ -124,13 +134,16 @@ func (r *Run[O]) await(ctx context.Context) (*protocol.Outcome, error) {
 	}
 }
 
-// hear waits until the run's end is announced, or for the length of a pause, after which it asks. No outcome and no error: it goes on.
-func (r *Run[O]) hear(ctx context.Context, pause time.Duration, connected <-chan nats.Status) (*protocol.Outcome, error) {
+// hear waits until the run's end is announced, or for the length of a pause, after which it asks. No outcome and no error: it goes on, or
+// nobody has answered.
+func (r *Run[O]) hear(
+	ctx context.Context, pause time.Duration, connected <-chan nats.Status,
+) (_ *protocol.Outcome, answered bool, err error) {
 	select {
 	case o := <-r.closed:
-		return &o, nil
+		return &o, true, nil
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, false, ctx.Err()
 	case <-time.After(pause):
 	case <-connected:
 	}
@@ -138,18 +151,18 @@ func (r *Run[O]) hear(ctx context.Context, pause time.Duration, connected <-chan
 }
 
 // ask asks how the run ended; nil when it has not, or when nobody answers right now.
-func (r *Run[O]) ask(ctx context.Context) (*protocol.Outcome, error) {
+func (r *Run[O]) ask(ctx context.Context) (_ *protocol.Outcome, answered bool, err error) {
 	var o protocol.Outcome
-	err := r.c.request(ctx, protocol.EndpointResult, protocol.RunRequest{ID: r.id, Run: r.last}, &o)
+	err = r.c.request(ctx, protocol.EndpointResult, protocol.RunRequest{ID: r.id, Run: r.last}, &o)
 	switch {
 	case ctx.Err() != nil:
-		return nil, ctx.Err()
+		return nil, false, ctx.Err()
 	case errors.Is(err, protocol.ErrNotFound) && r.last != r.run && r.run != "":
-		return nil, nil // the run that ended names it, and it is about to begin
+		return nil, true, nil // the run that ended names it, and it is about to begin
 	case errors.Is(err, protocol.ErrNotFound), err != nil && protocol.AsError(err).Code == protocol.CodeBadRequest:
-		return nil, err
+		return nil, true, err
 	case err != nil:
-		return nil, nil //nolint:nilerr // no outcome yet: whoever is away will be back, and ctx bounds the waiting
+		return nil, false, nil //nolint:nilerr // no outcome yet: whoever is away will be back, and ctx bounds the waiting
 	}
 	if r.last = o.Run; r.run == "" {
 		r.mu.Lock()
@@ -157,12 +170,12 @@ func (r *Run[O]) ask(ctx context.Context) (*protocol.Outcome, error) {
 		r.mu.Unlock()
 	}
 	if o.Status.Closed() {
-		return &o, nil
+		return &o, true, nil
 	}
 	if r.closed == nil {
-		return nil, r.listen(ctx, (*jetstream.Store).WatchClosed)
+		return nil, true, r.listen(ctx, (*jetstream.Store).WatchClosed)
 	}
-	return nil, nil
+	return nil, true, nil
 }
 
 func (r *Run[O]) settle(o *protocol.Outcome) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -11,8 +12,10 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/millrace-dev/millrace/jetstream"
 	"github.com/millrace-dev/millrace/orchestrator"
 	"github.com/millrace-dev/millrace/orchestrator/client"
+	"github.com/millrace-dev/millrace/protocol"
 	"github.com/millrace-dev/millrace/test/rig"
 	"github.com/millrace-dev/millrace/worker"
 )
@@ -142,6 +145,36 @@ func TestNodeTakesOver(t *testing.T) {
 		}
 	}
 	greetMany(t, e, "after")
+}
+
+// A node that stood still, or was cut off, is taken for dead and forgotten. When it is back, the others know it again.
+func TestAForgottenNodeIsBack(t *testing.T) {
+	t.Parallel()
+	e := rig.Start(t, sharded)
+	second, nc := join(t, e, "second")
+	shared := func() bool { n := owners(t, e); return n["embedded"] == 2 && n["second"] == 2 }
+	rig.Until(t, "two shards each", shared)
+	store, err := jetstream.Open(t.Context(), nc, protocol.DefaultNamespace)
+	check(t, err)
+	for _, node := range []string{"second", "embedded"} { // one after the other, until each would believe that it is alone
+		check(t, store.Forget(t.Context(), node))
+	}
+	known := func() []string {
+		nodes, err := store.Nodes(t.Context())
+		check(t, err)
+		var names []string
+		for _, n := range nodes {
+			names = append(names, n.ID)
+		}
+		slices.Sort(names)
+		return names
+	}
+	rig.Until(t, "both nodes to be known", func() bool { return slices.Equal(known(), []string{"embedded", "second"}) })
+	rig.Until(t, "two shards each again", shared)
+	check(t, second.Stop(t.Context()))
+	if got := known(); !slices.Equal(got, []string{"embedded"}) {
+		t.Errorf("after one has left, %v are known", got)
+	}
 }
 
 // What waits, waits in NATS: a process that comes back on the same directory goes on where the last one was.

@@ -2,21 +2,18 @@ package pressure
 
 import (
 	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/millrace-dev/millrace/cmd/millrace/chaos/warp"
 	"github.com/millrace-dev/millrace/jetstream/embedded"
 	"github.com/millrace-dev/millrace/orchestrator"
 	"github.com/millrace-dev/millrace/orchestrator/client"
@@ -27,72 +24,16 @@ import (
 )
 
 const (
-	// envClock tells a process by how many seconds its clock is set, and how many seconds after its start.
-	envClock = "MILLRACE_TEST_CLOCK"
-	nap      = 2 * time.Second
+	nap = 2 * time.Second
 	// punctual is how late a timer may be on a machine that has other things to do.
 	punctual = 8 * time.Second
 )
 
-// shift is a file of package time.
-const shift = `package time
-
-import "syscall"
-
-var shiftBy, shiftAfter int64
-
-func init() {
-	v, _ := syscall.Getenv("` + envClock + `")
-	for i := range len(v) {
-		if v[i] == ',' {
-			by, _ := atoi(v[:i])
-			after, _ := atoi(v[i+1:])
-			shiftBy, shiftAfter = int64(by), int64(after)*int64(Second)
-		}
-	}
-}
-`
-
-// theProgram builds the command with a clock that can be wrong.
-var theProgram = sync.OnceValues(func() (string, error) {
-	root, err := exec.Command("go", "env", "GOROOT").Output()
-	if err != nil {
-		return "", err
-	}
-	dir, err := os.MkdirTemp("", "millrace-clock-")
-	if err != nil {
-		return "", err
-	}
-	lib := filepath.Join(strings.TrimSpace(string(root)), "src", "time")
-	source, err := os.ReadFile(filepath.Join(lib, "time.go"))
-	const at = "\tmono -= startNano\n"
-	if err != nil || !bytes.Contains(source, []byte(at)) {
-		return "", errors.Join(errors.New("time.Now is not what it was"), err)
-	}
-	source = bytes.Replace(source, []byte(at), []byte(at+"\tif mono >= shiftAfter {\n\t\tsec += shiftBy\n\t}\n"), 1)
-	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{
-		filepath.Join(lib, "time.go"):  filepath.Join(dir, "time.go"),
-		filepath.Join(lib, "shift.go"): filepath.Join(dir, "shift.go"),
-	}})
-	program := filepath.Join(dir, "millrace")
-	if err := errors.Join(err,
-		os.WriteFile(filepath.Join(dir, "time.go"), source, 0o600),
-		os.WriteFile(filepath.Join(dir, "shift.go"), []byte(shift), 0o600),
-		os.WriteFile(filepath.Join(dir, "overlay.json"), overlay, 0o600)); err != nil {
-		return "", err
-	}
-	out, err := exec.Command("go", "build", "-overlay", filepath.Join(dir, "overlay.json"), "-o", program, "../../cmd/millrace").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("%w\n%s", err, out)
-	}
-	return program, nil
-})
-
-// serve runs a node in a process of its own, whose clock is wrong, until it is killed.
-func serve(t *testing.T, program, url, clock string) (kill func()) {
+// serve runs a node in a process of its own, whose clock obeys a dial, until it is killed.
+func serve(t *testing.T, program, url string, clock warp.Dial) (kill func()) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), program, "--server", url, "--json", "serve", "--shards", "2")
-	cmd.Env = append(os.Environ(), envClock+"="+clock)
+	cmd.Env = append(os.Environ(), clock.Env())
 	cmd.Stderr = t.Output()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -137,13 +78,16 @@ func TestWrongClockOfANode(t *testing.T) {
 		t.Skip("compiles the standard library with another clock")
 	}
 	t.Parallel()
-	program, err := theProgram()
+	program, err := warp.Build(t.Context(), t.TempDir(), warp.Command)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(filepath.Dir(program)) })
-	for name, clock := range map[string]string{
-		"an hour ahead": "3600,3", "an hour behind": "-3600,3", "ahead from the beginning": "3600,0", "behind from the beginning": "-3600,0",
+	for name, set := range map[string]struct {
+		by time.Duration
+		at int // how many runs are there then
+	}{
+		"an hour ahead": {time.Hour, 20}, "an hour behind": {-time.Hour, 20},
+		"ahead from the beginning": {time.Hour, 0}, "behind from the beginning": {-time.Hour, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -152,6 +96,18 @@ func TestWrongClockOfANode(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(srv.Close)
+			clock, err := warp.NewDial(filepath.Join(t.TempDir(), "dial"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			turn := func() {
+				if err := clock.Clock(set.by); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if set.at == 0 {
+				turn()
+			}
 			kill := serve(t, program, srv.URL(), clock)
 			nc, err := nats.Connect(srv.URL())
 			if err != nil {
@@ -165,6 +121,9 @@ func TestWrongClockOfANode(t *testing.T) {
 			}
 			var naps sync.WaitGroup
 			for i := range 60 {
+				if i == set.at {
+					turn()
+				}
 				if i == 50 { // those that sleep now are woken by another node
 					kill()
 					node, err := orchestrator.Attach(t.Context(), nc, orchestrator.Options{Logger: rig.Logger(t)})

@@ -51,12 +51,35 @@ type Line struct {
 	// Normal and During are the 99th percentiles of the clients' calls while no fault was felt and while one was.
 	Normal float64 `json:"calls_p99_normal_ms"`
 	During float64 `json:"calls_p99_during_ms"`
+	// Skipped is why the fault was not tried: what is missing on this machine.
+	Skipped string `json:"skipped,omitempty"`
 	// Took is how long the trial took, in seconds.
 	Took float64 `json:"took_s"`
 }
 
 // ok reports whether every promise was kept.
-func (l *Line) ok() bool { return len(l.Violations) == 0 && len(l.Stuck) == 0 && l.Injections > 0 }
+func (l *Line) ok() bool {
+	return l.Skipped != "" || len(l.Violations) == 0 && len(l.Stuck) == 0 && l.Injections > 0
+}
+
+// String says in a line what came of the fault.
+func (l *Line) String() string {
+	if l.Skipped != "" {
+		return fmt.Sprintf("%s: skipped, since %s", l.Fault, l.Skipped)
+	}
+	return fmt.Sprintf("%s: %d runs, struck %d times, %d lost, %d violations, in %.0f s",
+		l.Fault, l.Runs, l.Injections, l.Lost, len(l.Violations)+len(l.Stuck), l.Took)
+}
+
+// Skipped is how many faults could not be tried.
+func (r *Report) Skipped() (n int) {
+	for _, l := range r.Faults {
+		if l.Skipped != "" {
+			n++
+		}
+	}
+	return n
+}
 
 // Broken says which promises were broken, a sentence each.
 func (r *Report) Broken() []string {
@@ -68,7 +91,7 @@ func (r *Report) Broken() []string {
 		for _, s := range l.Stuck {
 			all = append(all, l.Fault+": "+s)
 		}
-		if l.Injections == 0 {
+		if l.Injections == 0 && l.Skipped == "" {
 			all = append(all, l.Fault+": the load was over before the first fault")
 		}
 	}
@@ -148,9 +171,17 @@ func (r *Report) Print(w io.Writer) {
 	}
 	row(columns)
 	for _, l := range r.Faults {
-		row(l.cells())
+		if l.Skipped == "" {
+			row(l.cells())
+		}
 	}
 	t.Flush()
+	for _, l := range r.Faults {
+		if l.Skipped != "" {
+			fmt.Fprintln(w, "\n"+l.String())
+		}
+	}
+	fmt.Fprintln(w, "\nseed", r.Seed)
 	for _, s := range r.Broken() {
 		fmt.Fprintln(w, "\nbroken:", s)
 	}

@@ -25,6 +25,8 @@ type Options struct {
 	Seed uint64
 	// Progress is told what is going on, and how many runs are done.
 	Progress func(what string, done, of int)
+	// Tried hears of each fault what came of it. May be nil.
+	Tried func(l *Line)
 	// Keep leaves the directory of a fault also when nothing was wrong.
 	Keep bool
 }
@@ -33,6 +35,9 @@ func (o Options) withDefaults() Options {
 	o.Runs, o.InFlight = cmp.Or(o.Runs, 10_000), cmp.Or(o.InFlight, 50)
 	if o.Progress == nil {
 		o.Progress = func(string, int, int) {}
+	}
+	if o.Tried == nil {
+		o.Tried = func(*Line) {}
 	}
 	return o
 }
@@ -50,6 +55,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 			return r, err
 		}
 		r.Faults = append(r.Faults, *line)
+		o.Tried(line)
 	}
 	return r, nil
 }

@@ -82,25 +82,58 @@ func try(ctx context.Context, o Options, ft fault.Fault) (_ *Line, err error) {
 	if o.URL != "" { // the user's workflows are none of our business
 		fo.Namespace = protocol.Namespace("chaos-" + uuid.NewString()[:8])
 	}
-	if ft.Fleet != nil {
-		ft.Fleet(&fo)
+	if err := t.prepare(ctx, &fo); err != nil {
+		return nil, err
 	}
-	o.Progress(ft.Name+": start", 0, o.Runs)
-	t.fleet, err = fleet.Start(ctx, fo)
-	if err == nil {
-		err = t.run(ctx, ledger)
+	if t.line.Skipped == "" {
+		err = t.play(ctx, fo)
 	}
-	if o.URL != "" && !o.Keep && err == nil && t.line.ok() {
-		err = t.fleet.Remove(ctx)
-	}
-	if err = errors.Join(err, t.fleet.Close()); err != nil {
+	switch {
+	case ctx.Err() != nil:
+		return nil, errors.Join(ctx.Err(), t.discard(dir))
+	case err != nil:
 		return nil, protocol.Errorf(protocol.CodeInternal, "%s: %v", ft.Name, err).WithHint("the logs are in %s", dir)
 	}
 	t.line.Took = time.Since(began).Seconds()
-	if !o.Keep && t.line.ok() {
-		err = os.RemoveAll(dir)
+	if t.line.ok() {
+		err = t.discard(dir)
 	}
 	return t.line, err
+}
+
+// discard removes what nobody has to look at.
+func (t *trial) discard(dir string) error {
+	if t.Keep {
+		return nil
+	}
+	return os.RemoveAll(dir)
+}
+
+// prepare makes the fleet ready for the fault, or finds out why that cannot be done here.
+func (t *trial) prepare(ctx context.Context, o *fleet.Options) error {
+	if t.fault.Prepare == nil {
+		return nil
+	}
+	t.Progress(t.fault.Name+": prepare", 0, t.Runs)
+	if err := t.fault.Prepare(ctx, o); err != nil {
+		t.line.Skipped = err.Error()
+	}
+	return ctx.Err()
+}
+
+// play runs the fleet from its start to its end.
+func (t *trial) play(ctx context.Context, o fleet.Options) (err error) {
+	t.Progress(t.fault.Name+": start", 0, t.Runs)
+	t.fleet, err = fleet.Start(ctx, o)
+	if err == nil {
+		err = t.run(ctx, o.Ledger)
+	}
+	remove := o.URL != "" && !t.Keep && (err == nil && t.line.ok() || ctx.Err() != nil)
+	if remove {
+		err = errors.Join(err, t.fleet.Remove(context.WithoutCancel(ctx)))
+	}
+	t.Progress(t.fault.Name+": stop", int(t.done.Load()), t.Runs)
+	return errors.Join(err, t.fleet.Close())
 }
 
 func (t *trial) run(ctx context.Context, ledger string) error {

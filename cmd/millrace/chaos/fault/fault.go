@@ -17,8 +17,8 @@ type Fault struct {
 	About string
 	// Servers says that it is about the NATS servers, which must be the fleet's own.
 	Servers bool
-	// Fleet changes the fleet before it starts; nil leaves it as it is.
-	Fleet func(o *fleet.Options)
+	// Prepare changes the fleet before it starts; nil leaves it as it is. An error says what is missing here for this fault.
+	Prepare func(ctx context.Context, o *fleet.Options) error
 	// Strike does harm. Whatever is dead, frozen or cut off afterwards, [fleet.Fleet.Restore] brings back.
 	Strike func(ctx context.Context, f *fleet.Fleet, r *rand.Rand) (Harm, error)
 }

@@ -191,13 +191,14 @@ func (f *Fleet) Check() error {
 	return errors.Join(errs...)
 }
 
-// Restore lets everything frozen go on, makes every link whole, starts what does not run, and waits until all of it works again.
+// Restore lets everything frozen go on, makes every link whole, puts clocks and disks right, starts what does not run, and waits until all
+// of it works again.
 func (f *Fleet) Restore(ctx context.Context) error {
 	f.Heal()
 	for _, role := range [][]*Process{f.Servers, f.Nodes, f.Workers} {
 		var missing []*Process
 		for _, p := range role {
-			if err := p.Thaw(); err != nil {
+			if err := errors.Join(p.Thaw(), p.rest()); err != nil {
 				return err
 			}
 			if !p.Runs() {
@@ -221,7 +222,7 @@ func (f *Fleet) Close() error {
 	for _, role := range [][]*Process{f.Workers, f.Nodes, f.Servers} {
 		var g errgroup.Group
 		for _, p := range role {
-			g.Go(func() error { return errors.Join(p.Check(), p.Thaw(), p.Stop()) })
+			g.Go(func() error { return errors.Join(p.Check(), p.Thaw(), p.rest(), p.Stop()) })
 		}
 		errs = append(errs, g.Wait())
 	}

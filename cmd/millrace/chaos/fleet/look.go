@@ -38,21 +38,12 @@ func Until(ctx context.Context, what string, holds func(context.Context) error) 
 	}
 }
 
-// Whole waits until every process runs, every history has a leader whose copies are current, and every shard an owner that is there.
+// Whole waits until every process runs, every stream has a leader whose copies are current, and every shard an owner that is there.
 func (f *Fleet) Whole(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
-	for s := range f.store.Shards() {
-		err := Until(ctx, fmt.Sprintf("the copies of shard %d", s), func(ctx context.Context) error {
-			st, err := f.History(ctx, s)
-			if err != nil {
-				return err
-			}
-			return current(st, len(f.Servers))
-		})
-		if err != nil {
-			return err
-		}
+	if err := Until(ctx, "the copies of every stream", f.copied); err != nil {
+		return err
 	}
 	return Until(ctx, "an owner of each shard", func(ctx context.Context) error {
 		owners, err := f.Owners(ctx)
@@ -68,10 +59,34 @@ func (f *Fleet) Whole(ctx context.Context) error {
 	})
 }
 
-func current(st *natsjs.StreamInfo, servers int) error {
-	if servers < 2 {
+// copied reports a stream of the namespace that has copies which lag behind.
+func (f *Fleet) copied(ctx context.Context) error {
+	if len(f.Servers) < 2 {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, 4*glance)
+	defer cancel()
+	found := 0
+	all := f.js.ListStreams(ctx)
+	for st := range all.Info() {
+		if !f.ours(st.Config.Name) {
+			continue
+		}
+		found++
+		if err := current(st); err != nil {
+			return fmt.Errorf("%s: %w", st.Config.Name, err)
+		}
+	}
+	if err := all.Err(); err != nil {
+		return err
+	}
+	if found < len(f.Streams()) {
+		return fmt.Errorf("%d streams of %d answer", found, len(f.Streams()))
+	}
+	return nil
+}
+
+func current(st *natsjs.StreamInfo) error {
 	if st.Cluster == nil || st.Cluster.Leader == "" {
 		return errors.New("there is no leader")
 	}
@@ -162,13 +177,21 @@ func (f *Fleet) Remove(ctx context.Context) error {
 	for _, p := range slices.Concat(f.Workers, f.Nodes) {
 		errs = append(errs, p.Stop())
 	}
+	if f.js == nil { // it never came so far
+		return errors.Join(errs...)
+	}
 	all := f.js.StreamNames(ctx)
 	for name := range all.Name() {
-		if strings.HasPrefix(strings.TrimPrefix(strings.TrimPrefix(name, "KV_"), "OBJ_"), f.o.Namespace.Bucket("")) {
+		if f.ours(name) {
 			errs = append(errs, f.js.DeleteStream(ctx, name))
 		}
 	}
 	return errors.Join(append(errs, all.Err())...)
+}
+
+// ours reports whether a stream is of the namespace.
+func (f *Fleet) ours(stream string) bool {
+	return strings.HasPrefix(strings.TrimPrefix(strings.TrimPrefix(stream, "KV_"), "OBJ_"), f.o.Namespace.Bucket(""))
 }
 
 // Look is a connection to the servers themselves, past every link.

@@ -24,6 +24,8 @@ type Options struct {
 	Servers, Nodes, Workers, Shards int
 	// Sync is when the servers flush to disk. Defaults to "100ms": what is killed here is processes, never the power.
 	Sync string
+	// Dials gives every process a [warp.Dial], which the program obeys that Command names if package warp has compiled it.
+	Dials bool
 	// Namespace is where the workflows live. Defaults to "default".
 	Namespace protocol.Namespace
 	// Queue is what the workers serve, and Ledger the directory that they are told of.

@@ -11,6 +11,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"time"
+
+	"github.com/millrace-dev/millrace/cmd/millrace/chaos/warp"
 )
 
 const (
@@ -28,6 +30,7 @@ type Process struct {
 	part Part
 	o    Options
 	log  string
+	dial warp.Dial
 
 	cmd    *exec.Cmd
 	stdin  io.Closer
@@ -56,6 +59,12 @@ func (p *Process) ID() string { return p.part.ID() }
 
 // Log is the file that it writes to.
 func (p *Process) Log() string { return p.log }
+
+// Dir is where a server keeps its files.
+func (p *Process) Dir() string { return p.part.Dir }
+
+// Dial is that of its clock and its disk, if the fleet has dials. It must have been started once.
+func (p *Process) Dial() warp.Dial { return p.dial }
 
 // PID is the number of the process.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
@@ -114,6 +123,15 @@ func (p *Process) launch() (ready <-chan struct{}, err error) {
 	// Not bound to a context: a process ends by Kill or Stop, and in no other way.
 	cmd := p.o.Command(context.Background(), string(part))
 	cmd.Stderr = log
+	apart(cmd)
+	if p.o.Dials {
+		if p.part.Life == 1 {
+			if p.dial, err = warp.NewDial(filepath.Join(p.o.Dir, p.Name()+".dial")); err != nil {
+				return nil, err
+			}
+		}
+		cmd.Env = append(cmd.Environ(), p.dial.Env())
+	}
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -163,6 +181,14 @@ func (p *Process) Thaw() error {
 	}
 	p.frozen = false
 	return thaw(p.cmd.Process)
+}
+
+// rest puts its clock and its disk right.
+func (p *Process) rest() error {
+	if p.dial == (warp.Dial{}) {
+		return nil
+	}
+	return p.dial.Rest()
 }
 
 // Stop ends the process in good order.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/millrace-dev/millrace/cmd/millrace/chaos/traffic/verdict"
+	"github.com/millrace-dev/millrace/jetstream"
 	"github.com/millrace-dev/millrace/protocol"
 )
 
@@ -20,7 +21,8 @@ type script struct {
 }
 
 var scripts = []script{
-	{"chain", 25, (*scene).chain},
+	{"chain", 22, (*scene).chain},
+	{"toil", 3, (*scene).toil},
 	{"naps", 15, (*scene).naps},
 	{"mailbox", 15, (*scene).mailbox},
 	{"register", 20, (*scene).register},
@@ -56,6 +58,14 @@ func (s *scene) chain(ctx context.Context) {
 	}
 	if st, ok := start(ctx, s, Chain, jobs); ok {
 		s.wait(ctx, st, protocol.StatusCompleted, least)
+	}
+}
+
+// toil starts a job that takes longer than the broker waits for a sign of life: workers that die mostly have such a one in hand.
+func (s *scene) toil(ctx context.Context) {
+	take := jetstream.AckWait + time.Duration(s.rand.IntN(2000))*time.Millisecond
+	if st, ok := start(ctx, s, Toil, Job{Name: s.id, Take: protocol.Duration(take)}); ok {
+		s.wait(ctx, st, protocol.StatusCompleted, take)
 	}
 }
 

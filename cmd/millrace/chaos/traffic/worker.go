@@ -16,8 +16,8 @@ func Worker(
 	c := &crew{ledger: newLedger(ledgerDir, identity)}
 	return worker.New(nc, queue, append([]worker.Option{
 		worker.Identity(identity), worker.Logger(logger),
-		worker.Workflow(Chain), worker.Workflow(Naps), worker.Workflow(Mailbox), worker.Workflow(Register), worker.Workflow(Patient),
-		worker.Workflow(Courier), worker.Workflow(Deskwork), worker.Workflow(Family), worker.Workflow(Child),
+		worker.Workflow(Chain), worker.Workflow(Toil), worker.Workflow(Naps), worker.Workflow(Mailbox), worker.Workflow(Register),
+		worker.Workflow(Patient), worker.Workflow(Courier), worker.Workflow(Deskwork), worker.Workflow(Family), worker.Workflow(Child),
 		worker.Activity(c.Work), worker.Activity(c.Hold), worker.Activity(c.Copy),
 	}, opts...)...)
 }

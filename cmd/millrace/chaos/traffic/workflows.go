@@ -36,6 +36,9 @@ func Chain(ctx workflow.Context, jobs []Job) ([]string, error) {
 	return stamps, nil
 }
 
+// Toil does one job.
+func Toil(ctx workflow.Context, j Job) (Done, error) { return workflow.Do(ctx, anyCrew.Work, j, soon) }
+
 // Naps sleeps for each of some times at once, and gives up a timer that would last for an hour. It returns how many came to their end.
 func Naps(ctx workflow.Context, naps []protocol.Duration) (int, error) {
 	long, giveUp := workflow.WithCancel(ctx)
@@ -134,7 +137,7 @@ func Register(ctx workflow.Context, _ int) (int, error) {
 // Patient holds on until it is canceled, cleans up, and says that it was.
 func Patient(ctx workflow.Context, j Job) (Done, error) {
 	_, err := workflow.Do(ctx, anyCrew.Hold, j, soon, workflow.WaitForCancel(), workflow.HeartbeatTimeout(heartbeat))
-	if !errors.Is(err, workflow.ErrCanceled) {
+	if ctx.Err() == nil { // one whose worker is away when it is to stop ends as it would without, and is not tried again
 		return Done{}, errors.Join(err, errors.New("what holds on came to its end"))
 	}
 	if _, err := workflow.Do(workflow.Disconnected(ctx), anyCrew.Work, j, soon); err != nil {

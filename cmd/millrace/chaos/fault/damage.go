@@ -1,0 +1,76 @@
+package fault
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/millrace-dev/millrace/cmd/millrace/chaos/fleet"
+)
+
+// tail is the part of a file, at most, whose end is lost.
+const tail = 4
+
+func flipBit(r *rand.Rand, data []byte) []byte {
+	data[r.IntN(len(data))] ^= 1 << r.IntN(8)
+	return data
+}
+
+func cutTail(r *rand.Rand, data []byte) []byte { return data[:len(data)-1-r.IntN(len(data)/tail)] }
+
+func zeroTail(r *rand.Rand, data []byte) []byte {
+	clear(data[len(data)-1-r.IntN(len(data)/tail):])
+	return data
+}
+
+// damage changes a file of messages of a NATS server that was killed: one of a stream, or of what the servers have agreed on. What is in
+// it, the others have.
+func damage(change func(r *rand.Rand, data []byte) []byte) func(context.Context, *fleet.Fleet, *rand.Rand) (Harm, error) {
+	return func(_ context.Context, f *fleet.Fleet, r *rand.Rand) (Harm, error) {
+		p := one(r, f.Servers)
+		p.Kill()
+		files, err := messages(p.Dir())
+		if err != nil {
+			return Harm{}, err
+		}
+		if len(files) == 0 {
+			return Harm{}, fmt.Errorf("%s has no file of messages", p.Name())
+		}
+		file := one(r, files)
+		data, err := os.ReadFile(file) //nolint:gosec // of the fleet's own directory
+		if err == nil {
+			err = os.WriteFile(file, change(r, data), 0o600)
+		}
+		name, _ := filepath.Rel(p.Dir(), file) // it is below
+		return Harm{What: p.Name() + ", " + name, For: between(r, 0, 3*time.Second)}, err
+	}
+}
+
+// messages are the files below a directory in which NATS keeps messages, of those that have some.
+func messages(dir string) (files []string, err error) {
+	err = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil || filepath.Ext(path) != ".blk" {
+			return err
+		}
+		if info, err := e.Info(); err == nil && info.Size() > 2*tail {
+			files = append(files, path)
+		}
+		return nil
+	})
+	return files, err
+}
+
+// loseDisk has a server begin with nothing, beside others that have everything.
+func loseDisk(_ context.Context, f *fleet.Fleet, r *rand.Rand) (Harm, error) {
+	p := one(r, f.Servers)
+	p.Kill()
+	return Harm{What: p.Name(), For: between(r, 0, 3*time.Second)}, os.RemoveAll(p.Dir())
+}
