@@ -15,8 +15,8 @@ const (
 )
 
 // room is how much of a shard's messages is in work, and how much may be. A quarter of it is not for starts, nor for steps that waited for
-// a worker: what runs that are under way wait for finds room while others queue up. What comes directly does not wait for room, and starts do
-// not overtake those who do.
+// a worker: what runs that are under way wait for finds room while others queue up. What comes directly does not wait for room, and starts
+// do not overtake those who do.
 type room struct {
 	most, mostBytes int
 
