@@ -175,15 +175,18 @@ type HandOver struct {
 
 // ActivityResult is how an attempt ended: with a result, or with a failure. It goes to the workflow's inbox.
 type ActivityResult struct {
-	Run         string    `json:"run_id"`
-	ScheduledID int64     `json:"scheduled_event_id"`
-	Attempt     int       `json:"attempt"`
-	Forgiven    int       `json:"forgiven_attempts,omitzero"`
-	Reset       int64     `json:"reset_event_id,omitzero"`
-	Worker      string    `json:"worker"`
-	Started     time.Time `json:"started"`
-	Result      Payload   `json:"result,omitzero"`
-	Failure     *Failure  `json:"failure,omitempty"`
+	Run         string `json:"run_id"`
+	ScheduledID int64  `json:"scheduled_event_id"`
+	Attempt     int    `json:"attempt"`
+	Forgiven    int    `json:"forgiven_attempts,omitzero"`
+	Reset       int64  `json:"reset_event_id,omitzero"`
+	// Scheduled repeats the task's ScheduledTime. History may have lost its end, and another activity have been scheduled by the same
+	// event: then the result is not that one's.
+	Scheduled time.Time `json:"scheduled_time,omitzero"`
+	Worker    string    `json:"worker"`
+	Started   time.Time `json:"started"`
+	Result    Payload   `json:"result,omitzero"`
+	Failure   *Failure  `json:"failure,omitempty"`
 	// Interrupted says that the attempt failed because it was asked to make way, by a pause or a reset: it does not count.
 	Interrupted bool `json:"interrupted,omitzero"`
 	// LastFailure repeats the task's, so that history can tell it.

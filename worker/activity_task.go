@@ -71,7 +71,7 @@ func (w *Worker) attempt(ctx context.Context, task *protocol.ActivityTask, lost 
 	}
 	result := protocol.ActivityResult{
 		Run: task.Run, ScheduledID: task.ScheduledID, Attempt: task.Attempt, Forgiven: task.Forgiven, Reset: task.Reset,
-		Worker: w.identity, Started: time.Now().UTC(), LastFailure: task.LastFailure,
+		Scheduled: task.ScheduledTime, Worker: w.identity, Started: time.Now().UTC(), LastFailure: task.LastFailure,
 	}
 	switch {
 	case task.MaximumAttempts > 0 && task.Attempt > task.MaximumAttempts:

@@ -150,7 +150,7 @@ func (t *Turn) takeResult(in protocol.Input, b protocol.ActivityResult) {
 		return
 	}
 	a, ok := t.run.activities.get(b.ScheduledID)
-	if !ok || b.Failure != nil && b.Number() < a.number() {
+	if b = a.own(b); !ok || b.Failure != nil && b.Number() < a.number() {
 		t.refuse(in, protocol.Errorf(protocol.CodeNotFound, "attempt %d of that activity is over", b.Attempt).
 			WithHint("`millrace describe %s` shows what is pending", t.w.ID))
 		return
@@ -158,6 +158,21 @@ func (t *Turn) takeResult(in protocol.Input, b protocol.ActivityResult) {
 	t.endAttempt(a, b)
 	t.accept(in)
 }
+
+// own is what a result means to the activity. History may have lost its end, with an activity that the same event scheduled: what became of
+// that one says nothing of this. But its task may have kept this one's off the queue. So it counts as an attempt that was interrupted, and
+// the next one has another number.
+func (a Activity) own(b protocol.ActivityResult) protocol.ActivityResult {
+	if b.Scheduled.IsZero() || b.Scheduled.Equal(a.Scheduled) {
+		return b
+	}
+	return protocol.ActivityResult{
+		Run: b.Run, ScheduledID: b.ScheduledID, Attempt: a.Attempt, Forgiven: b.Number() - a.Attempt, Reset: a.Reset, Worker: b.Worker,
+		Started: b.Started, Failure: ofAnother, Interrupted: true,
+	}
+}
+
+var ofAnother = &protocol.Failure{Message: "the attempt was of an activity that history has lost", Source: "server"}
 
 // endAttempt drafts the end of an attempt of a pending activity.
 func (t *Turn) endAttempt(a Activity, b protocol.ActivityResult) {

@@ -13,11 +13,11 @@ func (w *Workflow) Retries(again []protocol.Input, now time.Time) []Retry {
 	var retries []Retry
 	for _, in := range again {
 		b, ok := in.Body.(protocol.ActivityResult)
-		if !ok || b.Failure == nil || !w.Run.Open() || w.Run.ID() != b.Run {
+		if !ok || !w.Run.Open() || w.Run.ID() != b.Run {
 			continue
 		}
 		a, ok := w.Run.activities.get(b.ScheduledID)
-		if !ok || b.Number() < a.number() {
+		if b = a.own(b); !ok || b.Failure == nil || b.Number() < a.number() {
 			continue
 		}
 		// The activity is pending, so the step found the failure worth another attempt. If its time is over by now, or it was asked

@@ -13,8 +13,8 @@ import (
 // signal would be received twice: so the first record of a run carries the requests that its predecessors have taken lately.
 
 const (
-	// rememberFor is how long a request is carried on. Senders are told that it is a minute from when they could have heard. A step may take
-	// longer, which began when it took the request; and what was sent in that minute may lie in an inbox that nobody reads for a while.
+	// rememberFor is how long a request is carried on. Senders are told that it is a minute from when they could have heard. But a step may
+	// have taken longer since it took the request, and what was sent in that minute may lie in an inbox that nobody reads for a while.
 	rememberFor = 5 * time.Minute
 	// rememberMost is how many requests are carried on: the latest.
 	rememberMost = 1000

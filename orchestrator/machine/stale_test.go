@@ -49,6 +49,34 @@ func TestAMessageFromAnotherLifeChangesNothing(t *testing.T) {
 	}
 }
 
+// History has lost its end, and the run has decided otherwise: the same event schedules another activity now. What became of the one that is
+// lost, even what it returned, is not taken for this one's; and its task may have kept this one's off the queue.
+func TestAResultOfAnActivityThatIsLostIsTakenForNoOthers(t *testing.T) {
+	t.Parallel()
+	w := begun(t, charge("1"))
+	stranger := protocol.ActivityResult{
+		Run: "run-1", ScheduledID: 5, Attempt: 3, Scheduled: midnight.Add(-time.Minute), Worker: "ada", Result: protocol.Payload{Data: []byte("7")},
+	}
+	own := protocol.ActivityResult{Run: "run-1", ScheduledID: 5, Attempt: 1, Scheduled: w.w.Describe().Activities[0].Scheduled, Worker: "ada"}
+	once := func(retries []Retry) {
+		t.Helper()
+		if len(retries) != 1 || retries[0].Task.Attempt != 1 || retries[0].Task.Number() != 4 || retries[0].At.After(w.now) {
+			t.Errorf("got retries %s, want the first attempt at once, as number 4", text(retries))
+		}
+	}
+	w.arrive(stranger, "")
+	once(decide(t, w).Retries)
+	once(begun(t, charge("1")).w.Retries([]protocol.Input{{Body: stranger}}, w.now))
+	w.arrive(stranger, "")
+	if r := decide(t, w); r.Record != nil || len(r.Retries) > 0 {
+		t.Errorf("got record %v and retries %v, want nothing: the attempt is over", types(r.Record), r.Retries)
+	}
+	w.arrive(own, "")
+	if got := types(answer(t, w).Record); !slices.Contains(got, "ActivityTaskCompleted") {
+		t.Errorf("got %v, want a completed activity", got)
+	}
+}
+
 // A worker may stop an activity that nobody asked to stop. That is a failure, and one that no attempt will mend.
 func TestACancellationThatNobodyAskedForIsAFailure(t *testing.T) {
 	t.Parallel()

@@ -252,8 +252,8 @@ func (c *crew) begin(a *attempt) {
 func (c *crew) end(a *attempt, f *protocol.Failure) {
 	t := &a.task
 	r := protocol.ActivityResult{
-		Run: t.Run, ScheduledID: t.ScheduledID, Attempt: t.Attempt, Forgiven: t.Forgiven, Reset: t.Reset, Worker: c.name,
-		Started: a.came.UTC(), LastFailure: t.LastFailure, Failure: f,
+		Run: t.Run, ScheduledID: t.ScheduledID, Attempt: t.Attempt, Forgiven: t.Forgiven, Reset: t.Reset, Scheduled: t.ScheduledTime,
+		Worker: c.name, Started: a.came.UTC(), LastFailure: t.LastFailure, Failure: f,
 	}
 	if f == nil {
 		var in work
