@@ -10,7 +10,7 @@ const (
 	// that it knew before. A sender's patience with the owner of a shard is longer: who was heard before that still waits for the answer.
 	pulseEvery = 500 * time.Millisecond
 	standstill = 1250 * time.Millisecond
-	// unheard is for how long a node may have heard nothing of what it says to itself through NATS. It is less than the patience of a sender,
+	// unheard is how long a node may have heard nothing of what it says to itself through NATS. It is less than the patience of a sender,
 	// and than others need to find that the node is gone.
 	unheard = 1750 * time.Millisecond
 )

@@ -45,7 +45,7 @@ func Restore(ctx context.Context, nc *nats.Conn, ns protocol.Namespace, dir stri
 		return m, err
 	}
 	if replicas > 1 && nc.ConnectedClusterName() == "" {
-		return m, protocol.Errorf(protocol.CodeBadRequest, "%d copies of each stream need a cluster, and this NATS is one server", replicas).
+		return m, protocol.Errorf(protocol.CodeBadRequest, "%d copies of each stream need a cluster, and this is one server", replicas).
 			WithHint("--replicas 1 restores it with one, or connect to a cluster")
 	}
 	if err := r.makeRoom(ctx); err != nil {

@@ -1,7 +1,10 @@
 package cluster
 
 import (
+	"context"
+	"errors"
 	"flag"
+	"os"
 	"slices"
 	"testing"
 
@@ -72,6 +75,40 @@ func TestNodesAreRestarted(t *testing.T) {
 	l := try(t, "rolling-restart", 800, 16)
 	if l.Injections < 2 || l.During > 3*l.Normal {
 		latef(t, "p99 during %d rolling restarts is %.0f ms, and %.0f ms between them", l.Injections, l.During, l.Normal)
+	}
+}
+
+// Clocks that are wrong and disks that are slow break no promise.
+func TestClocksAndDisks(t *testing.T) {
+	for _, name := range []string{"set-clock", "slow-disk"} {
+		t.Run(name, func(t *testing.T) {
+			if l := try(t, name, 150, 16); l.Skipped != "" {
+				t.Skip(l.Skipped)
+			}
+		})
+	}
+}
+
+// Chaos that is interrupted ends its processes, and leaves nothing of what was not found wrong.
+func TestInterrupt(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a dozen processes")
+	}
+	ctx, interrupt := context.WithCancel(t.Context())
+	dir := t.TempDir()
+	r, err := chaos.Run(ctx, chaos.Options{
+		Dir: dir, Command: thisBinary, Faults: fault.All()[:2], Runs: 10_000, InFlight: 8, Seed: 1,
+		Progress: func(_ string, done, _ int) {
+			if done >= 20 {
+				interrupt()
+			}
+		},
+	})
+	if !errors.Is(err, context.Canceled) || len(r.Faults) != 0 || len(r.Broken()) != 0 {
+		t.Errorf("got %v, and %d faults were tried: %v", err, len(r.Faults), r.Broken())
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("%d files are left, %v", len(left), err)
 	}
 }
 

@@ -25,14 +25,15 @@ func warped(ctx context.Context, o *fleet.Options) error {
 	return nil
 }
 
-// fullDisk fills the disk of a server. NATS writes again when it was started again.
+// fullDisk fills the disk of a server. NATS writes again when it was started again; until then it may go on leading streams that it cannot
+// write.
 func fullDisk(_ context.Context, f *fleet.Fleet, r *rand.Rand) (Harm, error) {
 	p := one(r, f.Servers)
 	undo := func(context.Context) error {
 		p.Kill()
 		return nil
 	}
-	return Harm{What: p.Name(), For: between(r, time.Second, 6*time.Second), Undo: undo}, p.Dial().Fill()
+	return Harm{What: p.Name(), Lasts: true, For: between(r, time.Second, 8*time.Second), Undo: undo}, p.Dial().Fill()
 }
 
 func slowDisk(_ context.Context, f *fleet.Fleet, r *rand.Rand) (Harm, error) {

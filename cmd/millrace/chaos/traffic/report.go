@@ -82,7 +82,9 @@ func Redelivered(notes []verdict.Note, worker string, at time.Time) []time.Durat
 		case n.Worker == worker && !n.Time.After(at):
 			open[a] = n.Kind == verdict.Began
 		case n.Kind == verdict.Began && open[a] && n.Worker != worker:
-			gaps = append(gaps, n.Time.Sub(at))
+			if n.Time.After(at) { // otherwise it had lost it before
+				gaps = append(gaps, n.Time.Sub(at))
+			}
 			delete(open, a)
 		}
 	}

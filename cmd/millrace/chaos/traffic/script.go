@@ -162,10 +162,11 @@ func (s *scene) patient(ctx context.Context) {
 // courier starts a workflow with a file and a text that go through the object store.
 func (s *scene) courier(ctx context.Context) {
 	line := s.id + strings.Repeat(" lorem ipsum", 8) + "\n"
+	content := strings.Repeat(line, 50+s.rand.IntN(1000)) // the same at each try: one that seemed to fail may have stored it
 	var file protocol.Blob
 	for gap := retry; ; gap = min(2*gap, time.Second) {
 		var err error
-		if file, err = s.client(0).PutBlob(ctx, strings.NewReader(strings.Repeat(line, 50+s.rand.IntN(1000)))); err == nil {
+		if file, err = s.client(0).PutBlob(ctx, strings.NewReader(content)); err == nil {
 			break
 		}
 		if pause(ctx, gap) != nil {

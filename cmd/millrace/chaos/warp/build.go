@@ -53,7 +53,8 @@ func Build(ctx context.Context, dir, pkg string) (program string, err error) {
 		return "", err
 	}
 	program = filepath.Join(dir, "millrace-warped")
-	out, err := exec.CommandContext(ctx, "go", "build", "-overlay", overlay, "-o", program, pkg).CombinedOutput() //nolint:gosec // of this module
+	build := exec.CommandContext(ctx, "go", "build", "-overlay", overlay, "-o", program, pkg) //nolint:gosec // of this module
+	out, err := build.CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("a clock and a disk that obey need the sources of Millrace: run it there (%s)", bytes.TrimSpace(out))
 	}
