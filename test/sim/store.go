@@ -356,7 +356,10 @@ func (s *store) ReleaseFired(ctx context.Context, shard int, seq uint64) error {
 	return s.purge(ctx, s.node.w.timers[shard], ns.FiredTimers(shard), seq+1)
 }
 
-// armed fires a wake-up when its time has come, as the server does.
+// firing is how long it takes at most until a wake-up is stored of which the server has decided that it fires.
+const firing = 50 * time.Millisecond
+
+// armed fires a wake-up when its time has come, as the server does: what it stores takes along whatever lies in the wake-up's place then.
 func (w *world) armed(m message) {
 	if m.target == "" {
 		return
@@ -371,8 +374,10 @@ func (w *world) armed(m message) {
 		if now := st.lastOf(m.subject); now.seq != m.seq {
 			return // it was replaced, or removed
 		}
-		st.remove(m.seq)
-		st.store(message{subject: m.target, data: m.data, time: time.Now()})
+		w.in(w.some(firing), "has fired "+m.subject, func() {
+			st.purge(m.subject, 0)
+			st.store(message{subject: m.target, data: m.data, time: time.Now()})
+		})
 	})
 }
 
