@@ -36,7 +36,10 @@ func (s *store) publish(st *stream, m message, f *fence, what string) promise[ac
 func (s *store) start(st *stream, m message, what string) orchestrator.Ack {
 	p := s.publish(st, m, nil, what)
 	return func(ctx context.Context) error {
-		_, err := p.wait(ctx)
+		a, err := p.wait(ctx)
+		if err == nil && a.duplicate {
+			return protocol.ErrRepeated
+		}
 		if s.node.w.scenario.Plant == DuplicateInFlightIsSuccess && hasCode(err, codeSameInFlight) {
 			return nil
 		}
