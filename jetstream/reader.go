@@ -21,15 +21,15 @@ const (
 	readerExpiry = 10 * time.Minute
 )
 
-// read delivers a stream's messages in order through an ordered consumer, which the client library makes anew whenever a
+// read delivers a stream's messages after a sequence in order through an ordered consumer, which the client library makes anew whenever a
 // message is missed, the server restarts or the connection is lost: nothing is skipped and nothing comes twice.
 // It needs no acknowledgements: what was handled is purged, and after a crash the reading begins with what is left.
-func (s *Store) read(ctx context.Context, stream, filter string, handle func(protocol.Delivery)) (stop func(), err error) {
+func (s *Store) read(
+	ctx context.Context, stream, filter string, after uint64, handle func(protocol.Delivery),
+) (stop func(), err error) {
 	create, cancel := bounded(ctx)
 	defer cancel()
-	consumer, err := s.js.OrderedConsumer(create, stream, natsjs.OrderedConsumerConfig{
-		FilterSubjects: []string{filter}, DeliverPolicy: natsjs.DeliverAllPolicy,
-	})
+	consumer, err := s.js.OrderedConsumer(create, stream, readsFrom(filter, after+1))
 	if err != nil {
 		return nil, wrap(err)
 	}

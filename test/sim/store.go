@@ -212,13 +212,13 @@ func (s *store) Send(workflow string, body protocol.InputBody, id string) orches
 }
 
 // Inputs implements [orchestrator.Inbox].
-func (s *store) Inputs(_ context.Context, shard int, handle func(protocol.Delivery)) (stop func(), err error) {
-	return s.read(s.node.w.inbox[shard], ns.Inputs(shard), handle), nil
+func (s *store) Inputs(_ context.Context, shard int, after uint64, handle func(protocol.Delivery)) (stop func(), err error) {
+	return s.read(s.node.w.inbox[shard], ns.Inputs(shard), after, handle), nil
 }
 
 // read is an ordered consumer; see jetstream/reader.go.
-func (s *store) read(st *stream, filter string, handle func(protocol.Delivery)) (stop func()) {
-	sub := &subscription{node: s.node, s: st, filter: filter, next: 1, handle: handle}
+func (s *store) read(st *stream, filter string, after uint64, handle func(protocol.Delivery)) (stop func()) {
+	sub := &subscription{node: s.node, s: st, filter: filter, next: after + 1, handle: handle}
 	s.node.ask("", "begins to read "+st.name, func() { s.node.w.subs = append(s.node.w.subs, sub) })
 	return func() { s.end("stops reading "+st.name, &sub.ended) }
 }
@@ -350,8 +350,8 @@ func (s *store) Retry(ctx context.Context, shard int, workflow, run string, sche
 }
 
 // Fired implements [orchestrator.Timers].
-func (s *store) Fired(_ context.Context, shard int, handle func(protocol.Delivery)) (stop func(), err error) {
-	return s.read(s.node.w.timers[shard], ns.FiredTimers(shard), handle), nil
+func (s *store) Fired(_ context.Context, shard int, after uint64, handle func(protocol.Delivery)) (stop func(), err error) {
+	return s.read(s.node.w.timers[shard], ns.FiredTimers(shard), after, handle), nil
 }
 
 // ReleaseFired implements [orchestrator.Timers].
