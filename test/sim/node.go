@@ -215,6 +215,11 @@ func (p promise[T]) keep(v T, err error) {
 
 func (p promise[T]) wait(ctx context.Context) (T, error) {
 	var zero T
+	select { // if the answer is there and ctx has ended, it must not be left to chance which of them counts
+	case a := <-p.c:
+		return a.v, a.err
+	default:
+	}
 	select {
 	case a := <-p.c:
 		return a.v, a.err
