@@ -12,7 +12,7 @@ import (
 // answer plays the owner of the shard: it sends a verdict for every input.
 func answer(t *testing.T, w *world, verdict func(d protocol.Delivery) protocol.Verdict) {
 	t.Helper()
-	stop, err := w.Inputs(t.Context(), 0, func(d protocol.Delivery) {
+	stop, err := w.Inputs(t.Context(), 0, 0, func(d protocol.Delivery) {
 		reply := d.Get(protocol.HeaderReply)
 		if reply == "" {
 			return // nobody asks

@@ -159,7 +159,7 @@ func TestALateRefusalDoesNotCount(t *testing.T) {
 			})
 			must(t, err)
 			t.Cleanup(stop)
-			stop, err = w.Inputs(t.Context(), 0, func(d protocol.Delivery) {
+			stop, err = w.Inputs(t.Context(), 0, 0, func(d protocol.Delivery) {
 				must(t, w.Reply((<-held).Reply, x.direct))
 				if x.want == "of the inbox" {
 					must(t, w.Reply(d.Get(protocol.HeaderReply), protocol.Verdict{Run: x.want}))

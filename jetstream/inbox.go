@@ -85,9 +85,9 @@ func (s *Store) Send(workflow string, body protocol.InputBody, id string) func(c
 	return s.publish(m)
 }
 
-// Inputs delivers a shard's inbox in order, from the first message that is left.
-func (s *Store) Inputs(ctx context.Context, shard int, handle func(protocol.Delivery)) (stop func(), err error) {
-	return s.read(ctx, s.ns.InboxStream(shard), s.ns.Inputs(shard), handle)
+// Inputs delivers a shard's inbox in order, from the first message that is left after a sequence.
+func (s *Store) Inputs(ctx context.Context, shard int, after uint64, handle func(protocol.Delivery)) (stop func(), err error) {
+	return s.read(ctx, s.ns.InboxStream(shard), s.ns.Inputs(shard), after, handle)
 }
 
 // InboxBounds tells up to which sequence the messages of a shard's inbox are gone, and that of the last one that was stored.

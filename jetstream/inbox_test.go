@@ -20,7 +20,7 @@ func tell(t *testing.T, s *jetstream.Store, workflow, signal, id string) {
 func inputs(t *testing.T, s *jetstream.Store) (<-chan protocol.Delivery, func()) {
 	t.Helper()
 	ch := make(chan protocol.Delivery, 1000)
-	stop, err := s.Inputs(t.Context(), 0, func(d protocol.Delivery) { ch <- d })
+	stop, err := s.Inputs(t.Context(), 0, 0, func(d protocol.Delivery) { ch <- d })
 	must(t, err)
 	t.Cleanup(stop)
 	return ch, stop
@@ -134,7 +134,7 @@ func TestBurstBeyondTheReadAheadIsDeliveredWhole(t *testing.T) {
 		tell(t, w.Store, "wf", strconv.Itoa(i), strconv.Itoa(i))
 	}
 	got := make(chan string)
-	stop, err := w.Inputs(t.Context(), 0, func(d protocol.Delivery) { got <- d.Get(protocol.HeaderMsgID) })
+	stop, err := w.Inputs(t.Context(), 0, 0, func(d protocol.Delivery) { got <- d.Get(protocol.HeaderMsgID) })
 	must(t, err)
 	for i := range burst {
 		if id := next(t, got, "an input"); id != strconv.Itoa(i) {

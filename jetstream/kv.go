@@ -48,6 +48,11 @@ type entry struct {
 // entries reads every live key of a bucket, in no particular order. It reads through an ordered consumer, so it sees what
 // the stream's consumer leader has.
 func (s *Store) entries(ctx context.Context, bucket string) iter.Seq2[entry, error] {
+	return s.watched(ctx, bucket, natsjs.IgnoreDeletes())
+}
+
+// watched is entries for those that the options do not leave out. One that was deleted has no value.
+func (s *Store) watched(ctx context.Context, bucket string, opts ...natsjs.WatchOpt) iter.Seq2[entry, error] {
 	return func(yield func(entry, error) bool) {
 		ctx, cancel := bounded(ctx)
 		defer cancel()
@@ -56,7 +61,7 @@ func (s *Store) entries(ctx context.Context, bucket string) iter.Seq2[entry, err
 			yield(entry{}, wrap(err))
 			return
 		}
-		watch, err := kv.WatchAll(ctx, natsjs.IgnoreDeletes())
+		watch, err := kv.WatchAll(ctx, opts...)
 		if err != nil {
 			yield(entry{}, wrap(err))
 			return

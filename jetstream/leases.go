@@ -14,24 +14,44 @@ import (
 // pingTimeout is how long a process may take to say that it lives.
 const pingTimeout = time.Second
 
-// Join announces a node and answers the others' pings. leave takes that back.
-func (s *Store) Join(ctx context.Context, n protocol.Node) (leave func(context.Context), err error) {
-	stop, err := s.subscribe(s.ns.NodePing(n.ID), "", func(m *nats.Msg) { _ = s.answer(&nats.Msg{Subject: m.Reply}) })
+// Join announces a node, answers the others' pings, and calls take when they hand a shard to it. leave takes that back.
+func (s *Store) Join(
+	ctx context.Context, n protocol.Node, take func(protocol.Baton) (taken bool),
+) (leave func(context.Context), err error) {
+	stop, err := s.subscribe(s.ns.NodePing(n.ID), "", func(m *nats.Msg) {
+		if len(m.Data) == 0 {
+			_ = s.answer(&nats.Msg{Subject: m.Reply})
+			return
+		}
+		s.Go(func() {
+			var b protocol.Baton
+			taken := decode(m.Data, &b) && b.Shard >= 0 && b.Shard < s.Shards() && take(b)
+			_ = s.answerJSON(m.Reply, protocol.BatonAnswer{Taken: taken})
+		})
+	})
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := bounded(ctx)
-	defer cancel()
-	if err := s.put(nodesBucket, protocol.Token(n.ID), n)(ctx); err != nil {
+	if err := s.Announce(ctx, n); err != nil {
 		stop()
 		return nil, err
 	}
-	s.news()
 	return func(ctx context.Context) {
 		_ = s.Forget(ctx, n.ID) // if it fails, the others will miss the node and do it
 		stop()
 		s.news()
 	}, nil
+}
+
+// Announce says what there is to know of a node that has joined.
+func (s *Store) Announce(ctx context.Context, n protocol.Node) error {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	if err := s.put(nodesBucket, protocol.Token(n.ID), n)(ctx); err != nil {
+		return err
+	}
+	s.news()
+	return nil
 }
 
 // Nodes lists the announced nodes.
@@ -62,10 +82,10 @@ func (s *Store) Forget(ctx context.Context, node string) error {
 	return s.purge(ctx, bucketStream(bucket), natsjs.WithPurgeSubject(bucketKey(bucket, protocol.Token(node))))
 }
 
-// Leases reads every lease, by shard.
+// Leases reads every lease, by shard. One that was given up names no node.
 func (s *Store) Leases(ctx context.Context) (map[int]protocol.HeldLease, error) {
 	leases := make(map[int]protocol.HeldLease)
-	for e, err := range s.entries(ctx, leasesBucket) {
+	for e, err := range s.watched(ctx, leasesBucket) {
 		if err != nil {
 			return nil, err
 		}
@@ -75,7 +95,8 @@ func (s *Store) Leases(ctx context.Context) (map[int]protocol.HeldLease, error) 
 			continue // not ours
 		}
 		if protocol.Unmarshal(e.value, &l.Lease) != nil {
-			l.Lease = protocol.Lease{} // nobody's: whoever should have the shard takes it, by a compare-and-set on what is there
+			// Nobody's, as one that was given up is: whoever should have the shard takes it, by a compare-and-set on what is there.
+			l.Lease = protocol.Lease{}
 		}
 		l.Revision = e.revision
 		leases[shard] = l
@@ -90,7 +111,7 @@ func (s *Store) LeaseRevision(ctx context.Context, shard int) (uint64, error) {
 	return e.Seq, wrap(err)
 }
 
-// Acquire takes a shard if its lease is still at the given revision; 0 says that nobody holds it.
+// Acquire takes a shard if its lease is still at the given revision; 0 says that nobody ever held it.
 func (s *Store) Acquire(ctx context.Context, shard int, l protocol.Lease, revision uint64) (uint64, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
@@ -98,20 +119,31 @@ func (s *Store) Acquire(ctx context.Context, shard int, l protocol.Lease, revisi
 	if err != nil {
 		return 0, err
 	}
-	kv, err := s.js.KeyValue(ctx, s.ns.Bucket(leasesBucket))
-	if err != nil {
-		return 0, wrap(err)
-	}
-	var got uint64
-	if revision == 0 {
-		got, err = kv.Create(ctx, protocol.LeaseKey(shard), data)
-	} else {
-		got, err = kv.Update(ctx, protocol.LeaseKey(shard), data, revision)
-	}
+	m := &nats.Msg{Subject: bucketKey(s.ns.Bucket(leasesBucket), protocol.LeaseKey(shard)), Data: data}
+	ack, err := s.js.PublishMsg(ctx, m, natsjs.WithExpectLastSequencePerSubject(revision))
 	if hasCode(err, codeWrongLastSequence) || hasCode(err, codeInFlight) {
 		return 0, protocol.Errorf(protocol.CodeConflict, "another node took shard %d", shard)
 	}
-	return got, wrap(err)
+	if err != nil {
+		return 0, wrap(err)
+	}
+	return ack.Sequence, nil
+}
+
+// passFor is how long another node has to take a shard that it is handed. One that is silent for longer may be gone.
+const passFor = 2 * time.Second
+
+// Pass hands a shard to another node, and reports whether that has taken it.
+func (s *Store) Pass(ctx context.Context, node string, b protocol.Baton) (taken bool) {
+	ctx, cancel := context.WithTimeout(ctx, passFor)
+	defer cancel()
+	data, err := protocol.Marshal(b)
+	if err != nil {
+		return false
+	}
+	m, err := s.nc.RequestWithContext(ctx, s.ns.NodePing(node), data)
+	var answer protocol.BatonAnswer
+	return err == nil && decode(m.Data, &answer) && answer.Taken // one of an older version answers whatever it is asked, with nothing
 }
 
 // Yield gives a shard up if its lease is still at the given revision, and tells the other nodes.

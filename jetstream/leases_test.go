@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/millrace-dev/millrace/protocol"
 )
 
@@ -32,7 +34,9 @@ func TestShardChangesHands(t *testing.T) {
 	wantHolder(t, w, "ada")
 	must(t, w.Yield(t.Context(), 0, held))
 	wantHolder(t, w, "")
-	_, err = w.other(t).Acquire(t.Context(), 0, lease("bob"), 0)
+	leases, err := w.Leases(t.Context())
+	must(t, err)
+	_, err = w.other(t).Acquire(t.Context(), 0, lease("bob"), leases[0].Revision)
 	must(t, err)
 	wantHolder(t, w, "bob")
 }
@@ -95,7 +99,7 @@ func TestNodesComeAndGo(t *testing.T) {
 	t.Cleanup(stop)
 
 	ada := w.other(t)
-	leave, err := ada.Join(t.Context(), protocol.Node{ID: "ada@host.1", Host: "host"})
+	leave, err := ada.Join(t.Context(), protocol.Node{ID: "ada@host.1", Host: "host"}, nil)
 	must(t, err)
 	next(t, news, "the news that a node joined")
 	wantNodes(t, w, "ada@host.1")
@@ -110,11 +114,49 @@ func TestNodesComeAndGo(t *testing.T) {
 	}
 }
 
+// A shard goes from hand to hand if the other node knows how to take it, and wants to.
+func TestShardIsPassed(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	var got []protocol.Baton
+	take := func(b protocol.Baton) bool {
+		got = append(got, b)
+		return b.Effects != 0
+	}
+	ada := w.other(t)
+	leave, err := ada.Join(t.Context(), protocol.Node{ID: "ada"}, take)
+	must(t, err)
+	baton := protocol.Baton{Lease: protocol.HeldLease{Lease: lease("bob"), Revision: 7}, Effects: 5, Inbox: 3, Timers: 2}
+	if !w.Pass(t.Context(), "ada", baton) {
+		t.Error("the shard was not taken")
+	}
+	if w.Pass(t.Context(), "ada", protocol.Baton{}) {
+		t.Error("a shard was taken that the node did not want")
+	}
+	if len(got) != 2 || got[0] != baton {
+		t.Errorf("the node was handed %+v, want %+v", got, baton)
+	}
+	if w.Pass(t.Context(), "ada", protocol.Baton{Shard: w.Shards(), Effects: 1}) || len(got) != 2 {
+		t.Error("a shard was taken that there is not")
+	}
+	old, err := ada.Conn().Subscribe(w.Namespace().NodePing("old"), func(m *nats.Msg) { _ = m.Respond(nil) })
+	must(t, err)
+	must(t, ada.Conn().Flush())
+	t.Cleanup(func() { must(t, old.Unsubscribe()) })
+	if w.Pass(t.Context(), "old", baton) {
+		t.Error("a node took a shard that only answers pings")
+	}
+	leave(t.Context())
+	if w.Pass(t.Context(), "ada", baton) {
+		t.Error("a node took a shard that has left")
+	}
+}
+
 func TestKilledNodeIsMissedAndForgotten(t *testing.T) {
 	t.Parallel()
 	w := start(t)
 	killed := w.other(t)
-	_, err := killed.Join(t.Context(), protocol.Node{ID: "killed"})
+	_, err := killed.Join(t.Context(), protocol.Node{ID: "killed"}, nil)
 	must(t, err)
 	killed.Conn().Close()
 	wantNodes(t, w, "killed")

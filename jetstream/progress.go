@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/millrace-dev/millrace/protocol"
 )
 
@@ -28,16 +30,18 @@ func (s *Store) PutProgress(ctx context.Context, shard int, p protocol.Progress)
 
 // Tails says where the streams beside a shard's history end.
 func (s *Store) Tails(ctx context.Context, shard int) (t protocol.Tails, err error) {
+	var g errgroup.Group
 	for stream, last := range map[string]*uint64{
 		s.ns.InboxStream(shard): &t.Inbox, s.ns.TimersStream(shard): &t.Timers, s.ns.TasksStream(): &t.Tasks,
 	} {
-		state, err := s.state(ctx, stream)
-		if err != nil {
-			return t, err
-		}
-		*last = state.LastSeq
+		g.Go(func() error {
+			state, err := s.state(ctx, stream)
+			*last = state.LastSeq
+			return err
+		})
 	}
-	return t, nil
+	err = g.Wait()
+	return t, err
 }
 
 // Consumed is the highest inbox sequence that the shard's records consumed from a sequence on. A record that cannot be read counts as none.
@@ -59,13 +63,16 @@ func (s *Store) Consumed(ctx context.Context, shard int, from uint64) (upTo uint
 // Server names the server that has the streams, if no other one has copies of them; empty otherwise. It has another name each time that it
 // is started.
 func (s *Store) Server(ctx context.Context) (string, error) {
+	if s.nc.ConnectedClusterName() != "" {
+		return "", nil
+	}
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	st, err := s.js.Stream(ctx, s.ns.TasksStream())
 	if err != nil {
 		return "", wrap(err)
 	}
-	if c := st.CachedInfo().Cluster; s.nc.ConnectedClusterName() != "" || c != nil && (c.Name != "" || len(c.Replicas) > 0) {
+	if c := st.CachedInfo().Cluster; c != nil && (c.Name != "" || len(c.Replicas) > 0) {
 		return "", nil
 	}
 	return s.nc.ConnectedServerId(), nil

@@ -41,7 +41,7 @@ type reader struct {
 	current atomic.Pointer[feed] // nil once the reader has been stopped
 
 	mu    sync.Mutex  // held while handle runs; guards the rest
-	next  uint64      // the sequence to go on with; 0 before the first message
+	next  uint64      // the sequence to go on with
 	more  bool        // the stream had more when the last message was sent
 	burst int         // messages since the reader was last quiet
 	heard time.Time   // when the last one was handled
@@ -54,9 +54,11 @@ type feed struct {
 	context  natsjs.ConsumeContext
 }
 
-// read delivers a stream's messages until stop is called, which returns once no handler runs.
-func (s *Store) read(ctx context.Context, stream, filter string, handle func(protocol.Delivery)) (stop func(), err error) {
-	r := &reader{s: s, stream: stream, filter: filter, handle: handle}
+// read delivers a stream's messages after a sequence until stop is called, which returns once no handler runs.
+func (s *Store) read(
+	ctx context.Context, stream, filter string, after uint64, handle func(protocol.Delivery),
+) (stop func(), err error) {
+	r := &reader{s: s, stream: stream, filter: filter, handle: handle, next: after + 1}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now, err := r.open(ctx)
@@ -72,11 +74,7 @@ func (s *Store) read(ctx context.Context, stream, filter string, handle func(pro
 func (r *reader) open(ctx context.Context) (*feed, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	from := natsjs.OrderedConsumerConfig{FilterSubjects: []string{r.filter}, DeliverPolicy: natsjs.DeliverAllPolicy}
-	if r.next > 0 {
-		from.DeliverPolicy, from.OptStartSeq = natsjs.DeliverByStartSequencePolicy, r.next
-	}
-	consumer, err := r.s.js.OrderedConsumer(ctx, r.stream, from)
+	consumer, err := r.s.js.OrderedConsumer(ctx, r.stream, readsFrom(r.filter, r.next))
 	if err != nil {
 		return nil, wrap(err)
 	}

@@ -24,7 +24,7 @@ func TestReaderDoesNotStall(t *testing.T) {
 	var first sync.Once
 	seqs, done := []uint64{}, make(chan struct{})
 	began := time.Now()
-	stop, err := w.Inputs(t.Context(), 0, func(d protocol.Delivery) {
+	stop, err := w.Inputs(t.Context(), 0, 0, func(d protocol.Delivery) {
 		first.Do(func() {
 			for c := range inbox.ListConsumers(t.Context()).Info() {
 				_, err := inbox.PauseConsumer(t.Context(), c.Name, time.Now().Add(time.Hour))

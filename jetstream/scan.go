@@ -71,17 +71,22 @@ func (s *Store) part(
 func (s *Store) messages(ctx context.Context, stream, filter string, from uint64, bodies bool) (natsjs.MessagesContext, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	cfg := natsjs.OrderedConsumerConfig{
-		FilterSubjects: []string{filter}, DeliverPolicy: natsjs.DeliverAllPolicy, HeadersOnly: !bodies,
-	}
-	if from > 1 {
-		cfg.DeliverPolicy, cfg.OptStartSeq = natsjs.DeliverByStartSequencePolicy, from
-	}
+	cfg := readsFrom(filter, from)
+	cfg.HeadersOnly = !bodies
 	consumer, err := s.js.OrderedConsumer(ctx, stream, cfg)
 	if err != nil {
 		return nil, err
 	}
 	return consumer.Messages(natsjs.PullMaxMessages(scanAhead), natsjs.PullExpiry(readerExpiry), natsjs.PullHeartbeat(readerHeartbeat))
+}
+
+// readsFrom is a consumer that reads from a sequence on.
+func readsFrom(filter string, seq uint64) natsjs.OrderedConsumerConfig {
+	cfg := natsjs.OrderedConsumerConfig{FilterSubjects: []string{filter}, DeliverPolicy: natsjs.DeliverAllPolicy}
+	if seq > 1 {
+		cfg.DeliverPolicy, cfg.OptStartSeq = natsjs.DeliverByStartSequencePolicy, seq
+	}
+	return cfg
 }
 
 // next takes the next message. drained says that the copy that is read has no more for now; without a message, that none came for a while.

@@ -121,9 +121,9 @@ func (s *Store) Retry(ctx context.Context, shard int, workflow, run string, sche
 	return body.Task, e.Time, nil
 }
 
-// Fired delivers a shard's wake-ups that have fired.
-func (s *Store) Fired(ctx context.Context, shard int, handle func(protocol.Delivery)) (stop func(), err error) {
-	return s.read(ctx, s.ns.TimersStream(shard), s.ns.FiredTimers(shard), handle)
+// Fired delivers a shard's wake-ups that have fired, after a sequence.
+func (s *Store) Fired(ctx context.Context, shard int, after uint64, handle func(protocol.Delivery)) (stop func(), err error) {
+	return s.read(ctx, s.ns.TimersStream(shard), s.ns.FiredTimers(shard), after, handle)
 }
 
 // ReleaseFired removes fired wake-ups up to and including seq. The purge names the subjects of fired ones: without, it would

@@ -15,7 +15,7 @@ import (
 func fired(t *testing.T, s *jetstream.Store) <-chan protocol.Delivery {
 	t.Helper()
 	ch := make(chan protocol.Delivery, 100)
-	stop, err := s.Fired(t.Context(), 0, func(d protocol.Delivery) { ch <- d })
+	stop, err := s.Fired(t.Context(), 0, 0, func(d protocol.Delivery) { ch <- d })
 	must(t, err)
 	t.Cleanup(stop)
 	return ch

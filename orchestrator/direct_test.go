@@ -71,7 +71,7 @@ func TestRecordOfAReplacedNode(t *testing.T) {
 	}
 	<-stale.died
 	cancel()
-	old.stop(dead)
+	old.stop(dead, nil)
 	// Whatever the owner writes next lies behind the record.
 	if _, err := client.Start(t.Context(), r.client, c.One, struct{}{}, client.ID("next")); err != nil {
 		t.Fatal(err)
@@ -103,7 +103,7 @@ func TestRecordOfAStartThatComesAgain(t *testing.T) {
 	}
 	<-stale.died
 	cancel()
-	old.stop(dead)
+	old.stop(dead, nil)
 
 	heir := shardOf(t.Context(), r.store)
 	a := &actor{shard: heir, id: "wf"}
@@ -122,7 +122,7 @@ func TestRecordOfAStartThatComesAgain(t *testing.T) {
 	if got, err := client.Get[string](r.client, "wf", in.Run).Wait(t.Context()); err != nil || got != "B" {
 		t.Errorf("the run ended with %q, %v", got, err)
 	}
-	heir.stop(t.Context())
+	heir.stop(t.Context(), nil)
 }
 
 // What is known to lie in the inbox is not overtaken, and nothing is before the inbox that the node took over has been read.
@@ -148,7 +148,7 @@ func TestDirectDoesNotOvertake(t *testing.T) {
 	if s.receiveDirect(result, 5) || !s.receiveDirect(result, 4) {
 		t.Error("a result must wait for what its worker has stored, and for nothing else")
 	}
-	s.stop(t.Context())
+	s.stop(t.Context(), nil)
 	if s.receiveDirect(d, 0) {
 		t.Error("a node that gave the shard up took an input")
 	}
@@ -251,5 +251,5 @@ func TestAReplacedNodeGivesBackWhatCameDirectly(t *testing.T) {
 	if got, err := run.Wait(t.Context()); err != nil || got != "done" {
 		t.Errorf("the run ended with %q, %v", got, err)
 	}
-	old.stop(t.Context())
+	old.stop(t.Context(), nil)
 }

@@ -51,6 +51,23 @@ func (l *ledger) begin(p protocol.Progress, last uint64) {
 	}
 }
 
+// inherit sets what is known when the shard comes from the hands of another node: all records up to the last one have had their effects.
+func (l *ledger) inherit(last uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.floor, l.last, l.taken = last, last, last
+	if last > 0 { // what is stored may be older
+		l.arm(ledgerEvery)
+	}
+}
+
+// settled returns the last record that is known, if all up to it are known to have had their effects.
+func (l *ledger) settled() (last uint64, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.last, l.floor == l.last && l.floor >= l.whole && !l.frozen
+}
+
 // start looks for the records that others left unfinished. By now their results find the shard's owner.
 func (l *ledger) start() {
 	l.mu.Lock()

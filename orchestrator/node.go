@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"maps"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/millrace-dev/millrace/protocol"
 )
@@ -39,17 +39,17 @@ type node struct {
 	gate   *gate
 	time   *timekeeper
 	pulse  *pulse
-	shards map[int]*ownedShard
+	work   context.Context // of the shards
 	missed map[string]int
+	heirs  []string              // the other nodes that take shards
 	news   chan struct{}         // something has happened: look around
 	quit   func(context.Context) // takes back that this node has joined; nil when it has not
-}
 
-// ownedShard is a shard that this node works on, and the revision of its lease.
-type ownedShard struct {
-	*shard
-	revision uint64
-	stale    *atomic.Bool // it is to be taken anew
+	mu      sync.Mutex
+	shards  map[int]*ownedShard
+	moving  map[int]bool // shards that are being taken, or given up, and are not among the others
+	moves   sync.WaitGroup
+	leaving bool
 }
 
 func newNode(self protocol.Node, ns protocol.Namespace, store Store, log *slog.Logger) *node {
@@ -57,7 +57,7 @@ func newNode(self protocol.Node, ns protocol.Namespace, store Store, log *slog.L
 	return &node{
 		self: self, ns: ns, store: store, log: log, rows: newRows(store, log),
 		gate: newGate(store.Load, log), time: newTimekeeper(store.Time, log),
-		shards: make(map[int]*ownedShard), missed: make(map[string]int), news: make(chan struct{}, 1),
+		shards: make(map[int]*ownedShard), moving: make(map[int]bool), missed: make(map[string]int), news: make(chan struct{}, 1),
 	}
 }
 
@@ -72,6 +72,7 @@ func (n *node) run(ctx context.Context, ready func(error)) {
 	defer n.pulse.end()
 	n.rows.pulse = n.pulse
 	n.time.check(ctx)
+	n.work = work
 	unlisten, err := n.store.News(n.hear)
 	if err != nil {
 		ready(err)
@@ -103,7 +104,7 @@ func (n *node) join(ctx context.Context) (err error) {
 	if n.quit != nil {
 		n.quit(ctx)
 	}
-	n.quit, err = n.store.Join(ctx, n.self)
+	n.quit, err = n.store.Join(ctx, n.self, n.take)
 	return err
 }
 
@@ -132,30 +133,26 @@ func (n *node) wait(ctx context.Context, alone bool) {
 	}
 }
 
-// leave gives every shard up in good order, so that the others take over without waiting.
+// leave gives every shard up in good order, so that the others take over without waiting. They hear of it first, so that none of them takes
+// this node for one to hand shards to; nor do they take shards of a node that is there.
 func (n *node) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), handOver)
 	defer cancel()
+	n.self.Leaving = true
+	if err := n.store.Announce(ctx, n.self); err != nil {
+		n.log.Debug("the others do not know that this node leaves", "error", err)
+	}
+	n.giveAll(ctx)
+	n.moves.Wait()
+	n.giveAll(ctx) // what was on its way to this node
 	if n.quit != nil {
 		n.quit(ctx)
-	}
-	var all sync.WaitGroup
-	for id, s := range n.shards {
-		all.Go(func() { n.yield(ctx, id, s) })
-	}
-	all.Wait()
-}
-
-func (n *node) yield(ctx context.Context, id int, s *ownedShard) {
-	s.stop(ctx)
-	if err := n.store.Yield(ctx, id, s.revision); err != nil && !errors.Is(err, protocol.ErrConflict) {
-		n.log.Warn("a lease could not be given up; it will be taken", "shard", id, "error", err)
 	}
 }
 
 // rebalance compares who should own what with who does. It reports whether this node is alone.
 func (n *node) rebalance(ctx context.Context) (alone bool, err error) {
-	doubts := n.pulse.doubt()
+	doubts, began := n.pulse.doubt(), time.Now()
 	live, err := n.live(ctx)
 	if err != nil {
 		return false, err
@@ -164,15 +161,22 @@ func (n *node) rebalance(ctx context.Context) (alone bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	owners := assign(n.store.Shards(), slices.Sorted(maps.Keys(live)))
-	var errs []error
+	owners := assign(n.store.Shards(), append([]string{n.self.ID}, n.heirs...))
+	failed := make([]error, len(owners))
+	var g errgroup.Group
+	g.SetLimit(atOnce)
 	for id, owner := range owners {
-		errs = append(errs, n.settle(ctx, id, owner, leases[id], live))
+		g.Go(func() error {
+			failed[id] = n.settle(ctx, id, owner, leases[id], live, began)
+			return nil
+		})
 	}
+	_ = g.Wait() // the errors are those that failed has
+	err = errors.Join(failed...)
 	if doubts > 0 {
-		errs = append(errs, n.recover())
+		err = errors.Join(err, n.recover())
 	}
-	if err = errors.Join(errs...); err == nil {
+	if err == nil {
 		n.pulse.trust(doubts)
 	}
 	if alone = len(live) == 1; alone {
@@ -183,113 +187,55 @@ func (n *node) rebalance(ctx context.Context) (alone bool, err error) {
 	return alone, err
 }
 
-// recover has the shards that this node still owns after a standstill hear anew what is sent to them: what waits to be heard is old.
-func (n *node) recover() error {
-	n.log.Warn("this node stood still for a while, or its network did; it has looked which shards are its own", "shards", len(n.shards))
-	var errs []error
-	for _, s := range n.shards {
-		errs = append(errs, s.listen())
-	}
-	return errors.Join(errs...)
-}
-
-// settle brings one shard in line with its assignment.
-func (n *node) settle(ctx context.Context, id int, owner string, lease protocol.HeldLease, live map[string]bool) error {
-	held, mine := n.shards[id]
-	switch {
-	case mine && lease.Revision != held.revision:
-		n.log.Warn("a shard was taken by another node", "shard", id, "by", lease.Node)
-		delete(n.shards, id)
-		cut, cancel := context.WithCancel(ctx)
-		cancel()
-		held.stop(cut)
-		return nil
-	case mine && (owner != n.self.ID || held.stale.Load()):
-		n.log.Info("handing a shard over", "shard", id, "to", owner)
-		delete(n.shards, id)
-		stop, cancel := context.WithTimeout(ctx, handOver)
-		defer cancel()
-		n.yield(stop, id, held)
-		return nil
-	case mine || owner != n.self.ID:
-		return nil
-	case lease.Node != "" && lease.Node != n.self.ID && live[lease.Node]:
-		return nil // its owner has not handed it over yet
-	}
-	return n.acquire(ctx, id, lease)
-}
-
-func (n *node) acquire(ctx context.Context, id int, lease protocol.HeldLease) error {
-	l := protocol.Lease{Node: n.self.ID, Epoch: lease.Epoch + 1, Since: n.time.now()}
-	revision, err := n.store.Acquire(ctx, id, l, lease.Revision)
-	if errors.Is(err, protocol.ErrConflict) {
-		return nil // somebody was faster; the next look tells who
-	}
-	if err != nil {
-		return err
-	}
-	s, stale := newShard(ctx, id, n.ns, n.store, n.rows, n.log, newRunID), new(atomic.Bool)
-	s.gate, s.time, s.pulse, s.lease = n.gate, n.time, n.pulse, revision
-	s.retake = func() {
-		stale.Store(true)
-		n.hear()
-	}
-	if err := s.start(); err != nil {
-		return errors.Join(err, n.store.Yield(ctx, id, revision))
-	}
-	n.shards[id] = &ownedShard{shard: s, revision: revision, stale: stale}
-	n.log.Debug("took a shard", "shard", id, "epoch", l.Epoch)
-	return nil
-}
-
-// live returns the nodes that answer, this one included, and removes the announcements of those that have not for a while. A node that
-// stood still finds its own removed and announces itself again: the others would neither give it shards nor miss it, and those who are all
-// unknown to each other believe that they are alone, and hardly look.
+// live returns the nodes that answer, this one included, notes those that take shards, and removes the announcements of those that have not
+// answered for a while. A node that stood still finds its own removed and announces itself again: the others would neither give it shards nor
+// miss it, and those who are all unknown to each other believe that they are alone, and hardly look.
 func (n *node) live(ctx context.Context) (map[string]bool, error) {
 	nodes, err := n.store.Nodes(ctx)
 	if err != nil {
 		return nil, err
 	}
-	known := slices.ContainsFunc(nodes, func(o protocol.Node) bool { return o.ID == n.self.ID })
-	live := map[string]bool{n.self.ID: known}
-	var mu sync.Mutex
-	var asking sync.WaitGroup
-	for _, other := range nodes {
-		if other.ID == n.self.ID {
-			continue
+	known := slices.ContainsFunc(nodes, func(other protocol.Node) bool { return other.ID == n.self.ID })
+	if gone := n.miss(n.self.ID, known); gone {
+		n.log.Warn("the others took this node for dead; it announces itself again")
+		if err := n.join(ctx); err != nil {
+			return nil, err
 		}
-		asking.Go(func() {
-			alive := n.store.Alive(ctx, other.ID)
-			mu.Lock()
-			defer mu.Unlock()
-			live[other.ID] = alive
-		})
+	}
+	nodes = slices.DeleteFunc(nodes, func(other protocol.Node) bool { return other.ID == n.self.ID })
+	alive := make([]bool, len(nodes))
+	var asking sync.WaitGroup
+	for i, other := range nodes {
+		asking.Go(func() { alive[i] = n.store.Alive(ctx, other.ID) })
 	}
 	asking.Wait()
-	for id, alive := range live {
-		if alive {
-			delete(n.missed, id)
+	live := map[string]bool{n.self.ID: true}
+	n.heirs = nil
+	for i, other := range nodes {
+		if gone := n.miss(other.ID, alive[i]); gone {
+			n.log.Warn("a node is gone; its shards will be taken", "gone", other.ID)
+			if err := n.store.Forget(ctx, other.ID); err != nil {
+				return nil, err
+			}
 			continue
 		}
-		live[id] = true // benefit of the doubt
-		if n.missed[id]++; n.missed[id] < misses {
-			continue
-		}
-		delete(n.missed, id)
-		if err := n.missing(ctx, id, live); err != nil {
-			return nil, err
+		live[other.ID] = true
+		if !other.Leaving {
+			n.heirs = append(n.heirs, other.ID)
 		}
 	}
 	return live, nil
 }
 
-// missing deals with a node that is not there.
-func (n *node) missing(ctx context.Context, id string, live map[string]bool) error {
-	if id == n.self.ID {
-		n.log.Warn("the others took this node for dead; it announces itself again")
-		return n.join(ctx)
+// miss notes whether a node has answered, and reports whether it has not for so long that it is gone.
+func (n *node) miss(id string, alive bool) (gone bool) {
+	if alive {
+		delete(n.missed, id)
+		return false
 	}
-	delete(live, id)
-	n.log.Warn("a node is gone; its shards will be taken", "gone", id)
-	return n.store.Forget(ctx, id)
+	if n.missed[id]++; n.missed[id] < misses {
+		return false // benefit of the doubt
+	}
+	delete(n.missed, id)
+	return true
 }

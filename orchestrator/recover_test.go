@@ -224,14 +224,14 @@ func (r *relay) run() {
 	case <-r.t.Context().Done():
 	}
 	kill()
-	first.stop(doomed)
+	first.stop(doomed, nil)
 	second := newShard(context.Background(), 0, protocol.DefaultNamespace, r.store, r.rows(r.store), slog.New(slog.DiscardHandler), uuid.NewString)
 	if err := second.start(); err != nil {
 		r.t.Error(err)
 		return
 	}
 	<-r.t.Context().Done()
-	second.stop(context.Background())
+	second.stop(context.Background(), nil)
 }
 
 // schedules reports whether a record schedules an activity of a type.

@@ -41,6 +41,34 @@ func (r *releases) deliver(seq uint64) {
 	r.last = seq
 }
 
+// begin sets up to where messages are gone, or were handled by others.
+func (r *releases) begin(seq uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.last = seq
+}
+
+// owe notes that somebody else has handled everything up to a sequence, and did not remove it.
+func (r *releases) owe(seq uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ready = max(r.ready, seq)
+	if !r.armed {
+		r.armed = true
+		r.after(releaseAfter, r.flush)
+	}
+}
+
+// upTo is a sequence up to which all messages were handled.
+func (r *releases) upTo() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.order) > 0 {
+		return r.order[0] - 1
+	}
+	return r.last
+}
+
 // reached reports whether everything up to seq has been delivered.
 func (r *releases) reached(seq uint64) bool {
 	r.mu.Lock()

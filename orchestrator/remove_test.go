@@ -151,7 +151,7 @@ func expiring(t *testing.T) (s *shard, r *relay, ended []time.Time) {
 	if err := s.start(); err != nil { // a second owner does no harm
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.stop(context.Background()) })
+	t.Cleanup(func() { s.stop(context.Background(), nil) })
 	return s, r, ended
 }
 

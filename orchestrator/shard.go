@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/millrace-dev/millrace/orchestrator/machine"
 	"github.com/millrace-dev/millrace/protocol"
@@ -38,11 +39,11 @@ type shard struct {
 	timers *releases
 	clock  *clock
 	rows   *rows
-	source *rowSource  // of its rows
-	lease  uint64      // the revision at which this node holds it; 0: without a lease
-	gate   *gate       // of the node
-	pulse  *pulse      // of the node
-	time   *timekeeper // of the node
+	source *rowSource    // of its rows
+	leased atomic.Uint64 // the revision at which this node holds it; 0: without a lease
+	gate   *gate         // of the node
+	pulse  *pulse        // of the node
+	time   *timekeeper   // of the node
 	ledger *ledger
 	handed *handovers
 	work   *room // of the inbox, and what comes directly
@@ -58,9 +59,9 @@ type shard struct {
 	idle   idle
 	closed bool
 
-	stopReading []func()
-	deaf        func() // ends the hearing of what is sent directly; nil when nothing is heard
-	backlog     uint64 // the last inbox message that was there when this node took the shard
+	stopInbox, stopTimers func()
+	deaf                  func() // ends the hearing of what is sent directly; nil when nothing is heard
+	backlog               uint64 // the last inbox message that was there when this node took the shard
 
 	// progress is what the owners before had stored. The effects of records up to its Effects were performed; nobody knows what is left of
 	// them from its Since, which was at a moment, up to its Recheck. server is the one that has the streams.
@@ -108,45 +109,54 @@ func newShard(
 	return s
 }
 
-// start begins to read. The inbox is read from its first message that is left, whoever delivered it before: redelivery
-// order after an ack timeout would break the order of a workflow's inputs.
+// start takes the shard from nobody's hands.
 func (s *shard) start() error {
 	err := s.takeStock()
-	if err != nil {
-		s.cancel()
-		return err
+	if err == nil {
+		err = s.read()
 	}
-	for _, read := range []func() (func(), error){
-		func() (func(), error) {
-			return s.store.Inputs(s.ctx, s.id, func(d protocol.Delivery) {
-				if it, ok := s.receive(d, s.inbox, s.work, s.input); ok {
-					s.route(it)
-				}
-			})
-		},
-		func() (func(), error) {
-			return s.store.Fired(s.ctx, s.id, func(d protocol.Delivery) {
-				if it, ok := s.receive(d, s.timers, s.awake, s.fired); ok {
-					s.hold(it)
-				}
-			})
-		},
-		func() (func(), error) { return s.stopListening, s.listen() },
-	} {
-		stop, err := read()
-		if err != nil {
-			s.stop(s.ctx)
-			return err
-		}
-		s.stopReading = append(s.stopReading, stop)
+	if err == nil {
+		err = s.listen()
+	}
+	if err != nil {
+		s.drop()
+		return err
 	}
 	s.ledger.start()
 	if s.progress.Recheck > 0 {
 		s.after(0, func() { s.dropGhosts(s.since) })
 	}
+	s.begun()
+	return nil
+}
+
+// read begins to read what lies in streams. The inbox is read from its first message that was not handled, whoever delivered it before:
+// redelivery order after an ack timeout would break the order of a workflow's inputs.
+func (s *shard) read() error {
+	var g errgroup.Group
+	g.Go(func() (err error) {
+		s.stopInbox, err = s.store.Inputs(s.ctx, s.id, s.inbox.upTo(), func(d protocol.Delivery) {
+			if it, ok := s.receive(d, s.inbox, s.work, s.input); ok {
+				s.route(it)
+			}
+		})
+		return err
+	})
+	g.Go(func() (err error) {
+		s.stopTimers, err = s.store.Fired(s.ctx, s.id, s.timers.upTo(), func(d protocol.Delivery) {
+			if it, ok := s.receive(d, s.timers, s.awake, s.fired); ok {
+				s.hold(it)
+			}
+		})
+		return err
+	})
+	return g.Wait()
+}
+
+// begun begins with what is done now and then.
+func (s *shard) begun() {
 	s.lookBack(lookBackFirst)
 	s.after(choresFirst, s.doChores)
-	return nil
 }
 
 // lookBack looks, more and more rarely, whether somebody has written to the shard who did not know that this node has taken it. Between
@@ -162,35 +172,56 @@ func (s *shard) lookBack(wait time.Duration) {
 
 // kept reports whether the lease of the shard is still the one by which this node has taken it.
 func (s *shard) kept(ctx context.Context) bool {
-	if s.lease == 0 {
+	mine := s.leased.Load()
+	if mine == 0 {
 		return false
 	}
 	now, err := s.store.LeaseRevision(ctx, s.id)
-	return err == nil && now == s.lease
+	return err == nil && now == mine
 }
 
 // stop gives the shard up: no further input is read, the steps that are under way end, and what they handled is released.
-// When ctx ends first, the steps are cut off; whoever comes next takes them again.
-func (s *shard) stop(ctx context.Context) {
+// When ctx ends first, the steps are cut off; whoever comes next takes them again. If everything has come to its end, pass may hand the
+// shard to another node, and says whether it has.
+func (s *shard) stop(ctx context.Context, pass func(protocol.Baton) bool) (passed bool) {
 	cut := context.AfterFunc(ctx, s.cancel)
 	defer cut()
 	s.rest()
-	for _, stop := range slices.Backward(s.stopReading) { // what came directly may have to wait for what comes through the inbox
-		stop()
+	s.stopListening() // first: what came directly may have to wait for what comes through the inbox
+	for _, stop := range []func(){s.stopTimers, s.stopInbox} {
+		if stop != nil {
+			stop()
+		}
 	}
 	s.clock.stop()
 	s.waitQuiet(false)
 	if s.ctx.Err() == nil {
 		s.handed.settleAll()
 		s.rows.flush()
-		s.inbox.flush()
-		s.timers.flush()
-		if err := s.ledger.end(ctx); err != nil {
-			s.log.Debug("the progress of the shard could not be stored", "error", err)
+		s.waitQuiet(true)
+		b, ok := s.baton()
+		if passed = ok && pass != nil && pass(b); !passed {
+			s.tidy(ctx)
 		}
 	}
 	s.cancel()
 	s.waitQuiet(true)
+	return passed
+}
+
+// tidy leaves little to look after to whoever takes the shard.
+func (s *shard) tidy(ctx context.Context) {
+	s.inbox.flush()
+	s.timers.flush()
+	if err := s.ledger.end(ctx); err != nil {
+		s.log.Debug("the progress of the shard could not be stored", "error", err)
+	}
+}
+
+// drop gives the shard up at once.
+func (s *shard) drop() {
+	s.cancel()
+	s.stop(s.ctx, nil)
 }
 
 // waitQuiet waits until nothing of the shard runs any more. With end, nothing starts again either.

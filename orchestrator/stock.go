@@ -5,35 +5,66 @@ import (
 	"errors"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/millrace-dev/millrace/protocol"
 )
 
 // takeStock finds out what others left behind: records whose effects nobody may have performed, and messages that must be handled
 // before anything comes directly.
 func (s *shard) takeStock() error {
-	end, err := s.store.HistoryEnd(s.ctx, s.id)
-	if err != nil {
+	// First how far the owners before had come: whoever does not know that this node takes the shard may still come further.
+	if err := s.askProgress(); err != nil {
 		return err
 	}
-	s.progress, err = s.store.Progress(s.ctx, s.id)
-	if errors.Is(err, protocol.ErrCorrupt) { // every record is looked after, which is harmless
-		s.log.Error("ALARM: how far the shard's owner had come cannot be read; its whole history is gone through", "error", err)
-	} else if err != nil {
+	var end uint64
+	var tails protocol.Tails
+	var g errgroup.Group
+	g.Go(func() (err error) {
+		end, err = s.store.HistoryEnd(s.ctx, s.id)
+		return err
+	})
+	g.Go(func() (err error) {
+		tails, err = s.store.Tails(s.ctx, s.id)
+		return err
+	})
+	if err := g.Wait(); err != nil {
 		return err
 	}
-	if s.server, err = s.store.Server(s.ctx); err != nil {
+	if err := s.missTails(end, tails); err != nil {
 		return err
 	}
-	if err := s.missTails(end); err != nil {
-		return err
-	}
-	gone, last, err := s.store.InboxBounds(s.ctx, s.id)
+	gone, err := s.askInbox()
 	if err != nil {
 		return err
 	}
 	s.ledger.begin(s.progress, end)
-	s.inbox.last, s.backlog = gone, last
+	s.inbox.begin(gone)
 	return nil
+}
+
+// askProgress asks how far the owners before had come, and which server has the streams now.
+func (s *shard) askProgress() error {
+	var g errgroup.Group
+	g.Go(func() (err error) {
+		s.progress, err = s.store.Progress(s.ctx, s.id)
+		if errors.Is(err, protocol.ErrCorrupt) { // every record is looked after, which is harmless
+			s.log.Error("ALARM: how far the shard's owner had come cannot be read; its whole history is gone through", "error", err)
+			return nil
+		}
+		return err
+	})
+	g.Go(func() (err error) {
+		s.server, err = s.store.Server(s.ctx)
+		return err
+	})
+	return g.Wait()
+}
+
+// askInbox asks what lies in the inbox, and returns up to where it does not any more.
+func (s *shard) askInbox() (gone uint64, err error) {
+	gone, s.backlog, err = s.store.InboxBounds(s.ctx, s.id)
+	return gone, err
 }
 
 // missTails compares where the shard's streams end with where they have ended before. Each is flushed to disk on its own, so after a power
@@ -44,11 +75,7 @@ func (s *shard) takeStock() error {
 //     workflows need to go on is made anew.
 //   - Sequences are given out again. Those of the inbox are how an input is recognised that comes a second time, so the ones that
 //     records have consumed are skipped. History needs no such care: a record names the digest of the one before it.
-func (s *shard) missTails(end uint64) error {
-	tails, err := s.store.Tails(s.ctx, s.id)
-	if err != nil {
-		return err
-	}
+func (s *shard) missTails(end uint64, tails protocol.Tails) error {
 	then := s.progress
 	consumed := then.Tails.Inbox
 	if then.Effects < end {

@@ -48,9 +48,9 @@ type Inbox interface {
 	Tell(ctx context.Context, workflow string, body protocol.InputBody, id, reply string) error
 	// Send is Tell for an input that nobody waits for: it starts the write. Those to one workflow are stored in the order of the calls.
 	Send(workflow string, body protocol.InputBody, id string) Ack
-	// Inputs delivers every message of the shard's inbox from the first that is left, one after the other, until stop
+	// Inputs delivers every message of the shard's inbox from the first that is left after a sequence, one after the other, until stop
 	// is called. A handler that blocks holds the delivery up. stop returns once no handler runs.
-	Inputs(ctx context.Context, shard int, handle func(protocol.Delivery)) (stop func(), err error)
+	Inputs(ctx context.Context, shard int, after uint64, handle func(protocol.Delivery)) (stop func(), err error)
 	// InboxBounds tells up to which sequence the messages are gone, and that of the last one that was stored.
 	InboxBounds(ctx context.Context, shard int) (gone, last uint64, err error)
 	// SkipInputs has the shard's inbox go on after a sequence. Those up to it which it does not have are never given out.
@@ -83,7 +83,7 @@ type Timers interface {
 	// Retry reads the waiting retry of an activity and when it is due, or nil when none waits.
 	Retry(ctx context.Context, shard int, workflow, run string, scheduled int64) (*protocol.ActivityTask, time.Time, error)
 	// Fired delivers every wake-up of the shard that has fired, as Inputs does.
-	Fired(ctx context.Context, shard int, handle func(protocol.Delivery)) (stop func(), err error)
+	Fired(ctx context.Context, shard int, after uint64, handle func(protocol.Delivery)) (stop func(), err error)
 	// ReleaseFired removes the fired wake-ups up to and including seq.
 	ReleaseFired(ctx context.Context, shard int, seq uint64) error
 }
@@ -178,19 +178,24 @@ type Past interface {
 
 // Leases says which node works on which shard.
 type Leases interface {
-	// Join announces the node and returns once it answers pings. leave takes that back.
-	Join(ctx context.Context, n protocol.Node) (leave func(context.Context), err error)
+	// Join announces the node and returns once it answers pings. take is called when another node hands it a shard, and reports whether it
+	// has it then. leave takes all of that back.
+	Join(ctx context.Context, n protocol.Node, take func(protocol.Baton) (taken bool)) (leave func(context.Context), err error)
+	// Announce says what there is to know of a node that has joined.
+	Announce(ctx context.Context, n protocol.Node) error
+	// Pass hands a shard to another node, and reports whether that has taken it.
+	Pass(ctx context.Context, node string, b protocol.Baton) (taken bool)
 	// Nodes lists the nodes that are announced, dead ones included.
 	Nodes(ctx context.Context) ([]protocol.Node, error)
 	// Alive asks a node for a sign of life.
 	Alive(ctx context.Context, node string) bool
 	// Forget removes a dead node's announcement.
 	Forget(ctx context.Context, node string) error
-	// Leases reads every lease, by shard, from the bucket's leader.
+	// Leases reads every lease, by shard. One that was given up names no node.
 	Leases(ctx context.Context) (map[int]HeldLease, error)
 	// LeaseRevision is that of a shard's lease, read from the bucket's leader. A lease that was given up has another one.
 	LeaseRevision(ctx context.Context, shard int) (uint64, error)
-	// Acquire takes the shard if its lease is still at revision (0: nobody had it). It returns the new revision, or an
+	// Acquire takes the shard if its lease is still at revision (0: nobody ever had it). It returns the new revision, or an
 	// error of code conflict.
 	Acquire(ctx context.Context, shard int, l protocol.Lease, revision uint64) (uint64, error)
 	// Yield gives the shard up if its lease is still at revision, and tells the other nodes.

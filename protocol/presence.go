@@ -22,6 +22,28 @@ type Lease struct {
 	Since time.Time `json:"since"`
 }
 
+// Baton is how a node hands a shard to another one while nobody works on it: what its successor would have to find out otherwise. It is a
+// core message, and the answer is a [BatonAnswer].
+type Baton struct {
+	Shard int `json:"shard"`
+	// Lease is what the node has of the shard.
+	Lease HeldLease `json:"lease"`
+	// Effects is the sequence of the shard's last record. What follows from it and all before it was done.
+	Effects uint64 `json:"effects"`
+	// Inbox and Timers are sequences of these streams of the shard up to which all messages were handled.
+	Inbox  uint64 `json:"inbox"`
+	Timers uint64 `json:"timers"`
+	// Server is that of the shard's [Progress].
+	Server string `json:"server,omitzero"`
+	// Losses says that streams may have lost their ends before the shard was taken from nobody's hands.
+	Losses bool `json:"losses,omitzero"`
+}
+
+// BatonAnswer says whether a node has taken the shard. It is there only if the node knows what a baton is.
+type BatonAnswer struct {
+	Taken bool `json:"taken"`
+}
+
 // Progress says how far a shard's owner has come. It lies in the leases bucket, beside the shard's [Lease].
 type Progress struct {
 	// Effects is a sequence of the shard's history: what follows from the records up to it was done. Whoever takes the shard looks after
@@ -69,6 +91,8 @@ type Node struct {
 	PID     int       `json:"pid,omitzero"`
 	Version string    `json:"version,omitempty"`
 	Started time.Time `json:"started"`
+	// Leaving says that the node gives its shards up, and takes no others.
+	Leaving bool `json:"leaving,omitzero"`
 }
 
 // Worker is a worker's row in the workers bucket.
@@ -106,5 +130,5 @@ func (h Heartbeat) Before(reset int64) bool { return h.Reset < reset }
 // HeldLease is a lease and the revision of the bucket at which it is held.
 type HeldLease struct {
 	Lease
-	Revision uint64
+	Revision uint64 `json:"revision"`
 }

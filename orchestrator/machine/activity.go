@@ -109,6 +109,10 @@ func orShorter(d, enclosing protocol.Duration) protocol.Duration {
 }
 
 func (t *Turn) resume(task protocol.ActivityTask) {
+	if a, ok := t.run.activities.get(task.ScheduledID); ok && task.Number() < a.number() {
+		t.waitAgain(a)
+		return
+	}
 	if task.HandedTo != "" {
 		var lost bool
 		if task, lost = t.lose(task); !lost {
@@ -117,7 +121,7 @@ func (t *Turn) resume(task protocol.ActivityTask) {
 	}
 	a, ok := t.run.activities.get(task.ScheduledID)
 	switch {
-	case !ok || task.Number() < a.number():
+	case !ok:
 		return
 	case a.CancelRequested:
 		t.event(protocol.ActivityTaskCanceled{ScheduledID: a.Event})
@@ -137,6 +141,14 @@ func (t *Turn) resume(task protocol.ActivityTask) {
 		next.StartBy = t.now.Add(time.Duration(a.ScheduleToStart))
 	}
 	t.resumed = append(t.resumed, next)
+}
+
+// waitAgain arms the wake-up of an attempt that waits once more, because that of an earlier one has fired. The server decides to fire a
+// wake-up, stores that, and then removes whatever lies in its place: the one of the attempt that waits, if it was armed in between.
+func (t *Turn) waitAgain(a Activity) {
+	if !a.NextAttempt.IsZero() {
+		t.retries = append(t.retries, Retry{Task: t.run.activityTask(a), At: a.NextAttempt})
+	}
 }
 
 // takeResult drafts how an attempt of an activity ended: events if that ends the activity, else a retry.

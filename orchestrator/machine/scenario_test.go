@@ -202,6 +202,9 @@ func (s *story) arrives(f []string) bool {
 		s.w.arrive(r, "")
 	case "lost":
 		s.w.lose(number(1))
+	case "fires": // the wake-up of an attempt, late
+		task := protocol.ActivityTask{Run: s.w.w.Run.ID(), ScheduledID: number(1), Attempt: int(number(2))}
+		s.w.arrive(protocol.TimerInput{Task: &task}, "")
 	case "canceled":
 		r := s.w.reports(number(1), 1)
 		r.Failure = protocol.CanceledError("stopped")

@@ -63,7 +63,7 @@ func BenchmarkAppend(b *testing.B) {
 // BenchmarkInbox tells a workflow something through its shard's inbox, until the owner has it.
 func BenchmarkInbox(b *testing.B) {
 	s, arrived := store(b), make(chan struct{}, 1)
-	stop, err := s.Inputs(b.Context(), 0, func(protocol.Delivery) { arrived <- struct{}{} })
+	stop, err := s.Inputs(b.Context(), 0, 0, func(protocol.Delivery) { arrived <- struct{}{} })
 	if err != nil {
 		b.Fatal(err)
 	}

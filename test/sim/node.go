@@ -63,14 +63,22 @@ func (w *world) tend() {
 // take has a new node work on a shard.
 func (w *world) take(shard int) {
 	w.waking[shard] = false
+	w.inherit(shard, nil, func(bool) {})
+}
+
+// inherit has a new node work on a shard, which is handed to it with the baton if there is one. then hears whether it has begun.
+func (w *world) inherit(shard int, b *protocol.Baton, then func(begun bool)) {
 	w.made++
 	ctx, cancel := context.WithCancel(context.Background())
 	n := &node{w: w, name: fmt.Sprint("n", w.made), shard: shard, cancel: cancel, gone: make(chan struct{})}
 	w.nodes = append(w.nodes, n)
 	go func() {
 		log := slog.New(slog.DiscardHandler)
-		h, err := orchestrator.Hold(ctx, shard, ns, &store{node: n}, log, n.nonce)
-		w.submit(&event{what: n.name + " has begun", do: func() { n.begun(h, err) }})
+		h, err := orchestrator.Hold(ctx, shard, ns, &store{node: n}, log, n.nonce, b)
+		w.submit(&event{what: n.name + " has begun", do: func() {
+			n.begun(h, err)
+			then(n.holding != nil)
+		}})
 	}()
 }
 
@@ -85,7 +93,7 @@ func (n *node) nonce() string {
 func (n *node) begun(h *orchestrator.Holding, err error) {
 	switch {
 	case h != nil && n.dead:
-		go h.Release(ended())
+		go h.Release(ended(), nil)
 	case h == nil:
 		n.w.note(n.name + " could not begin: " + err.Error())
 		n.w.crash(n)
@@ -107,9 +115,35 @@ func (w *world) leave(n *node, within time.Duration) {
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), within)
 		defer cancel()
-		n.holding.Release(ctx)
+		n.holding.Release(ctx, n.pass)
 		w.submit(&event{what: n.name + " has left", do: func() { w.crash(n) }})
 	}()
+}
+
+// passFor is how long a node waits for another one to take its shard.
+const passFor = 2 * time.Second
+
+// pass hands the shard to another node, which may not hear of it, or not be heard.
+func (n *node) pass(b protocol.Baton) (taken bool) {
+	w := n.w
+	p := newPromise[bool](n)
+	what := n.name + " hands over"
+	n.ask("", "hands its shard over", func() {
+		silence := func() { w.in(passFor, what+": silence", func() { p.keep(false, nil) }).node = n }
+		if w.bad.strikes(lostRequest, what) {
+			silence()
+			return
+		}
+		w.inherit(n.shard, &b, func(begun bool) {
+			if w.bad.strikes(lostAnswer, what) {
+				silence()
+				return
+			}
+			p.keep(begun, nil)
+		})
+	})
+	taken, _ = p.wait(context.Background())
+	return taken
 }
 
 // replaced has a node drop its shard at once.
@@ -118,7 +152,7 @@ func (w *world) replaced(n *node) {
 		return
 	}
 	go func() {
-		n.holding.Release(ended())
+		n.holding.Release(ended(), nil)
 		w.submit(&event{what: n.name + " has left", do: func() { w.crash(n) }})
 	}()
 }
@@ -138,7 +172,7 @@ func (w *world) crash(n *node) {
 	n.cancel()
 	close(n.gone)
 	if n.holding != nil {
-		go n.holding.Release(ended())
+		go n.holding.Release(ended(), nil)
 	}
 }
 
@@ -183,6 +217,11 @@ func (p promise[T]) keep(v T, err error) {
 func (p promise[T]) wait(ctx context.Context) (T, error) {
 	var zero T
 	defer p.n.w.jostle()
+	select { // if the answer is there and ctx has ended, it must not be left to chance which of them counts
+	case a := <-p.c:
+		return a.v, a.err
+	default:
+	}
 	select {
 	case a := <-p.c:
 		return a.v, a.err

@@ -37,7 +37,10 @@ func (s *store) publish(st *stream, m message, f *fence, what string) promise[ac
 func (s *store) start(st *stream, m message, what string) orchestrator.Ack {
 	p := s.publish(st, m, nil, what)
 	return func(ctx context.Context) error {
-		_, err := p.wait(ctx)
+		a, err := p.wait(ctx)
+		if err == nil && a.duplicate {
+			return protocol.ErrRepeated
+		}
 		if s.node.w.scenario.Plant == DuplicateInFlightIsSuccess && hasCode(err, codeSameInFlight) {
 			return nil
 		}
@@ -210,13 +213,13 @@ func (s *store) Send(workflow string, body protocol.InputBody, id string) orches
 }
 
 // Inputs implements [orchestrator.Inbox].
-func (s *store) Inputs(_ context.Context, shard int, handle func(protocol.Delivery)) (stop func(), err error) {
-	return s.read(s.node.w.inbox[shard], ns.Inputs(shard), handle), nil
+func (s *store) Inputs(_ context.Context, shard int, after uint64, handle func(protocol.Delivery)) (stop func(), err error) {
+	return s.read(s.node.w.inbox[shard], ns.Inputs(shard), after, handle), nil
 }
 
 // read is an ordered consumer; see jetstream/reader.go.
-func (s *store) read(st *stream, filter string, handle func(protocol.Delivery)) (stop func()) {
-	sub := &subscription{node: s.node, s: st, filter: filter, next: 1, handle: handle}
+func (s *store) read(st *stream, filter string, after uint64, handle func(protocol.Delivery)) (stop func()) {
+	sub := &subscription{node: s.node, s: st, filter: filter, next: after + 1, handle: handle}
 	s.node.ask("", "begins to read "+st.name, func() { s.node.w.subs = append(s.node.w.subs, sub) })
 	return func() { s.end("stops reading "+st.name, &sub.ended) }
 }
@@ -400,8 +403,8 @@ func (s *store) Retry(ctx context.Context, shard int, workflow, run string, sche
 }
 
 // Fired implements [orchestrator.Timers].
-func (s *store) Fired(_ context.Context, shard int, handle func(protocol.Delivery)) (stop func(), err error) {
-	return s.read(s.node.w.timers[shard], ns.FiredTimers(shard), handle), nil
+func (s *store) Fired(_ context.Context, shard int, after uint64, handle func(protocol.Delivery)) (stop func(), err error) {
+	return s.read(s.node.w.timers[shard], ns.FiredTimers(shard), after, handle), nil
 }
 
 // ReleaseFired implements [orchestrator.Timers].
@@ -409,7 +412,10 @@ func (s *store) ReleaseFired(ctx context.Context, shard int, seq uint64) error {
 	return s.purge(ctx, s.node.w.timers[shard], ns.FiredTimers(shard), seq+1)
 }
 
-// armed fires a wake-up when its time has come, as the server does.
+// firing is how long it takes at most until a wake-up is stored of which the server has decided that it fires.
+const firing = 50 * time.Millisecond
+
+// armed fires a wake-up when its time has come, as the server does: what it stores takes along whatever lies in the wake-up's place then.
 func (w *world) armed(m message) {
 	if m.target == "" {
 		return
@@ -424,8 +430,10 @@ func (w *world) armed(m message) {
 		if now := st.lastOf(m.subject); now.seq != m.seq {
 			return // it was replaced, or removed
 		}
-		st.remove(m.seq)
-		st.store(message{subject: m.target, data: m.data, time: time.Now()})
+		w.in(w.some(firing), "has fired "+m.subject, func() {
+			st.purge(m.subject, 0)
+			st.store(message{subject: m.target, data: m.data, time: time.Now()})
+		})
 	})
 }
 

@@ -111,7 +111,7 @@ func (g *gatherer) ownerless(ctx context.Context, all []verdict.Left) ([]verdict
 	for shard := range g.report.Shards {
 		lease, held := leases[shard]
 		lives, asked := alive[lease.Node]
-		if held && !asked {
+		if held = held && lease.Node != ""; held && !asked {
 			lives = g.store.Alive(ctx, lease.Node)
 			alive[lease.Node] = lives
 		}
