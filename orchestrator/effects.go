@@ -135,6 +135,7 @@ func (s *shard) dispatch(fx machine.Effects, retries []machine.Retry, workflow s
 	if len(fx.Activities) == 0 && len(fx.Tells) == 0 && fx.Call == nil && len(retries) == 0 {
 		return nil
 	}
+	retries = lastOf(retries)
 	first := true
 	late := make([]bool, len(retries))
 	var taken []protocol.ActivityTask
@@ -174,6 +175,18 @@ func (s *shard) dispatch(fx machine.Effects, retries []machine.Retry, workflow s
 		s.clock.set(alarm{at: r.At, key: key, workflow: workflow, retry: r.Task})
 	}
 	return nil
+}
+
+// lastOf keeps of the retries of one activity the last: they have one place.
+func lastOf(retries []machine.Retry) (last []machine.Retry) {
+	for i, r := range retries {
+		if !slices.ContainsFunc(retries[i+1:], func(later machine.Retry) bool {
+			return later.Task.Run == r.Task.Run && later.Task.ScheduledID == r.Task.ScheduledID && later.Task.Number() >= r.Task.Number()
+		}) {
+			last = append(last, r)
+		}
+	}
+	return last
 }
 
 // armed notes whether a retry came too late: a later attempt waits.

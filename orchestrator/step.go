@@ -193,6 +193,9 @@ func (a *actor) commit(ready machine.Ready) error {
 	if err := a.shard.handed.settle(a.id, ready); err != nil {
 		return err
 	}
+	if err := a.shard.ctx.Err(); err != nil {
+		return err // whoever else was to write a watch may not have done so
+	}
 	data, err := protocol.Marshal(r)
 	if err != nil {
 		return err

@@ -223,6 +223,11 @@ func (p promise[T]) wait(ctx context.Context) (T, error) {
 	default:
 	}
 	select {
+	case a := <-p.c: // the select below would toss for it, if the context has ended as well
+		return a.v, a.err
+	default:
+	}
+	select {
 	case a := <-p.c:
 		return a.v, a.err
 	case <-p.n.gone:
