@@ -135,7 +135,7 @@ func (s *shard) dispatch(fx machine.Effects, retries []machine.Retry, workflow s
 	if len(fx.Activities) == 0 && len(fx.Tells) == 0 && fx.Call == nil && len(retries) == 0 {
 		return nil
 	}
-	retries = lastOf(retries)
+	retries, fx.Activities = lastOf(retries), once(fx.Activities)
 	first := true
 	late := make([]bool, len(retries))
 	var taken []protocol.ActivityTask
@@ -177,16 +177,39 @@ func (s *shard) dispatch(fx machine.Effects, retries []machine.Retry, workflow s
 	return nil
 }
 
-// lastOf keeps of the retries of one activity the last: they have one place.
+// lastOf keeps of the attempts of one activity the last: the timers have one place for them.
 func lastOf(retries []machine.Retry) (last []machine.Retry) {
-	for i, r := range retries {
-		if !slices.ContainsFunc(retries[i+1:], func(later machine.Retry) bool {
-			return later.Task.Run == r.Task.Run && later.Task.ScheduledID == r.Task.ScheduledID && later.Task.Number() >= r.Task.Number()
-		}) {
+	type place struct {
+		run       string
+		scheduled int64
+	}
+	found := make(map[place]int, len(retries))
+	for _, r := range retries {
+		activity := place{r.Task.Run, r.Task.ScheduledID}
+		i, again := found[activity]
+		switch {
+		case !again:
+			found[activity] = len(last)
 			last = append(last, r)
+		case r.Task.Number() >= last[i].Task.Number():
+			last[i] = r
 		}
 	}
 	return last
+}
+
+// once leaves out tasks that are there before: a retry may have come from the clock and from the timers stream.
+func once(tasks []protocol.ActivityTask) []protocol.ActivityTask {
+	if len(tasks) < 2 {
+		return tasks
+	}
+	found := make(map[string]bool, len(tasks))
+	return slices.DeleteFunc(slices.Clone(tasks), func(t protocol.ActivityTask) bool {
+		id := protocol.TaskID(t.Run, t.ScheduledID, t.Number())
+		again := found[id]
+		found[id] = true
+		return again
+	})
 }
 
 // armed notes whether a retry came too late: a later attempt waits.
