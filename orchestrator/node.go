@@ -188,8 +188,8 @@ func (n *node) rebalance(ctx context.Context) (alone bool, err error) {
 }
 
 // live returns the nodes that answer, this one included, notes those that take shards, and removes the announcements of those that have not
-// answered for a while. A node that stood still finds its own removed and announces itself again: the others would neither give it shards nor
-// miss it, and those who are all unknown to each other believe that they are alone, and hardly look.
+// answered for a while. A node that stood still finds its own removed and announces itself again: the others would neither give it shards
+// nor miss it, and those who are all unknown to each other believe that they are alone, and hardly look.
 func (n *node) live(ctx context.Context) (map[string]bool, error) {
 	nodes, err := n.store.Nodes(ctx)
 	if err != nil {
