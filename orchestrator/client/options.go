@@ -94,7 +94,7 @@ func SearchAttributes(attributes ...protocol.SearchAttribute) StartOption {
 type ToOption func(*to)
 
 type to struct {
-	run, reason, requestID             string
+	run, reason, requestID, updateID   string
 	dropSignals                        bool
 	keepPaused, dropHeartbeat, restore bool
 	reject                             protocol.QueryReject
@@ -114,5 +114,6 @@ func InRun(run string) ToOption { return func(t *to) { t.run = run } }
 // Reason is kept in history, for whoever wonders.
 func Reason(text string) ToOption { return func(t *to) { t.reason = text } }
 
-// WithRequestID makes a signal, a cancellation, a pause or a reset, of a run or of an activity, that is sent again harmless.
+// WithRequestID makes a signal, an update, a cancellation, a pause or a reset, of a run or of an activity, that is sent again harmless. It is
+// the request of the workflow, whichever run took it, for a minute after that; see [UpdateID] for updates.
 func WithRequestID(id string) ToOption { return func(t *to) { t.requestID = id } }

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"runtime"
@@ -57,9 +58,10 @@ func StartUpdateNamed[O any](ctx context.Context, c *Client, id, name string, in
 	return h, nil
 }
 
-// UpdateID names an update within its run. The same ID is the same update, however often and by whomever it is asked for. Made up when
-// not given.
-func UpdateID(id string) ToOption { return func(t *to) { t.requestID = id } }
+// UpdateID names an update within its run. The same ID is the same update, however often and by whomever it is asked for, and another one in
+// the workflow's next run: who may ask again after a run has ended adds [WithRequestID], and is told what came of it there. The request ID
+// when not given.
+func UpdateID(id string) ToOption { return func(t *to) { t.updateID = id } }
 
 // UpdateHandle is a handle on an update that comes to an O. It is safe for concurrent use.
 type UpdateHandle[O any] struct {
@@ -111,10 +113,11 @@ func ask[O any](ctx context.Context, c *Client, id, name string, in any, opts []
 	if err != nil {
 		return nil, err
 	}
-	h := GetUpdate[O](c, id, to.run, to.requestID)
+	update := cmp.Or(to.updateID, to.requestID)
+	h := GetUpdate[O](c, id, to.run, update)
 	h.asked = &protocol.UpdateInput{
 		Run: to.run, UpdateCall: protocol.UpdateCall{
-			UpdateID: to.requestID, RequestID: newID(), Name: name, Input: payload, Identity: c.identity,
+			UpdateID: update, RequestID: to.requestID, Name: name, Input: payload, Identity: c.identity,
 		},
 	}
 	// Listening begins before the update is sent: what follows its verdict may be announced before the verdict is read.

@@ -147,6 +147,31 @@ func TestUpdateAskedAgain(t *testing.T) {
 	}
 }
 
+// An update of the same request is that of the run which took it, also when the workflow has another run by now.
+func TestUpdateAskedAgainOfTheNextRun(t *testing.T) {
+	t.Parallel()
+	e, run := counting(t)
+	again := []client.ToOption{client.UpdateID("once"), client.WithRequestID("request")}
+	ask(t, e, run.ID(), add, 4, again...)
+	ask(t, e, run.ID(), settle, struct{}{})
+	rig.Result(t, run)
+	next := rig.Run(t, e, Counter, struct{}{}, client.ID(run.ID()))
+	h, err := client.StartUpdate(t.Context(), e.Client(), run.ID(), add, 4, again...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := h.Wait(t.Context()); err != nil || got != 4 || h.RunID() != run.RunID() {
+		t.Errorf("the update came to %d, %v, in the run %s, want 4 in %s", got, err, h.RunID(), run.RunID())
+	}
+	if got := ask(t, e, run.ID(), add, 1, client.UpdateID("once")); got != 1 {
+		t.Errorf("another request under the same ID came to %d in the next run, want 1", got)
+	}
+	ask(t, e, run.ID(), settle, struct{}{})
+	if got := rig.Result(t, next); got != 1 {
+		t.Errorf("the next run came to %d, want 1", got)
+	}
+}
+
 // An update that comes before any worker waits in history.
 func TestUpdateWithoutAWorker(t *testing.T) {
 	t.Parallel()

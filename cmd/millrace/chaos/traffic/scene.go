@@ -89,7 +89,7 @@ func signal[T any](
 func update(ctx context.Context, s *scene, number int, u protocol.Update[int, int], n int) verdict.Call {
 	c := verdict.Call{Client: number, Op: verdict.OpUpdate, Workflow: s.id, Name: u.Name(), ID: uuid.NewString(), Number: n}
 	return s.ask(ctx, c, forget, func(ctx context.Context, c *verdict.Call) error {
-		h, err := client.StartUpdate(ctx, s.client(number), s.id, u, n, client.UpdateID(c.ID))
+		h, err := client.StartUpdate(ctx, s.client(number), s.id, u, n, client.UpdateID(c.ID), client.WithRequestID(c.ID))
 		if err != nil {
 			return err
 		}
