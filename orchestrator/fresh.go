@@ -79,11 +79,20 @@ func (s *shard) replace(taken []protocol.ActivityTask) error {
 	for i, c := range all {
 		instead[i] = another(*c.lies)
 	}
+	put := make([]bool, len(all))
 	return s.each(len(all), "replace a task that nobody has", func(ctx context.Context, i int) error {
-		if err := s.store.DispatchActivity(instead[i])(ctx); err != nil && !errors.Is(err, protocol.ErrRepeated) {
-			return err
+		task := *all[i].lies
+		if !put[i] {
+			lies, err := s.store.QueuedActivity(ctx, task.Queue, task.Run, task.ScheduledID)
+			if err != nil || lies == nil || lies.Number() != task.Number() {
+				return err // its removal was on the way
+			}
+			if err := s.store.DispatchActivity(instead[i])(ctx); err != nil && !errors.Is(err, protocol.ErrRepeated) {
+				return err
+			}
+			put[i] = true
 		}
-		return s.store.RemoveActivity(ctx, *all[i].lies)
+		return s.store.RemoveActivity(ctx, task)
 	})
 }
 

@@ -90,7 +90,7 @@ func (s *shard) missTails(end uint64, tails protocol.Tails) error {
 	if then.Effects > end {
 		lost = append(lost, "history")
 	}
-	if s.losses = len(lost) > 0 || s.server != "" && s.server != then.Server; s.losses {
+	if s.losses = len(lost) > 0 || end > 0 && s.server != "" && s.server != then.Server; s.losses {
 		if err := s.store.RemoveSpent(s.ctx); err != nil {
 			return err
 		}
@@ -121,7 +121,7 @@ const recent = 3 * ledgerEvery
 func (s *shard) missServer(end uint64, tails protocol.Tails) (err error) {
 	then := s.progress
 	quiet := then.Rest && then.Effects == end && then.Tails.Inbox == tails.Inbox && then.Tails.Timers == tails.Timers
-	if !s.losses || end == 0 || then.Recheck >= end || quiet {
+	if !s.losses || then.Recheck >= end || quiet {
 		return nil
 	}
 	first, since, err := s.store.HistorySince(s.ctx, s.id, recent)

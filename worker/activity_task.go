@@ -22,6 +22,7 @@ func (w *Worker) runActivity(ctx context.Context, t Task) {
 	// Once the worker is cut off the broker hears nothing more, even if the code goes on and on.
 	release := context.AfterFunc(ctx, stop)
 	defer release()
+	defer w.settled(&task)
 	switch w.conclude(ctx, &task, t.Delivered()-1, nil) {
 	case reported:
 		w.settle(t.Ack())

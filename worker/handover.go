@@ -125,6 +125,7 @@ func (w *Worker) takeOver(ctx context.Context, given protocol.HandOver) {
 			w.store.Go(func() {
 				defer w.attempts.Done()
 				defer w.hands.release(t)
+				defer w.settled(t)
 				w.conclude(ctx, t, 0, next)
 			})
 		}

@@ -52,12 +52,21 @@ func (w *Worker) track(e *execution) bool {
 	return true
 }
 
+// untrack notes that an attempt's code has ended. Its result has yet to be told; see settled.
 func (w *Worker) untrack(e *execution) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.executions[e.key()] == e {
 		delete(w.executions, e.key())
 	}
+	w.reports[e.key()] = e.number
+}
+
+// settled notes that nothing is left to be told of an attempt.
+func (w *Worker) settled(task *protocol.ActivityTask) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.reports, execKey{task.Run, task.ScheduledID})
 }
 
 // cancelActivity asks a running activity to stop, if it runs here, or every one of a run that has ended. Of a recall it returns the
@@ -80,7 +89,7 @@ func (w *Worker) cancelActivity(c protocol.CancelActivity) (held []protocol.Acti
 	return nil
 }
 
-// recall tells which attempts run here, and remembers the others. The lock is held.
+// recall tells which attempts run here or have ended and are not reported, and remembers the others. The lock is held.
 func (w *Worker) recall(c protocol.CancelActivity) (held []protocol.ActivityAttempt) {
 	for _, a := range c.Attempts {
 		key := execKey{c.Run, a.ScheduledID}
@@ -89,6 +98,8 @@ func (w *Worker) recall(c protocol.CancelActivity) (held []protocol.ActivityAtte
 			if c.Stop != "" { // it may have begun after it was told to stop
 				e.interrupt(protocol.CancelActivity{Why: c.Stop})
 			}
+		} else if number, reports := w.reports[key]; reports && number == a.Number {
+			held = append(held, a) // to begin it once more would be too much: its result is on the way
 		} else {
 			w.recalled.add(key, a.Number)
 		}
