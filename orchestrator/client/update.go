@@ -58,9 +58,9 @@ func StartUpdateNamed[O any](ctx context.Context, c *Client, id, name string, in
 	return h, nil
 }
 
-// UpdateID names an update within its run. The same ID is the same update, however often and by whomever it is asked for, and another one in
-// the workflow's next run: who may ask again after a run has ended adds [WithRequestID], and is told what came of it there. The request ID
-// when not given.
+// UpdateID names an update within its run. The same ID is the same update, however often and by whomever it is asked for, and another one
+// in the workflow's next run: who may ask again after a run has ended adds [WithRequestID], and is told what came of it there. The request
+// ID when not given.
 func UpdateID(id string) ToOption { return func(t *to) { t.updateID = id } }
 
 // UpdateHandle is a handle on an update that comes to an O. It is safe for concurrent use.
