@@ -114,6 +114,6 @@ func InRun(run string) ToOption { return func(t *to) { t.run = run } }
 // Reason is kept in history, for whoever wonders.
 func Reason(text string) ToOption { return func(t *to) { t.reason = text } }
 
-// WithRequestID makes a signal, an update, a cancellation, a pause or a reset, of a run or of an activity, that is sent again harmless. For a
-// minute that is so whichever run of the workflow took it; see [UpdateID] for updates.
+// WithRequestID makes a signal, an update, a cancellation, a pause or a reset, of a run or of an activity, that is sent again harmless. For
+// a minute that is so whichever run of the workflow took it; see [UpdateID] for updates.
 func WithRequestID(id string) ToOption { return func(t *to) { t.requestID = id } }
