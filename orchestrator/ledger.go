@@ -185,13 +185,11 @@ func (l *ledger) store(ctx context.Context) error {
 
 // end stores how far this node has come as the last thing that it does with the shard.
 func (l *ledger) end(ctx context.Context) error {
-	l.mu.Lock()
-	floor, rest := l.floor, l.floor == l.last && l.floor >= l.whole && l.floor > 0 && !l.frozen
-	l.mu.Unlock()
-	if !rest {
+	last, settled := l.settled()
+	if !settled || last == 0 {
 		return l.store(ctx)
 	}
-	return l.save(ctx, floor, true)
+	return l.save(ctx, last, true)
 }
 
 // search has every record looked after that is neither in work nor finished.

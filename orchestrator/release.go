@@ -53,10 +53,7 @@ func (r *releases) owe(seq uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ready = max(r.ready, seq)
-	if !r.armed {
-		r.armed = true
-		r.after(releaseAfter, r.flush)
-	}
+	r.arm()
 }
 
 // upTo is a sequence up to which all messages were handled.
@@ -117,9 +114,14 @@ func (r *releases) flush() {
 	if err := r.purge(ctx, seq); err != nil {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		if !r.armed {
-			r.armed = true
-			r.after(releaseAfter, r.flush)
-		}
+		r.arm()
+	}
+}
+
+// arm has what can go removed soon. The lock is held.
+func (r *releases) arm() {
+	if !r.armed {
+		r.armed = true
+		r.after(releaseAfter, r.flush)
 	}
 }
