@@ -10,12 +10,9 @@ import (
 	"github.com/millrace-dev/millrace/protocol"
 )
 
-// A sender names the last message that it knows to lie in the inbox. When the inbox was made anew, that is one of the new inbox: else its
-// owner would refuse everything that comes directly.
-func TestSenderOutlivesTheInbox(t *testing.T) {
-	t.Parallel()
-	w := start(t)
-	sender := w.other(t)
+// refuseDirects takes nothing of what is sent directly, and passes on which message of the inbox each sender names.
+func refuseDirects(t *testing.T, w *world) <-chan uint64 {
+	t.Helper()
 	named := make(chan uint64, 10)
 	stop, err := w.Directs(0, func(_ protocol.Delivery, after uint64) bool {
 		named <- after
@@ -23,6 +20,16 @@ func TestSenderOutlivesTheInbox(t *testing.T) {
 	})
 	must(t, err)
 	t.Cleanup(stop)
+	return named
+}
+
+// A sender names the last message that it knows to lie in the inbox. When the inbox was made anew, that is one of the new inbox: else its
+// owner would refuse everything that comes directly.
+func TestSenderOutlivesTheInbox(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	sender := w.other(t)
+	named := refuseDirects(t, w)
 	answer(t, w, func(protocol.Delivery) protocol.Verdict { return protocol.Verdict{} })
 	n := 0
 	names := func(want uint64) {
@@ -56,13 +63,7 @@ func TestSenderOutlivesTheInbox(t *testing.T) {
 func TestAResultDoesNotWaitForAnother(t *testing.T) {
 	t.Parallel()
 	w := start(t)
-	named := make(chan uint64, 10)
-	stop, err := w.Directs(0, func(_ protocol.Delivery, after uint64) bool {
-		named <- after
-		return false
-	})
-	must(t, err)
-	t.Cleanup(stop)
+	named := refuseDirects(t, w)
 	sender := w.other(t)
 	tell(t, sender, "wf", "told", "told-1")
 	for scheduled := range int64(3) {

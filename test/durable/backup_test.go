@@ -1,7 +1,6 @@
 package durable
 
 import (
-	"context"
 	"errors"
 	"io"
 	"os"
@@ -62,17 +61,7 @@ func TestBackupUnderLoad(t *testing.T) {
 	t.Parallel()
 	e := rig.Start(t, fourShards)
 	e.Work(t, work()...)
-	c, err := client.New(e.Conn(), client.DefaultQueue(rig.Queue))
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := newLedger()
-	ctx, stop := context.WithCancel(t.Context())
-	over := make(chan struct{})
-	go func() {
-		defer close(over)
-		l.orders(ctx, c, 8)
-	}()
+	l, stop := load(t, e)
 	type copied struct {
 		dir string
 		promise
@@ -84,12 +73,10 @@ func TestBackupUnderLoad(t *testing.T) {
 	}
 	for i := range n {
 		rig.Until(t, "runs", func() bool { return len(l.before(l.done, time.Now())) >= 60*(i+1) })
-		at := time.Now()
-		p := promise{l.before(l.started, at), l.before(l.approved, at), l.before(l.done, at)}
+		p := l.promised(time.Now())
 		backups = append(backups, copied{keep(t, e), p})
 	}
 	stop()
-	<-over
 	e.Halt(t)
 	for _, b := range backups {
 		again := rig.Start(t, rig.In(restore(t, b.dir)))

@@ -161,6 +161,31 @@ func connect(t *testing.T, url string) *nats.Conn {
 // promise is what must be there.
 type promise struct{ started, approved, done map[int]bool }
 
+// promised is what was acknowledged before a moment.
+func (l *ledger) promised(at time.Time) promise {
+	return promise{l.before(l.started, at), l.before(l.approved, at), l.before(l.done, at)}
+}
+
+// load has workflows started on an engine from eight sides, until stop is called.
+func load(t *testing.T, e *rig.Engine) (l *ledger, stop func()) {
+	t.Helper()
+	c, err := client.New(e.Conn(), client.DefaultQueue(rig.Queue))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l = newLedger()
+	ctx, cancel := context.WithCancel(t.Context())
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		l.orders(ctx, c, 8)
+	}()
+	return l, func() {
+		cancel()
+		<-over
+	}
+}
+
 // hold checks an engine against what was promised: what was acknowledged is there, what is there was asked for, all of it ends as it should,
 // and nothing happened twice.
 func (p promise) hold(t *testing.T, e *rig.Engine) {

@@ -88,7 +88,7 @@ func powerCuts(t *testing.T, sync string, bound time.Duration) {
 		wait(t, max(bound, time.Duration(r.IntN(20))*time.Millisecond))
 		to := t.TempDir()
 		powerOff(t, r, process, dir, to, lengths)
-		copies = append(copies, cut{to, promise{l.before(l.started, at), l.before(l.approved, at), l.before(l.done, at)}})
+		copies = append(copies, cut{to, l.promised(at)})
 	}
 	stop()
 	<-over

@@ -1,7 +1,6 @@
 package durable
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -12,7 +11,6 @@ import (
 
 	"github.com/millrace-dev/millrace/jetstream/backup"
 	"github.com/millrace-dev/millrace/jetstream/embedded"
-	"github.com/millrace-dev/millrace/orchestrator/client"
 	"github.com/millrace-dev/millrace/protocol"
 	"github.com/millrace-dev/millrace/test/rig"
 )
@@ -70,22 +68,10 @@ func TestRestoreIntoACluster(t *testing.T) {
 // orders has runs end until there are so many, and returns what was promised by then.
 func orders(t *testing.T, e *rig.Engine, n int) promise {
 	t.Helper()
-	c, err := client.New(e.Conn(), client.DefaultQueue(rig.Queue))
-	if err != nil {
-		t.Fatal(err)
-	}
-	l := newLedger()
-	ctx, stop := context.WithCancel(t.Context())
-	over := make(chan struct{})
-	go func() {
-		defer close(over)
-		l.orders(ctx, c, 8)
-	}()
+	l, stop := load(t, e)
 	rig.Until(t, "runs", func() bool { return len(l.before(l.done, time.Now())) >= n })
 	stop()
-	<-over
-	at := time.Now()
-	return promise{l.before(l.started, at), l.before(l.approved, at), l.before(l.done, at)}
+	return l.promised(time.Now())
 }
 
 func back(t *testing.T, nc *nats.Conn, from string, o backup.Options) {
