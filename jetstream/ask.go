@@ -26,11 +26,12 @@ const verdictsKept = 4
 
 // Ask tells a workflow something and waits for the verdict, which the owner sends once the input is part of history. The input goes to
 // the owner directly; if nothing is heard from there, it is stored in the inbox as well. The request must carry its own request ID:
-// asking again with it is safe, for as long as the workflow ID has had no other run since.
+// asking again with it is safe, for as long as the workflow ID has had no other run since. once says that the ID was made up for this call,
+// so that nobody asks under it again.
 //
 // An error of code busy says that nothing was done, because there is no room for a new run; one of code timeout, that the input is stored
 // and nobody has said yet what became of it.
-func (s *Store) Ask(ctx context.Context, workflow string, body protocol.InputBody, id string) (protocol.Verdict, error) {
+func (s *Store) Ask(ctx context.Context, workflow string, body protocol.InputBody, id string, once bool) (protocol.Verdict, error) {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, askTimeout)
@@ -41,7 +42,7 @@ func (s *Store) Ask(ctx context.Context, workflow string, body protocol.InputBod
 		return protocol.Verdict{}, err
 	}
 	defer stop()
-	answer, doubt, err := s.askDirectly(ctx, workflow, body, id, reply, direct)
+	answer, doubt, err := s.askDirectly(ctx, workflow, body, id, once, reply, direct)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return protocol.Verdict{}, unanswered()
@@ -95,7 +96,7 @@ func (s *Store) askInbox(
 
 // askDirectly asks the owner, unless the input cannot go that way.
 func (s *Store) askDirectly(
-	ctx context.Context, workflow string, body protocol.InputBody, id, reply string, verdicts <-chan *nats.Msg,
+	ctx context.Context, workflow string, body protocol.InputBody, id string, once bool, reply string, verdicts <-chan *nats.Msg,
 ) (answer *nats.Msg, doubt bool, err error) {
 	if protocol.NeedsInbox(body) || s.indirect.is(body.InputKind()) {
 		return nil, false, nil
@@ -103,6 +104,9 @@ func (s *Store) askDirectly(
 	m, err := s.inputMsg(workflow, body, id, "")
 	if err != nil {
 		return nil, false, err
+	}
+	if once {
+		m.Header.Set(protocol.HeaderOnce, "yes")
 	}
 	return s.askOwner(ctx, workflow, body, m, reply, verdicts)
 }

@@ -36,12 +36,12 @@ func TestAskWaitsForTheVerdict(t *testing.T) {
 		return protocol.Verdict{ID: workflow, Run: name}
 	})
 	client := w.other(t)
-	v, err := client.Ask(t.Context(), "wf", protocol.SignalInput{Name: "taken"}, "request-1")
+	v, err := client.Ask(t.Context(), "wf", protocol.SignalInput{Name: "taken"}, "request-1", false)
 	must(t, err)
 	if v.ID != "wf" || v.Run != "taken" {
 		t.Errorf("got %+v, want that wf took it", v)
 	}
-	_, err = client.Ask(t.Context(), "wf", protocol.SignalInput{Name: "refused"}, "request-2")
+	_, err = client.Ask(t.Context(), "wf", protocol.SignalInput{Name: "refused"}, "request-2", false)
 	wantCode(t, err, protocol.CodeClosed)
 }
 
@@ -54,7 +54,7 @@ func TestAskingAgainIsAnswered(t *testing.T) {
 		_, name := signal(t, d)
 		return protocol.Verdict{Run: name}
 	})
-	v, err := w.other(t).Ask(t.Context(), "wf", protocol.SignalInput{Name: "again"}, "request-1")
+	v, err := w.other(t).Ask(t.Context(), "wf", protocol.SignalInput{Name: "again"}, "request-1", false)
 	must(t, err)
 	if v.Run != "again" {
 		t.Errorf("got %+v, want a verdict on the second request", v)
@@ -68,7 +68,7 @@ func TestAskWithoutOwnerSaysThatTheRequestIsStored(t *testing.T) {
 		begin := time.Now()
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
-		_, err := w.Ask(ctx, "wf", protocol.SignalInput{Name: "x"}, "request-1")
+		_, err := w.Ask(ctx, "wf", protocol.SignalInput{Name: "x"}, "request-1", false)
 		wantCode(t, err, protocol.CodeTimeout)
 		if got := time.Since(begin); got != 3*time.Second {
 			t.Errorf("it waited for %s, want 3s", got)
@@ -77,7 +77,7 @@ func TestAskWithoutOwnerSaysThatTheRequestIsStored(t *testing.T) {
 			t.Errorf("%d requests are stored, want 1", got)
 		}
 		begin = time.Now()
-		_, err = w.Ask(t.Context(), "wf", protocol.SignalInput{Name: "x"}, "request-2")
+		_, err = w.Ask(t.Context(), "wf", protocol.SignalInput{Name: "x"}, "request-2", false)
 		wantCode(t, err, protocol.CodeTimeout)
 		if got := time.Since(begin); got != 15*time.Second {
 			t.Errorf("without a deadline it waited for %s, want 15s", got)

@@ -70,6 +70,9 @@ func (i *indirect) note(kind protocol.InputKind) {
 func (s *Store) tellDirectly(workflow string, body protocol.InputBody, m *nats.Msg, reply string) error {
 	shard := s.shard(workflow)
 	header := nats.Header{protocol.HeaderMsgID: m.Header[protocol.HeaderMsgID]}
+	if once, ok := m.Header[protocol.HeaderOnce]; ok {
+		header[protocol.HeaderOnce] = once
+	}
 	if after := s.stored[shard].Load(); after > 0 {
 		header.Set(protocol.HeaderAfter, strconv.FormatUint(after, 10))
 	}

@@ -35,7 +35,7 @@ func TestSenderOutlivesTheInbox(t *testing.T) {
 	names := func(want uint64) {
 		t.Helper()
 		n++
-		_, err := sender.Ask(t.Context(), "wf", protocol.SignalInput{Name: "s"}, "request-"+strconv.Itoa(n))
+		_, err := sender.Ask(t.Context(), "wf", protocol.SignalInput{Name: "s"}, "request-"+strconv.Itoa(n), false)
 		must(t, err)
 		if got := next(t, named, "a direct request"); got != want {
 			t.Errorf("request %d names %d, want %d", n, got, want)
@@ -168,7 +168,7 @@ func TestALateRefusalDoesNotCount(t *testing.T) {
 			})
 			must(t, err)
 			t.Cleanup(stop)
-			v, err := w.other(t).Ask(t.Context(), "wf", protocol.SignalInput{Name: "s"}, "once")
+			v, err := w.other(t).Ask(t.Context(), "wf", protocol.SignalInput{Name: "s"}, "once", false)
 			must(t, err)
 			if v.Run != x.want {
 				t.Errorf("the verdict is that %s, want %s", v.Run, x.want)

@@ -30,11 +30,11 @@ func crowded(t *testing.T) *world {
 func TestStartsAreNotStoredInAFullInbox(t *testing.T) {
 	t.Parallel()
 	w := crowded(t)
-	_, err := w.Ask(t.Context(), "new", begin("new"), "new")
+	_, err := w.Ask(t.Context(), "new", begin("new"), "new", false)
 	wantCode(t, err, protocol.CodeBusy)
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	_, err = w.Ask(ctx, "wf-0", protocol.SignalInput{Name: "s", RequestID: "s"}, "s")
+	_, err = w.Ask(ctx, "wf-0", protocol.SignalInput{Name: "s", RequestID: "s"}, "s", false)
 	wantCode(t, err, protocol.CodeTimeout)
 	if n := w.held(t, ns.InboxStream(0)); n != 9 {
 		t.Errorf("%d messages lie in the inbox, want the starts and the signal", n)
@@ -43,7 +43,7 @@ func TestStartsAreNotStoredInAFullInbox(t *testing.T) {
 	<-time.After(time.Second) // for as long a look counts
 	ctx, cancel = context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	_, err = w.Ask(ctx, "new", begin("new"), "new")
+	_, err = w.Ask(ctx, "new", begin("new"), "new", false)
 	wantCode(t, err, protocol.CodeTimeout)
 	if n := w.held(t, ns.InboxStream(0)); n != 5 {
 		t.Errorf("%d messages lie in the inbox, want what was left and the start", n)
@@ -63,7 +63,7 @@ func TestVerdictOfASlowOwnerCountsWhenTheInboxIsFull(t *testing.T) {
 	defer stop()
 	answered := make(chan error, 1)
 	go func() {
-		_, err := w.Ask(t.Context(), "new", begin("new"), "new")
+		_, err := w.Ask(t.Context(), "new", begin("new"), "new", false)
 		answered <- err
 	}()
 	reply := next(t, replies, "the start")

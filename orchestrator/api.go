@@ -17,7 +17,7 @@ import (
 type API interface {
 	Store
 	// Ask publishes an input and waits for its verdict. A refusal is the error.
-	Ask(ctx context.Context, workflow string, body protocol.InputBody, id string) (protocol.Verdict, error)
+	Ask(ctx context.Context, workflow string, body protocol.InputBody, id string, once bool) (protocol.Verdict, error)
 	// QueryCached asks the worker that has the workflow's latest run in its cache; known says that the answer counts.
 	QueryCached(ctx context.Context, workflow, run string, q protocol.WorkflowQuery) (answer protocol.QueryAnswer, known bool)
 	// MaxMessage is how many bytes a message can have.
@@ -168,7 +168,7 @@ func (c control) ask(ctx context.Context, workflow string, body protocol.InputBo
 	if err := protocol.ValidateID("workflow ID", workflow); err != nil {
 		return protocol.Verdict{}, err
 	}
-	return c.store.Ask(ctx, workflow, body, id)
+	return c.store.Ask(ctx, workflow, body, id, false)
 }
 
 // read folds the run that a request names.

@@ -11,7 +11,7 @@ func (s *shard) input(d protocol.Delivery) (protocol.Input, error) {
 	kind, workflow, err := s.ns.ParseInput(d.Subject)
 	in := protocol.Input{
 		Seq: d.Seq, Time: d.Time, Workflow: workflow,
-		ID: d.Get(protocol.HeaderMsgID), Reply: cmp.Or(d.Reply, d.Get(protocol.HeaderReply)),
+		ID: d.Get(protocol.HeaderMsgID), Once: d.Get(protocol.HeaderOnce) != "", Reply: cmp.Or(d.Reply, d.Get(protocol.HeaderReply)),
 	}
 	if err != nil {
 		return in, err

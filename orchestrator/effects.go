@@ -63,10 +63,14 @@ func (a *actor) finished() func() {
 	return func() { a.shard.ledger.finished(seq) }
 }
 
-// reply sends verdicts to those who wait.
+// reply sends verdicts to those who wait, or has them tell the inbox.
 func (a *actor) reply(wait []machine.Reply) {
 	for _, r := range wait {
-		a.shard.reply(r.Subject, r.Verdict)
+		if r.Inbox {
+			a.shard.store.RefuseDirect(r.Subject)
+		} else {
+			a.shard.reply(r.Subject, r.Verdict)
+		}
 	}
 }
 

@@ -11,6 +11,7 @@ const (
 	HeaderBlobs  = "Mr-Blobs"  // history: the objects that the record refers to, as in [BlobsHeader]; absent if there are none
 	HeaderReply  = "Mr-Reply"  // inbox: subject that wants the verdict
 	HeaderAfter  = "Mr-After"  // direct inputs: the last sequence of the shard's inbox that the sender knows to be stored
+	HeaderOnce   = "Mr-Once"   // direct inputs: the sender made the ID up, so nobody has asked under it before, nor will
 	HeaderTaken  = "Mr-Taken"  // answers to direct inputs: "no" says that the input must go through the inbox
 	HeaderFrom   = "Mr-From"   // dead letters: the subject of the message
 	HeaderWhy    = "Mr-Why"    // dead letters: the reason

@@ -40,6 +40,8 @@ type Input struct {
 	Workflow string
 	// ID is the message ID under which the input was published: the request ID of a client's request.
 	ID string
+	// Once says that nobody else asks under this ID, neither before nor after. A message of the inbox does not say so.
+	Once bool
 	// Reply is the subject that wants to know what became of the input; empty when nobody does.
 	Reply string
 	// Body is what is said.

@@ -39,7 +39,7 @@ func (c *Client) endActivity(ctx context.Context, token string, r protocol.Activ
 	r.Run, r.ScheduledID, r.Worker = t.Run, t.ScheduledID, c.identity
 	r.Attempt, r.Forgiven, r.Reset = t.Attempt, t.Forgiven, t.Reset
 	r.RequestID = newID()
-	_, err = c.ask(ctx, t.Workflow, r, protocol.TaskID(t.Run, t.ScheduledID, t.Number()))
+	_, err = c.ask(ctx, t.Workflow, r, protocol.TaskID(t.Run, t.ScheduledID, t.Number()), true)
 	return err
 }
 

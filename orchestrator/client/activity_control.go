@@ -65,7 +65,7 @@ func (c *Client) control(
 	if err := in.Validate(); err != nil {
 		return err
 	}
-	_, err := c.ask(ctx, workflow, in, to.requestID)
+	_, err := c.ask(ctx, workflow, in, to.requestID, to.again)
 	return err
 }
 

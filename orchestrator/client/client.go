@@ -106,8 +106,10 @@ func bounded(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, callTimeout)
 }
 
-// ask sends an input and waits for its verdict.
-func (c *Client) ask(ctx context.Context, workflow string, body protocol.InputBody, id string) (protocol.Verdict, error) {
+// ask sends an input and waits for its verdict. again says that the same may have been asked before, or may be once more.
+func (c *Client) ask(
+	ctx context.Context, workflow string, body protocol.InputBody, id string, again bool,
+) (protocol.Verdict, error) {
 	if err := protocol.ValidateID("workflow ID", workflow); err != nil {
 		return protocol.Verdict{}, err
 	}
@@ -120,7 +122,9 @@ func (c *Client) ask(ctx context.Context, workflow string, body protocol.InputBo
 	call := &Call{Method: string(body.InputKind()), Workflow: workflow, Headers: c.headersOf(ctx, body), Request: body}
 	err = c.invoke(ctx, call, func(ctx context.Context, call *Call) error {
 		v, err := c.insist(ctx, func() (protocol.Verdict, error) {
-			return s.Ask(ctx, workflow, withHeaders(body, call.Headers), id)
+			once := !again
+			again = true
+			return s.Ask(ctx, workflow, withHeaders(body, call.Headers), id, once)
 		})
 		call.Answer = &v
 		return err
@@ -152,7 +156,7 @@ func (c *Client) Cancel(ctx context.Context, id string, opts ...ToOption) error 
 	to := target(opts)
 	_, err := c.ask(ctx, id, protocol.CancelInput{
 		Run: to.run, Reason: to.reason, RequestID: to.requestID, Identity: c.identity,
-	}, to.requestID)
+	}, to.requestID, to.again)
 	return err
 }
 
@@ -160,7 +164,7 @@ func (c *Client) Cancel(ctx context.Context, id string, opts ...ToOption) error 
 // results are dropped.
 func (c *Client) Terminate(ctx context.Context, id string, opts ...ToOption) error {
 	to := target(opts)
-	_, err := c.ask(ctx, id, protocol.TerminateInput{Run: to.run, Reason: to.reason, Identity: c.identity}, to.requestID)
+	_, err := c.ask(ctx, id, protocol.TerminateInput{Run: to.run, Reason: to.reason, Identity: c.identity}, to.requestID, to.again)
 	return err
 }
 
@@ -178,7 +182,7 @@ func (c *Client) Unpause(ctx context.Context, id string, opts ...ToOption) error
 func (c *Client) pause(ctx context.Context, id string, resume bool, to to) error {
 	_, err := c.ask(ctx, id, protocol.PauseInput{
 		Run: to.run, Resume: resume, Reason: to.reason, RequestID: to.requestID, Identity: c.identity,
-	}, to.requestID)
+	}, to.requestID, to.again)
 	return err
 }
 

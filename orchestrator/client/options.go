@@ -14,7 +14,8 @@ type StartOption func(*starting)
 type starting struct {
 	protocol.StartInput
 
-	err error // of an option whose value cannot be used
+	again bool  // the request ID is the caller's, who may have asked under it before
+	err   error // of an option whose value cannot be used
 }
 
 // ID is the workflow ID. At most one run of an ID is open at a time. Made up when not given.
@@ -25,7 +26,7 @@ func Queue(name string) StartOption { return func(s *starting) { s.Queue = name 
 
 // RequestID makes a start that is sent again harmless: it answers with the run of the first one. Made up when not given, which
 // protects against repetitions by this call only.
-func RequestID(id string) StartOption { return func(s *starting) { s.RequestID = id } }
+func RequestID(id string) StartOption { return func(s *starting) { s.RequestID, s.again = id, true } }
 
 // RunTimeout is how long the run may take before it is ended as timed out. No limit when not given.
 func RunTimeout(d time.Duration) StartOption {
@@ -95,6 +96,7 @@ type ToOption func(*to)
 
 type to struct {
 	run, reason, requestID, updateID   string
+	again                              bool // an ID is the caller's, who may have asked under it before
 	dropSignals                        bool
 	keepPaused, dropHeartbeat, restore bool
 	reject                             protocol.QueryReject
@@ -116,4 +118,4 @@ func Reason(text string) ToOption { return func(t *to) { t.reason = text } }
 
 // WithRequestID makes a signal, an update, a cancellation, a pause or a reset, of a run or of an activity, that is sent again harmless. For
 // a minute that is so whichever run of the workflow took it; see [UpdateID] for updates.
-func WithRequestID(id string) ToOption { return func(t *to) { t.requestID = id } }
+func WithRequestID(id string) ToOption { return func(t *to) { t.requestID, t.again = id, true } }

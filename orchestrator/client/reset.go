@@ -18,7 +18,7 @@ func (c *Client) Reset(ctx context.Context, id string, event int64, opts ...ToOp
 	v, err := c.ask(ctx, id, protocol.ResetInput{
 		Run: to.run, Event: event, NewRun: c.runs.New(), DropSignals: to.dropSignals,
 		Reason: to.reason, RequestID: to.requestID, Identity: c.identity,
-	}, to.requestID)
+	}, to.requestID, to.again)
 	return v.Run, err
 }
 

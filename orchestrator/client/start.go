@@ -59,13 +59,13 @@ func SignalWithStartNamed[O any](
 }
 
 // newStart is the input of a start, with its payloads as they are sent.
-func (c *Client) newStart(ctx context.Context, typ string, in any, opts []StartOption) (protocol.StartInput, error) {
+func (c *Client) newStart(ctx context.Context, typ string, in any, opts []StartOption) (starting, error) {
 	payload, err := protocol.Encode(in)
-	with := starting{StartInput: protocol.StartInput{Type: typ, Input: payload, Queue: c.queue, Identity: c.identity}, err: err}
+	s := starting{StartInput: protocol.StartInput{Type: typ, Input: payload, Queue: c.queue, Identity: c.identity}, err: err}
 	for _, o := range opts {
-		o(&with)
+		o(&s)
 	}
-	s, err := with.StartInput, with.err
+	err = s.err
 	s.ID, s.RequestID = cmp.Or(s.ID, newID()), cmp.Or(s.RequestID, newID())
 	s.Run = c.runs.New()
 	if s.Queue == "" && err == nil {
@@ -75,24 +75,24 @@ func (c *Client) newStart(ctx context.Context, typ string, in any, opts []StartO
 	if err != nil {
 		return s, err
 	}
-	err = c.edge(ctx).SealAll(&s)
+	err = c.edge(ctx).SealAll(&s.StartInput)
 	return s, err
 }
 
 // start sends a start and makes the handle of the run that it leads to.
-func start[O any](ctx context.Context, c *Client, s protocol.StartInput) (*Run[O], error) {
+func start[O any](ctx context.Context, c *Client, s starting) (*Run[O], error) {
 	r, _, err := startWith[O](ctx, c, s)
 	return r, err
 }
 
 // startWith is start, and returns the verdict as well.
-func startWith[O any](ctx context.Context, c *Client, s protocol.StartInput) (*Run[O], protocol.Verdict, error) {
+func startWith[O any](ctx context.Context, c *Client, s starting) (*Run[O], protocol.Verdict, error) {
 	r := Get[O](c, s.ID, s.Run)
 	// Listening begins before the start is sent: the end of a short run is announced before the start's verdict is read.
 	if err := r.listen(ctx, (*jetstream.Store).WatchOwn); err != nil {
 		return nil, protocol.Verdict{}, err
 	}
-	v, err := c.ask(ctx, s.ID, s, s.RequestID)
+	v, err := c.ask(ctx, s.ID, s.StartInput, s.RequestID, s.again)
 	if err != nil {
 		r.stop()
 		return nil, protocol.Verdict{}, err
@@ -122,6 +122,6 @@ func (c *Client) SignalNamed(ctx context.Context, id, name string, value any, op
 	}
 	_, err = c.ask(ctx, id, protocol.SignalInput{
 		Run: to.run, Name: name, Input: payload, RequestID: to.requestID, Identity: c.identity,
-	}, to.requestID)
+	}, to.requestID, to.again)
 	return err
 }

@@ -61,7 +61,7 @@ func StartUpdateNamed[O any](ctx context.Context, c *Client, id, name string, in
 // UpdateID names an update within its run. The same ID is the same update, however often and by whomever it is asked for, and another one
 // in the workflow's next run: who may ask again after a run has ended adds [WithRequestID], and is told what came of it there. The request
 // ID when not given.
-func UpdateID(id string) ToOption { return func(t *to) { t.updateID = id } }
+func UpdateID(id string) ToOption { return func(t *to) { t.updateID, t.again = id, true } }
 
 // UpdateHandle is a handle on an update that comes to an O. It is safe for concurrent use.
 type UpdateHandle[O any] struct {
@@ -124,7 +124,7 @@ func ask[O any](ctx context.Context, c *Client, id, name string, in any, opts []
 	if err := h.listen(ctx); err != nil {
 		return nil, err
 	}
-	if err := h.send(ctx); err != nil {
+	if err := h.send(ctx, to.again); err != nil {
 		h.unwatch()
 		return nil, err
 	}
@@ -133,10 +133,10 @@ func ask[O any](ctx context.Context, c *Client, id, name string, in any, opts []
 
 // send asks for the update until there is a verdict: it has an ID, so it is done once. A run that ended without having seen it may be
 // followed by another one, as when it continues as new: then that one is asked.
-func (h *UpdateHandle[O]) send(ctx context.Context) error {
-	for {
+func (h *UpdateHandle[O]) send(ctx context.Context, again bool) error {
+	for ; ; again = true {
 		// The message has an ID of its own: an update's holds within its run only.
-		v, err := h.c.ask(ctx, h.workflow, *h.asked, newID())
+		v, err := h.c.ask(ctx, h.workflow, *h.asked, newID(), again)
 		switch {
 		case err == nil:
 			h.note(v)
@@ -175,7 +175,7 @@ func (h *UpdateHandle[O]) next(ctx context.Context, err error) error {
 		return err
 	}
 	h.setRun("")
-	return h.send(ctx)
+	return h.send(ctx, true)
 }
 
 // note takes what was heard of the update.

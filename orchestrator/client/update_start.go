@@ -47,7 +47,7 @@ func UpdateWithStartNamed[O, UO any](
 	if err == nil {
 		h.note(v)
 		if v.Update == nil { // history tells of the start only
-			err = h.send(ctx)
+			err = h.send(ctx, true)
 		}
 	}
 	if err != nil {

@@ -12,6 +12,9 @@ type Reply struct {
 	Subject string
 	Origin  *protocol.Origin
 	Verdict protocol.Verdict
+	// Inbox says that the one who asked must tell the inbox, and wait for that verdict: what came directly leaves no trace. A copy of it
+	// that was sent before, and lies in an inbox that nobody reads just now, could be decided otherwise later.
+	Inbox bool
 }
 
 // Tell is the verdict as an input of the workflow that asked. A client is not told this way: ok is then false.
@@ -60,11 +63,28 @@ func (w *Workflow) Again(in protocol.Input) (Reply, bool) {
 	return reply, known
 }
 
+// traceless reports whether nothing tells that a request, which came directly and may come again, was given this verdict. One that is
+// malformed is never given another, and an attempt that is over stays so.
+func (t *Turn) traceless(in protocol.Input, v protocol.Verdict) bool {
+	switch in.Body.(type) {
+	case protocol.StartInput, protocol.SignalInput, protocol.CancelInput, protocol.UpdateInput, protocol.PauseInput, protocol.ActivityInput:
+		malformed := v.Error != nil && v.Error.Code == protocol.CodeBadRequest
+		return in.Seq == 0 && !in.Once && !malformed && !t.run.knows(in.Body)
+	}
+	return false
+}
+
 // knows reports whether history tells that the run took the input.
 func (r *Run) knows(body protocol.InputBody) bool {
+	if r == nil {
+		return false
+	}
 	switch b := body.(type) {
 	case protocol.StartInput:
-		return r.has(b.RequestID)
+		return r.has(b.RequestID) || b.Update != nil && r.knows(*b.Update)
+	case protocol.UpdateInput:
+		_, known := r.UpdateVerdict(b.UpdateID)
+		return known || r.has(b.RequestID)
 	case protocol.SignalInput:
 		return r.has(b.RequestID)
 	case protocol.CancelInput:

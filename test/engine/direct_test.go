@@ -49,7 +49,7 @@ func TestSignalsOnBothWays(t *testing.T) {
 					t.Error(err)
 				}
 				in := protocol.SignalInput{Name: word.Name(), Input: value, RequestID: fmt.Sprintf("request-%d-%d", s, i)}
-				first := func() error { _, err := inbox.Ask(t.Context(), "tally", in, in.RequestID); return err }
+				first := func() error { _, err := inbox.Ask(t.Context(), "tally", in, in.RequestID, false); return err }
 				second := func() error { return inbox.Tell(t.Context(), "tally", in, in.RequestID+"-again", "") }
 				if i%2 == 1 {
 					first, second = second, first
@@ -77,5 +77,45 @@ func TestSignalsOnBothWays(t *testing.T) {
 	}
 	if len(times) != senders*each {
 		t.Errorf("%d signals were heard, want %d", len(times), senders*each)
+	}
+}
+
+// A request that leaves no trace is answered by what became of it in the inbox if it may have been asked before: another copy of it, which
+// comes late, is known there. Answered directly, a start that has found its run began another, and a signal that was refused was received.
+func TestACopyOfARefusalComesLate(t *testing.T) {
+	t.Parallel()
+	e := rig.Start(t)
+	e.Work(t, worker.Workflow(Census))
+	inbox, err := jetstream.Open(t.Context(), e.Conn(), protocol.DefaultNamespace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	late := func(body protocol.InputBody, id string) {
+		t.Helper()
+		if err := inbox.Tell(t.Context(), "tally", body, id, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first := rig.Run(t, e, Census, nil, client.ID("tally"))
+	found := rig.Run(t, e, Census, nil, client.ID("tally"), client.OnConflict(protocol.ConflictUseExisting), client.RequestID("start"))
+	if found.RunID() != first.RunID() {
+		t.Fatalf("the start found the run %s, want %s", found.RunID(), first.RunID())
+	}
+	signals(t, e, "tally", "end")
+	rig.Result(t, first)
+	if err := client.Signal(t.Context(), e.Client(), "tally", word, "refused", client.WithRequestID("signal")); err == nil {
+		t.Fatal("a run that has ended took a signal")
+	}
+
+	late(protocol.StartInput{Type: "engine.Census", Queue: "test", Run: "unknown", RequestID: "start"}, "start")
+	next := rig.Run(t, e, Census, nil, client.ID("tally"))
+	value, err := protocol.Encode("refused")
+	if err != nil {
+		t.Fatal(err)
+	}
+	late(protocol.SignalInput{Name: word.Name(), Input: value, RequestID: "signal"}, "signal")
+	signals(t, e, "tally", "heard", "end")
+	if heard := rig.Result(t, next); len(heard) != 1 || heard[0] != "heard" {
+		t.Errorf("the next run heard %q", heard)
 	}
 }
