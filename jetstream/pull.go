@@ -16,9 +16,8 @@ const (
 	// AckWait is how long the broker waits for a sign of life of the worker that runs a task, before it gives the task to
 	// another one. Workers send one every third of it.
 	AckWait = 5 * time.Second
-	// pullExpiry is how long a request for tasks stands, and pullHeartbeat how often the server says that it does.
-	pullExpiry    = 2 * time.Minute
-	pullHeartbeat = 10 * time.Second
+	// pullExpiry is how long a request for tasks stands.
+	pullExpiry = 2 * time.Minute
 	// privateIdle is how long the consumer of a private queue outlives its worker. The worker may only be cut off for a while.
 	privateIdle = time.Hour
 )
@@ -136,7 +135,7 @@ func (p *Puller) run() {
 	defer close(p.ended)
 	back := p.s.nc.StatusChanged(nats.CONNECTED)
 	defer p.s.nc.RemoveStatusListener(back)
-	watch := time.NewTicker(pullHeartbeat)
+	watch := time.NewTicker(p.s.heartbeat())
 	defer watch.Stop()
 	for {
 		lost := false
@@ -164,7 +163,7 @@ func (p *Puller) run() {
 func (p *Puller) silent() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.credit > 0 && time.Since(p.heard) > 2*pullHeartbeat+pullHeartbeat/2
+	return p.credit > 0 && p.s.fellSilent(p.heard)
 }
 
 // pullRequest is what the server wants to know; times are in nanoseconds.
@@ -181,7 +180,7 @@ func (p *Puller) ask() {
 	if !p.due() {
 		return
 	}
-	req, err := protocol.Marshal(pullRequest{p.free, pullExpiry, pullHeartbeat})
+	req, err := protocol.Marshal(pullRequest{p.free, pullExpiry, p.s.heartbeat()})
 	if err != nil {
 		return
 	}

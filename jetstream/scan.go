@@ -17,6 +17,9 @@ const (
 	scanAhead = 2000
 	// scanIdle is how long a scan waits for the next message before it asks whether there is one.
 	scanIdle = 2 * time.Second
+	// scanExpiry is how long one request for messages stands, and scanHeartbeat how often the server says that it does.
+	scanExpiry    = 10 * time.Minute
+	scanHeartbeat = 10 * time.Second
 )
 
 // scan reads the messages of a stream that are there when it begins, in order, from a sequence on. Without bodies it is some five times as
@@ -77,7 +80,7 @@ func (s *Store) messages(ctx context.Context, stream, filter string, from uint64
 	if err != nil {
 		return nil, err
 	}
-	return consumer.Messages(natsjs.PullMaxMessages(scanAhead), natsjs.PullExpiry(readerExpiry), natsjs.PullHeartbeat(readerHeartbeat))
+	return consumer.Messages(natsjs.PullMaxMessages(scanAhead), natsjs.PullExpiry(scanExpiry), natsjs.PullHeartbeat(scanHeartbeat))
 }
 
 // readsFrom is a consumer that reads from a sequence on.
