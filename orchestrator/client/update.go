@@ -72,6 +72,7 @@ type UpdateHandle[O any] struct {
 	mu      sync.Mutex
 	run     string                // guarded by mu as well, when it is written
 	asked   *protocol.UpdateInput // nil for an update that was not asked for here
+	request string                // under which the first run was asked, once another one is
 	outcome protocol.UpdateOutcome
 	news    <-chan protocol.Verdict
 	unwatch func()
@@ -141,7 +142,9 @@ func (h *UpdateHandle[O]) send(ctx context.Context, again bool) error {
 		case err == nil:
 			h.note(v)
 			return nil
-		case ctx.Err() == nil && (errors.Is(err, protocol.ErrTimeout) || h.goesOn(err)):
+		case ctx.Err() == nil && errors.Is(err, protocol.ErrTimeout):
+		case ctx.Err() == nil && h.goesOn(err):
+			h.goOn(err)
 		default:
 			return err
 		}
@@ -151,6 +154,15 @@ func (h *UpdateHandle[O]) send(ctx context.Context, again bool) error {
 // goesOn reports whether the update was not seen by the run that it was sent to, and another one follows.
 func (h *UpdateHandle[O]) goesOn(err error) bool {
 	return h.asked != nil && h.asked.Run == "" && errors.Is(err, protocol.ErrClosed) && protocol.AsError(err).Run != ""
+}
+
+// goOn has the update asked of the run that follows. That is another request, since the run that has ended took this one; but the same
+// one for whoever asks under the same ID once more.
+func (h *UpdateHandle[O]) goOn(err error) {
+	if h.request == "" {
+		h.request = h.asked.RequestID
+	}
+	h.asked.RequestID = h.request + "." + protocol.AsError(err).Run
 }
 
 // listen subscribes to the announcements of the update.
@@ -175,6 +187,7 @@ func (h *UpdateHandle[O]) next(ctx context.Context, err error) error {
 		return err
 	}
 	h.setRun("")
+	h.goOn(err)
 	return h.send(ctx, true)
 }
 

@@ -22,6 +22,7 @@ func (r *Run) applyUpdate(e protocol.Event) {
 	switch a := e.Attributes.(type) {
 	case protocol.WorkflowExecutionUpdateAdmitted:
 		r.admitted++
+		r.remember(a.Request.RequestID) // should the run end before it sees the update, the asker hears that; a late copy must not be done
 		r.putUpdate(Update{Call: a.Request, Admitted: e.ID}, a.Request.UpdateID, protocol.UpdateAdmitted)
 	case protocol.WorkflowExecutionUpdateAccepted:
 		u := r.answeredUpdate(a.Request.UpdateID)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -117,5 +118,39 @@ func TestACopyOfARefusalComesLate(t *testing.T) {
 	signals(t, e, "tally", "heard", "end")
 	if heard := rig.Result(t, next); len(heard) != 1 || heard[0] != "heard" {
 		t.Errorf("the next run heard %q", heard)
+	}
+}
+
+// A run that was ended before its code saw an update has taken it nevertheless, and its asker hears that it came to nothing: a copy of it that
+// comes late is not done by the next run.
+func TestACopyOfAnUnseenUpdateComesLate(t *testing.T) {
+	t.Parallel()
+	e := rig.Start(t)
+	rig.Run(t, e, Counter, struct{}{}, client.ID("counter"))
+	answered := make(chan error, 1)
+	go func() {
+		_, err := client.Update(t.Context(), e.Client(), "counter", add, 1, client.UpdateID("u"), client.WithRequestID("r"))
+		answered <- err
+	}()
+	e.Await(t, "counter", protocol.WorkflowExecutionUpdateAdmitted{}.EventType())
+	rig.Run(t, e, Counter, struct{}{}, client.ID("counter"), client.OnConflict(protocol.ConflictTerminate))
+	if err := <-answered; !errors.Is(err, protocol.ErrClosed) {
+		t.Fatalf("the update came to %v, want closed", err)
+	}
+	inbox, err := jetstream.Open(t.Context(), e.Conn(), protocol.DefaultNamespace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, err := protocol.Encode(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	late := protocol.UpdateInput{UpdateCall: protocol.UpdateCall{UpdateID: "u", RequestID: "r", Name: add.Name(), Input: one}}
+	if err := inbox.Tell(t.Context(), "counter", late, "late", ""); err != nil {
+		t.Fatal(err)
+	}
+	e.Work(t, worker.Workflow(Counter), worker.Activity(Hello))
+	if got := ask(t, e, "counter", add, 2); got != 2 {
+		t.Errorf("the next run counts %d, want 2", got)
 	}
 }
