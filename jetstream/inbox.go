@@ -132,6 +132,20 @@ func (s *Store) Release(ctx context.Context, shard int, seq uint64) error {
 	return s.purge(ctx, s.ns.InboxStream(shard), natsjs.WithPurgeSequence(seq+1))
 }
 
+// RemoveInput removes one message of a shard's inbox. It is no error if the message is gone.
+func (s *Store) RemoveInput(ctx context.Context, shard int, seq uint64) error {
+	err := s.removeMessage(ctx, s.ns.InboxStream(shard), seq)
+	if hasCode(err, codeNoMessage) || hasCode(err, codeNotDeleted) {
+		return nil
+	}
+	return err
+}
+
+// removeMessage removes one message.
+func (s *Store) removeMessage(ctx context.Context, stream string, seq uint64) error {
+	return s.call(ctx, "STREAM.MSG.DELETE."+stream, map[string]any{"seq": seq, "no_erase": true})
+}
+
 // purge removes messages. It sends the request itself: a stream handle would first ask for the stream's state.
 func (s *Store) purge(ctx context.Context, stream string, opts ...natsjs.StreamPurgeOpt) error {
 	var req natsjs.StreamPurgeRequest

@@ -25,6 +25,7 @@ import (
 func (a *actor) perform(ready machine.Ready, batch []item) error {
 	a.w.Note(ready)
 	tells, wait := toTell(ready.Verdicts)
+	wait, batch = a.withdrawing(wait, batch)
 	if ready.Record != nil && len(ready.Retries) == 0 {
 		a.reply(wait)
 	} else {
@@ -63,15 +64,33 @@ func (a *actor) finished() func() {
 	return func() { a.shard.ledger.finished(seq) }
 }
 
-// reply sends verdicts to those who wait, or has them tell the inbox.
+// reply sends verdicts to those who wait. What leaves no trace and came directly is decided in the inbox, where copies of it are known.
 func (a *actor) reply(wait []machine.Reply) {
 	for _, r := range wait {
-		if r.Inbox {
+		if r.Traceless {
 			a.shard.store.RefuseDirect(r.Subject)
 		} else {
 			a.shard.reply(r.Subject, r.Verdict)
 		}
 	}
+}
+
+// withdrawing has the verdicts that leave no trace wait until the inputs that they are about are let go.
+func (a *actor) withdrawing(wait []machine.Reply, all []item) (others []machine.Reply, batch []item) {
+	if !slices.ContainsFunc(wait, machine.Reply.Withdraws) {
+		return wait, all
+	}
+	batch = slices.Clone(all)
+	for _, r := range wait {
+		if !r.Withdraws() {
+			others = append(others, r)
+			continue
+		}
+		it := &batch[slices.IndexFunc(batch, func(it item) bool { return it.input.Seq == r.Seq })]
+		done := it.done
+		it.done = func() { a.shard.withdraw(r, done) }
+	}
+	return others, batch
 }
 
 // toTell tells the verdicts that other workflows must be told from those of which a message is enough.

@@ -315,6 +315,29 @@ func (s *shard) bury(d protocol.Delivery, in protocol.Input, why error, done fun
 	done()
 }
 
+// withdraw removes an input from the inbox, and only then tells what became of it: it would come again if this node died, and could be
+// decided otherwise. Should the node die in between, nobody is told, and whoever asks again is given a verdict of then.
+func (s *shard) withdraw(r machine.Reply, done func()) {
+	if !s.begin() {
+		return
+	}
+	s.store.Go(func() {
+		defer s.end()
+		err := s.persist("remove an input", func(ctx context.Context) error {
+			err := s.store.RemoveInput(ctx, s.id, r.Seq)
+			if errors.Is(err, protocol.ErrUnauthorized) { // the permissions are those of an older version: its promise is kept
+				s.log.Warn("a refusal is told before its input is gone", "error", err)
+				return nil
+			}
+			return err
+		})
+		if err == nil {
+			s.reply(r.Subject, r.Verdict)
+			done()
+		}
+	})
+}
+
 func (s *shard) reply(subject string, v protocol.Verdict) {
 	if err := s.store.Reply(subject, v); err != nil {
 		s.log.Warn("a verdict could not be sent; the sender will ask again", "workflow_id", v.ID, "error", err)

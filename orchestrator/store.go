@@ -57,6 +57,8 @@ type Inbox interface {
 	SkipInputs(ctx context.Context, shard int, upTo uint64) error
 	// Release removes the inbox messages up to and including seq: all of them were handled.
 	Release(ctx context.Context, shard int, seq uint64) error
+	// RemoveInput removes one message of the inbox, if it is there.
+	RemoveInput(ctx context.Context, shard int, seq uint64) error
 }
 
 // Direct is the way to a workflow past its inbox.

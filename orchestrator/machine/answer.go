@@ -12,10 +12,14 @@ type Reply struct {
 	Subject string
 	Origin  *protocol.Origin
 	Verdict protocol.Verdict
-	// Inbox says that the one who asked must tell the inbox, and wait for that verdict: what came directly leaves no trace. A copy of it
-	// that was sent before, and lies in an inbox that nobody reads just now, could be decided otherwise later.
-	Inbox bool
+	// Traceless says that nothing in history tells of the verdict: the same request, should it come again, could be given another. So what
+	// is left of it must go before it is told. Seq is where it lies in the inbox; zero says that it came directly.
+	Traceless bool
+	Seq       uint64
 }
+
+// Withdraws reports whether the input must leave the inbox before the verdict is told.
+func (r Reply) Withdraws() bool { return r.Traceless && r.Seq > 0 }
 
 // Tell is the verdict as an input of the workflow that asked. A client is not told this way: ok is then false.
 func (r Reply) Tell() (t Tell, ok bool) {
@@ -63,13 +67,13 @@ func (w *Workflow) Again(in protocol.Input) (Reply, bool) {
 	return reply, known
 }
 
-// traceless reports whether nothing tells that a request, which came directly and may come again, was given this verdict. One that is
-// malformed is never given another, and an attempt that is over stays so.
+// traceless reports whether nothing tells that a request, which may come again, was given this verdict. One that is malformed is never given
+// another, and an attempt that is over stays so.
 func (t *Turn) traceless(in protocol.Input, v protocol.Verdict) bool {
 	switch in.Body.(type) {
 	case protocol.StartInput, protocol.SignalInput, protocol.CancelInput, protocol.UpdateInput, protocol.PauseInput, protocol.ActivityInput:
 		malformed := v.Error != nil && v.Error.Code == protocol.CodeBadRequest
-		return in.Seq == 0 && !in.Once && !malformed && !t.run.knows(in.Body)
+		return (in.Seq > 0 || !in.Once) && !malformed && !t.run.knows(in.Body)
 	}
 	return false
 }

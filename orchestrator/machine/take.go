@@ -59,7 +59,9 @@ func (t *Turn) takeOne(in protocol.Input) bool {
 func (t *Turn) reply(in protocol.Input, v protocol.Verdict) {
 	if from := in.From(); in.Reply != "" || from != nil {
 		v.ID = t.w.ID
-		t.verdicts = append(t.verdicts, Reply{Subject: in.Reply, Origin: from, Verdict: v, Inbox: t.traceless(in, v)})
+		t.verdicts = append(t.verdicts, Reply{
+			Subject: in.Reply, Origin: from, Verdict: v, Traceless: t.traceless(in, v), Seq: in.Seq,
+		})
 	}
 }
 

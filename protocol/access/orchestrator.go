@@ -28,7 +28,7 @@ func (g *grants) orchestrator() {
 	g.stream(ns.TasksStream(), "PURGE")
 	g.stream(ns.DeadStream())
 	for i := range g.Shards {
-		g.stream(ns.InboxStream(i), "PURGE")
+		g.stream(ns.InboxStream(i), "PURGE", "MSG.DELETE")
 		g.stream(ns.HistoryStream(i), "PURGE") // runs whose retention is over
 		g.stream(ns.TimersStream(i), "PURGE")
 	}

@@ -1,10 +1,13 @@
 package engine
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"sync"
 	"testing"
+
+	natsjs "github.com/nats-io/nats.go/jetstream"
 
 	"github.com/millrace-dev/millrace/jetstream"
 	"github.com/millrace-dev/millrace/orchestrator/client"
@@ -153,4 +156,41 @@ func TestACopyOfAnUnseenUpdateComesLate(t *testing.T) {
 	if got := ask(t, e, "counter", add, 2); got != 2 {
 		t.Errorf("the next run counts %d, want 2", got)
 	}
+}
+
+// Who hears that a request was refused can rely on it: nothing of it is left in the inbox then, where another node would find it.
+func TestARefusalIsToldLast(t *testing.T) {
+	t.Parallel()
+	e := rig.Start(t)
+	id := "nobody"
+	js, err := natsjs.New(e.Conn())
+	if err != nil {
+		t.Fatal(err)
+	}
+	inbox, err := js.Stream(t.Context(), protocol.DefaultNamespace.InboxStream(protocol.Shard(id, 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := stateOf(t, inbox)
+	for range 3 {
+		err := client.Signal(t.Context(), e.Client(), id, word, "refused", client.WithRequestID("signal-"+rand.Text()))
+		if !errors.Is(err, protocol.ErrNotFound) {
+			t.Fatalf("the signal came to %v", err)
+		}
+		if state := stateOf(t, inbox); state.Msgs != 0 {
+			t.Fatalf("%d inputs are left", state.Msgs)
+		}
+	}
+	if state := stateOf(t, inbox); state.LastSeq != before.LastSeq+3 {
+		t.Errorf("%d signals went through the inbox, want 3", state.LastSeq-before.LastSeq)
+	}
+}
+
+func stateOf(t *testing.T, stream natsjs.Stream) natsjs.StreamState {
+	t.Helper()
+	info, err := stream.Info(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.State
 }

@@ -253,6 +253,16 @@ func (s *store) Release(ctx context.Context, shard int, seq uint64) error {
 	return err
 }
 
+// RemoveInput implements [orchestrator.Inbox].
+func (s *store) RemoveInput(ctx context.Context, shard int, seq uint64) error {
+	w := s.node.w
+	_, err := request(ctx, s.node, fmt.Sprint("removes the input ", seq), func() (struct{}, error) {
+		w.inbox[shard].remove(seq)
+		return struct{}{}, nil
+	})
+	return err
+}
+
 // Directs implements [orchestrator.Direct].
 func (s *store) Directs(_ int, handle func(protocol.Delivery, uint64) bool) (stop func(), err error) {
 	d := &directs{node: s.node, handle: handle}
