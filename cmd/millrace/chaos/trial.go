@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"math/rand/v2"
@@ -17,6 +18,7 @@ import (
 	"github.com/millrace-dev/millrace/cmd/millrace/chaos/fault"
 	"github.com/millrace-dev/millrace/cmd/millrace/chaos/fleet"
 	"github.com/millrace-dev/millrace/cmd/millrace/chaos/traffic"
+	"github.com/millrace-dev/millrace/cmd/millrace/chaos/traffic/verdict"
 	"github.com/millrace-dev/millrace/protocol"
 )
 
@@ -175,7 +177,23 @@ func (t *trial) run(ctx context.Context, ledger string) error {
 	if err == nil {
 		t.line.redelivered(notes, t.struck)
 	}
+	if !t.line.ok() {
+		err = errors.Join(err, keepCalls(filepath.Join(filepath.Dir(ledger), "calls.jsonl"), report.Calls))
+	}
 	return errors.Join(err, t.fleet.Check())
+}
+
+// keepCalls writes down what the clients asked and heard, a call a line, for whoever looks into what was violated.
+func keepCalls(file string, calls []verdict.Call) error {
+	f, err := os.Create(file) //nolint:gosec // of the caller's directory
+	if err != nil {
+		return err
+	}
+	lines := json.NewEncoder(f)
+	for _, c := range calls {
+		err = errors.Join(err, lines.Encode(c))
+	}
+	return errors.Join(err, f.Close())
 }
 
 // connect makes the load's connections.
