@@ -6,9 +6,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	natsjs "github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nats.go/micro"
-	"github.com/nats-io/nuid"
 
 	"github.com/millrace-dev/millrace/protocol"
 )
@@ -64,36 +62,6 @@ func (s *Store) Ask(ctx context.Context, workflow string, body protocol.InputBod
 	return v, done(err)
 }
 
-// askInbox stores the input, and waits for the verdict. That the owner has taken the direct request counts as well, if it left a trace:
-// else what lies in the inbox is decided once more, and perhaps otherwise.
-func (s *Store) askInbox(
-	ctx context.Context, workflow string, body protocol.InputBody, id string, direct <-chan *nats.Msg,
-) (protocol.Verdict, error) {
-	reply, verdicts, stop, err := s.mux.open(verdictsKept)
-	if err != nil {
-		return protocol.Verdict{}, err
-	}
-	defer stop()
-	for {
-		msg, err := s.inputMsg(workflow, body, id, reply)
-		if err != nil {
-			return protocol.Verdict{}, err
-		}
-		before := s.stored[s.shard(workflow)].Load()
-		future, err := s.js.PublishMsgAsync(msg)
-		if err != nil {
-			return protocol.Verdict{}, wrap(err)
-		}
-		verdict, duplicate, err := s.awaitVerdict(ctx, workflow, before, future, verdicts, direct)
-		if !duplicate {
-			return verdict, err
-		}
-		// The same request was stored before, perhaps by a caller that is gone and with a reply subject that nobody
-		// listens to. The workflow knows the request by the ID in its body; only the message needs another one.
-		id += "." + nuid.Next()
-	}
-}
-
 // askDirectly asks the owner, unless the input cannot go that way.
 func (s *Store) askDirectly(
 	ctx context.Context, workflow string, body protocol.InputBody, id string, once bool, reply string, verdicts <-chan *nats.Msg,
@@ -131,44 +99,6 @@ func hearVerdict(ctx context.Context, verdicts <-chan *nats.Msg) (protocol.Verdi
 			return protocol.Verdict{}, ctx.Err()
 		}
 	}
-}
-
-func (s *Store) awaitVerdict(
-	ctx context.Context, workflow string, before uint64, future natsjs.PubAckFuture, verdicts, direct <-chan *nats.Msg,
-) (v protocol.Verdict, duplicate bool, err error) {
-	stored := false
-	ok := future.Ok()
-	for {
-		select {
-		case m := <-verdicts:
-			v, err = verdict(m)
-			return v, false, err
-		case m := <-direct: // when patience had ended
-			if v, err = verdict(m); !notTaken(m) && err == nil && leavesTrace(v) {
-				return v, false, nil
-			}
-		case ack := <-ok:
-			s.stored.note(s.shard(workflow), before, ack)
-			if ack.Duplicate {
-				return v, true, nil
-			}
-			stored, ok = true, nil
-		case err := <-future.Err():
-			return v, false, wrap(err)
-		case <-ctx.Done():
-			if !stored || ctx.Err() == context.Canceled {
-				return v, false, wrap(context.Cause(ctx))
-			}
-			return v, false, protocol.Errorf(protocol.CodeTimeout, "the request is stored, but no orchestrator has handled it in time").
-				WithHint("check that an orchestrator runs (`nats micro ls`); asking again with the same request ID is safe")
-		}
-	}
-}
-
-// leavesTrace reports whether history knows of what was accepted. It does not know of an update that the workflow's code refused, nor of a
-// start that found its run.
-func leavesTrace(v protocol.Verdict) bool {
-	return !v.Existing && (v.Update == nil || v.Update.Stage != protocol.UpdateRejected)
 }
 
 // Request calls an endpoint of the control API and decodes the answer into out. It asks again when no answer comes, so the endpoint must be
