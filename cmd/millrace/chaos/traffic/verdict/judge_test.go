@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/anishathalye/porcupine"
+
 	"github.com/millrace-dev/millrace/protocol"
 )
 
@@ -199,6 +201,24 @@ var crimes = []crime{
 			with(started("register", "r2", RegisterType), task(2, protocol.WorkflowExecutionCompleted{TaskCompletedID: 4})),
 		})
 	}},
+}
+
+// An update that waits in a run while that is replaced comes to nothing, if both happened at the same time. One that comes later does not.
+func TestAnUpdateOfARunThatIsReplaced(t *testing.T) {
+	t.Parallel()
+	call := func(client int, from, to int64, c Call) porcupine.Operation {
+		c.Client = client
+		return porcupine.Operation{ClientId: client, Input: c, Call: from, Return: to}
+	}
+	started := call(0, 0, 10, Call{Op: OpStart, Run: "r1", Answer: Acked})
+	replaced := call(0, 20, 30, Call{Op: OpStart, Run: "r2", Conflict: protocol.ConflictTerminate, Answer: Acked})
+	looked := call(0, 35, 40, Call{Op: OpQuery, Got: []byte("0"), Answer: Acked})
+	for from, want := range map[int64]bool{15: true, 50: false} {
+		unseen := call(1, from, from+10, Call{Op: OpUpdate, Name: AddUpdate, Number: 1, Answer: Refused, Code: protocol.CodeClosed})
+		if got := porcupine.CheckOperations(model, []porcupine.Operation{started, replaced, looked, unseen}); got != want {
+			t.Errorf("an update that was asked at %d is legal: %t, want %t", from, got, want)
+		}
+	}
 }
 
 // returns changes what a workflow comes to.

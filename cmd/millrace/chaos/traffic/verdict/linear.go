@@ -40,6 +40,8 @@ type register struct {
 	open    bool
 	sum     int
 	waiting []int
+
+	replaced bool // a start has just ended the run that was open, and begun this one
 }
 
 // linear judges that the calls to each register have an order in which each gets what it must, and which is that in which one ended before
@@ -89,7 +91,7 @@ var model = porcupine.Model{
 }
 
 func (r register) equal(q register) bool {
-	return r.run == q.run && r.open == q.open && r.sum == q.sum && slices.Equal(r.waiting, q.waiting)
+	return r.run == q.run && r.open == q.open && r.sum == q.sum && slices.Equal(r.waiting, q.waiting) && r.replaced == q.replaced
 }
 
 // step is what the register is after a call, if the call can have been answered so.
@@ -110,7 +112,7 @@ func (r register) step(c Call) (bool, register) {
 
 // start opens a run, or finds one open.
 func (r register) start(c Call) (bool, register) {
-	opened := register{run: cmp.Or(c.Run, somebody), open: true}
+	opened := register{run: cmp.Or(c.Run, somebody), open: true, replaced: r.open}
 	finds := r.open && c.Conflict != protocol.ConflictTerminate
 	switch c.Answer {
 	case Acked:
@@ -133,15 +135,17 @@ func (r register) signal(c Call) (bool, register) {
 	if !r.open {
 		return c.Answer != Acked, r
 	}
-	r.waiting = append(slices.Clip(r.waiting), c.Number)
+	r.waiting, r.replaced = append(slices.Clip(r.waiting), c.Number), false
 	return c.Answer != Refused, r
 }
 
-// update adds to an open register, or closes it.
+// update adds to an open register, or closes it. One that the code did not see before its run was ended, to make room for another, comes to
+// nothing.
 func (r register) update(c Call) (bool, register) {
-	if !r.open {
+	if !r.open || r.replaced && c.Answer == Refused && c.Code == protocol.CodeClosed {
 		return c.Answer != Acked, r
 	}
+	r.replaced = false
 	for _, n := range r.waiting {
 		r.sum += n
 	}
@@ -158,6 +162,7 @@ func (r register) update(c Call) (bool, register) {
 
 // query reads what the code has seen so far.
 func (r register) query(c Call) (bool, register) {
+	r.replaced = false
 	for {
 		if r.run != "" && c.got() == r.sum {
 			return true, r
