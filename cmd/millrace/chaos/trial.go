@@ -177,7 +177,7 @@ func (t *trial) run(ctx context.Context, ledger string) error {
 	if err == nil {
 		t.line.redelivered(notes, t.struck)
 	}
-	if !t.line.ok() {
+	if t.Keep || !t.line.ok() {
 		err = errors.Join(err, keepCalls(filepath.Join(filepath.Dir(ledger), "calls.jsonl"), report.Calls))
 	}
 	return errors.Join(err, t.fleet.Check())
