@@ -1,6 +1,7 @@
 package orchestrator
 
 import (
+	"context"
 	"sync"
 	"time"
 )
@@ -13,14 +14,17 @@ const (
 	// unheard is how long a node may have heard nothing of what it says to itself through NATS. It is less than the patience of a sender,
 	// and than others need to find that the node is gone.
 	unheard = 1750 * time.Millisecond
+	// unsure is how long is waited between two looks whether the node is sure again.
+	unsure = 50 * time.Millisecond
 )
 
 // pulse notices that the process stood still: it was stopped, or its machine was. Meanwhile another node may have taken its shards, and
-// what lies in its sockets is old. History is safe from such a node, since its appends fail. But a direct request that its sender has sent
-// through the inbox in the meantime, and was told is refused, would be taken; and a row that it had not stored yet would replace a newer
-// one. So a node that stood still takes nothing direct and stores no rows until it has looked who owns what. The same goes for a node that
-// runs, and whose network stood still, in one direction or both: it speaks to itself through NATS, and what reaches it late has waited
-// before what it said. A pulse that is nil is always sure.
+// what lies in its sockets is old. History is safe from such a node, since its appends fail: but only as long as it does not read what
+// came after. A request that its sender has sent through the inbox in the meantime, and was told is refused, would be taken, whether it
+// came directly or lay in the inbox as well; and a row that it had not stored yet would replace a newer one. So a node that stood still
+// takes nothing direct, no step, and stores no rows until it has looked who owns what. The same goes for a node that runs, and whose network
+// stood still, in one direction or both: it speaks to itself through NATS, and what reaches it late has waited before what it said. A pulse
+// that is nil is always sure.
 type pulse struct {
 	stood func() // is told that the process stood still
 
@@ -102,6 +106,18 @@ func (p *pulse) sure() bool {
 	defer p.mu.Unlock()
 	p.feel()
 	return p.doubts == 0 && !p.deaf()
+}
+
+// await waits until the node is sure, or ctx ends.
+func (p *pulse) await(ctx context.Context) error {
+	for !p.sure() {
+		select {
+		case <-time.After(unsure):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }
 
 // doubt returns what trust wants to be told, once the node has looked around: how often it had stood still before it began to look.

@@ -234,6 +234,13 @@ func (s *shard) waitQuiet(end bool) {
 	}
 }
 
+// certain waits until the node is sure that the shard is its own, as it is while the shard is given up in good order. An error says that it
+// is not any more.
+func (s *shard) certain() error {
+	_ = s.pulse.await(s.chores) // it ends for the one or for the other
+	return s.ctx.Err()
+}
+
 // begin notes that something of the shard runs, unless the shard has ended.
 func (s *shard) begin() bool {
 	s.mu.Lock()

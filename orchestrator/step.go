@@ -18,6 +18,11 @@ func (a *actor) step(ctx context.Context, batch []item) error {
 		if err := a.load(batch); err != nil {
 			return err
 		}
+		// Only now: whoever has the shard, should it have been lost while this node stood still, may have refused what is decided here, and
+		// told its sender; the history that was just read may have gone on since.
+		if err := a.shard.certain(); err != nil {
+			return nil //nolint:nilerr // the shard is given up
+		}
 		a.notice(batch)
 		fresh, again := a.split(batch)
 		a.suspect(fresh)
@@ -193,7 +198,7 @@ func (a *actor) commit(ready machine.Ready) error {
 	if err := a.shard.handed.settle(a.id, ready); err != nil {
 		return err
 	}
-	if err := a.shard.ctx.Err(); err != nil {
+	if err := a.shard.certain(); err != nil {
 		return err // whoever else was to write a watch may not have done so
 	}
 	data, err := protocol.Marshal(r)
