@@ -197,10 +197,11 @@ func (r *reader) receive(inbox string, m *nats.Msg) {
 		r.miss()
 		return
 	}
-	r.handle(protocol.Delivery{
-		Seq: meta.Sequence.Stream, Time: meta.Timestamp, Subject: m.Subject, Header: m.Header, Data: m.Data,
-	})
-	r.next, r.told, r.credit = meta.Sequence.Stream+1, r.told+1, r.credit-1
+	r.told, r.credit = r.told+1, r.credit-1
+	if seq := meta.Sequence.Stream; seq >= r.next { // else it is known: a copy of the stream that lags begins with its own end
+		r.handle(protocol.Delivery{Seq: seq, Time: meta.Timestamp, Subject: m.Subject, Header: m.Header, Data: m.Data})
+		r.next = seq + 1
+	}
 	r.ask()
 }
 
