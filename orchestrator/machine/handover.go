@@ -75,6 +75,17 @@ func (r *Run) awaits(task protocol.ActivityTask) bool {
 	return ok && a.number() == task.Number() && (!a.Async || a.begun != task.Number())
 }
 
+// Stops are the words to those of the attempts that were asked to stop.
+func (w *Workflow) Stops(tasks []protocol.ActivityTask) []Cancel {
+	var fx Effects
+	for _, task := range tasks {
+		if a, ok := w.Run.activities.get(task.ScheduledID); ok && a.CancelRequested {
+			w.Run.interrupt(&fx, a, protocol.CancelActivity{})
+		}
+	}
+	return fx.Cancels
+}
+
 // lose drafts what follows when a worker that was handed an attempt does not have it any more and never said how it ended. That counts
 // as an attempt, as it does when the broker misses a worker: perhaps it is what kills them.
 func (t *Turn) lose(task protocol.ActivityTask) (protocol.ActivityTask, bool) {
