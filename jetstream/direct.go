@@ -67,15 +67,12 @@ func (i *indirect) note(kind protocol.InputKind) {
 }
 
 // tellDirectly sends an input to the shard's owner, which answers on the message's reply subject.
-func (s *Store) tellDirectly(workflow string, body protocol.InputBody, m *nats.Msg, reply string) error {
-	shard := s.shard(workflow)
+func (s *Store) tellDirectly(shard int, subject string, m *nats.Msg, reply string) error {
 	header := nats.Header{protocol.HeaderMsgID: m.Header[protocol.HeaderMsgID]}
 	if after := s.stored[shard].Load(); after > 0 {
 		header.Set(protocol.HeaderAfter, strconv.FormatUint(after, 10))
 	}
-	return wrap(s.nc.PublishMsg(&nats.Msg{
-		Subject: s.ns.Direct(shard, body.InputKind(), workflow), Reply: reply, Header: header, Data: m.Data,
-	}))
+	return wrap(s.nc.PublishMsg(&nats.Msg{Subject: subject, Reply: reply, Header: header, Data: m.Data}))
 }
 
 // askOwner sends an input to the shard's owner, and waits for the answer as long as patience has it. No answer and no error say that the
@@ -83,9 +80,15 @@ func (s *Store) tellDirectly(workflow string, body protocol.InputBody, m *nats.M
 func (s *Store) askOwner(
 	ctx context.Context, workflow string, body protocol.InputBody, m *nats.Msg, reply string, verdicts <-chan *nats.Msg,
 ) (answer *nats.Msg, doubt bool, err error) {
-	refusal, done := s.allowed(context.Background(), s.ns.Direct(s.shard(workflow), body.InputKind(), workflow))
-	defer done(nil) //nolint:errcheck // there is no error to explain
-	if err := s.tellDirectly(workflow, body, m, reply); err != nil {
+	shard, kind := s.shard(workflow), body.InputKind()
+	subject := s.ns.Direct(shard, kind, workflow)
+	refused := wait{[]string{subject}, func(error) {
+		s.indirect.note(kind)
+		s.mux.deliver(notTakenAnswer(reply)) // as if the owner had said so
+	}}
+	s.refusals.add(s.nc, &refused)
+	defer s.refusals.remove(&refused)
+	if err := s.tellDirectly(shard, subject, m, reply); err != nil {
 		return nil, false, err
 	}
 	patience := time.NewTimer(directPatience)
@@ -97,8 +100,6 @@ func (s *Store) askOwner(
 		}
 	case <-patience.C:
 		return nil, true, nil
-	case <-refusal.Done():
-		s.indirect.note(body.InputKind())
 	case <-ctx.Done():
 		return nil, true, ctx.Err()
 	}
@@ -119,8 +120,8 @@ func (s *Store) Directs(shard int, handle func(d protocol.Delivery, after uint64
 			return // nobody would hear what became of it, nor tell the inbox
 		}
 		d := protocol.Delivery{Time: time.Now(), Subject: m.Subject, Header: m.Header, Data: m.Data, Reply: m.Reply}
-		after, err := strconv.ParseUint(m.Header.Get(protocol.HeaderAfter), 10, 64)
-		if err != nil && m.Header.Get(protocol.HeaderAfter) != "" || ending.Load() || !handle(d, after) {
+		after, err := afterOf(m)
+		if err != nil || ending.Load() || !handle(d, after) {
 			s.RefuseDirect(m.Reply)
 		}
 	})
@@ -133,10 +134,23 @@ func (s *Store) Directs(shard int, handle func(d protocol.Delivery, after uint64
 	}, nil
 }
 
+// afterOf is the inbox sequence that a direct input must not be handled before; zero: any time.
+func afterOf(m *nats.Msg) (uint64, error) {
+	after := m.Header.Get(protocol.HeaderAfter)
+	if after == "" {
+		return 0, nil
+	}
+	return strconv.ParseUint(after, 10, 64)
+}
+
 // RefuseDirect tells the sender of a direct input to use the inbox.
 func (s *Store) RefuseDirect(reply string) {
 	// Should it get lost, the sender's patience ends.
-	_ = s.answer(&nats.Msg{Subject: reply, Header: nats.Header{protocol.HeaderTaken: {takenNo}}})
+	_ = s.answer(notTakenAnswer(reply))
+}
+
+func notTakenAnswer(reply string) *nats.Msg {
+	return &nats.Msg{Subject: reply, Header: nats.Header{protocol.HeaderTaken: {takenNo}}}
 }
 
 // PublishResult hands over how an attempt ended, and returns once that is part of history, or lies in the workflow's inbox. The first

@@ -16,7 +16,7 @@ type mux struct {
 	mu      sync.Mutex
 	prefix  string
 	last    uint64
-	pending map[string]chan *nats.Msg
+	pending map[uint64]chan *nats.Msg
 }
 
 // open returns a reply subject and the channel of what is sent to it. Replies that nobody takes are dropped when the channel
@@ -29,28 +29,29 @@ func (m *mux) open(size int) (subject string, replies <-chan *nats.Msg, stop fun
 		if _, err := m.nc.Subscribe(prefix+"*", m.deliver); err != nil {
 			return "", nil, nil, wrap(err)
 		}
-		m.prefix, m.pending = prefix, make(map[string]chan *nats.Msg)
+		m.prefix, m.pending = prefix, make(map[uint64]chan *nats.Msg)
 	}
 	m.last++
-	token := strconv.FormatUint(m.last, 36) // the prefix is of this connection alone
-	ch := make(chan *nats.Msg, size)
-	m.pending[token] = ch
-	return m.prefix + token, ch, func() {
+	number, ch := m.last, make(chan *nats.Msg, size)
+	m.pending[number] = ch
+	var buf [128]byte
+	token := strconv.AppendUint(append(buf[:0], m.prefix...), number, 36) // the prefix is of this connection alone
+	return string(token), ch, func() {
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		delete(m.pending, token)
+		delete(m.pending, number)
 	}, nil
 }
 
 func (m *mux) deliver(msg *nats.Msg) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	ch, ok := m.pending[strings.TrimPrefix(msg.Subject, m.prefix)]
-	if !ok {
-		return
+	number, err := strconv.ParseUint(strings.TrimPrefix(msg.Subject, m.prefix), 36, 64)
+	if err != nil {
+		return // not one of those that open returns
 	}
 	select {
-	case ch <- msg:
+	case m.pending[number] <- msg: // never into a nil channel, if that one is closed
 	default:
 	}
 }
