@@ -78,23 +78,23 @@ func (s *Store) tellDirectly(shard int, subject string, m *nats.Msg, reply strin
 // askOwner sends an input to the shard's owner, and waits for the answer as long as patience has it. No answer and no error say that the
 // inbox must be told; with doubt, it is not known whether the owner has taken it. The error of a context that ended is ctx's.
 func (s *Store) askOwner(
-	ctx context.Context, workflow string, body protocol.InputBody, m *nats.Msg, reply string, verdicts <-chan *nats.Msg,
+	ctx context.Context, workflow string, body protocol.InputBody, m *nats.Msg, verdicts replies,
 ) (answer *nats.Msg, doubt bool, err error) {
 	shard, kind := s.shard(workflow), body.InputKind()
 	subject := s.ns.Direct(shard, kind, workflow)
 	refused := wait{[]string{subject}, func(error) {
 		s.indirect.note(kind)
-		s.mux.deliver(notTakenAnswer(reply)) // as if the owner had said so
+		s.mux.deliver(notTakenAnswer(verdicts.to)) // as if the owner had said so
 	}}
 	s.refusals.add(s.nc, &refused)
 	defer s.refusals.remove(&refused)
-	if err := s.tellDirectly(shard, subject, m, reply); err != nil {
+	if err := s.tellDirectly(shard, subject, m, verdicts.to); err != nil {
 		return nil, false, err
 	}
-	patience := time.NewTimer(directPatience)
-	defer patience.Stop()
+	patience := s.limits.start(directPatience)
+	defer s.limits.stop(patience)
 	select {
-	case answer := <-verdicts:
+	case answer := <-verdicts.heard:
 		if !notTaken(answer) {
 			return answer, false, nil
 		}
@@ -165,12 +165,12 @@ func (s *Store) PublishResult(ctx context.Context, workflow string, r protocol.A
 	if s.indirect.is(protocol.KindResult) {
 		return s.TellLate(ctx, workflow, r, id, "")
 	}
-	reply, verdicts, stop, err := s.mux.open(verdictsKept)
+	verdicts, err := s.mux.open(verdictsKept)
 	if err != nil {
 		return err
 	}
-	defer stop()
-	answer, _, err := s.askOwner(ctx, workflow, r, m, reply, verdicts)
+	defer verdicts.close()
+	answer, _, err := s.askOwner(ctx, workflow, r, m, verdicts)
 	if answer != nil || err != nil {
 		return wrap(err) // a refusal is an answer as well: the attempt is over, and its result is nobody's
 	}

@@ -43,19 +43,19 @@ func (s *Store) Append(ctx context.Context, shard int, r *protocol.Record, data 
 // tryAppend publishes a record and waits for the acknowledgement, without the library's detours: it does this for every step of every
 // workflow, and half of the time would be the library's.
 func (s *Store) tryAppend(ctx context.Context, msg *nats.Msg) (uint64, error) {
-	reply, acks, stop, err := s.mux.open(1)
+	acks, err := s.mux.open(1)
 	if err != nil {
 		return 0, err
 	}
-	defer stop()
-	msg.Reply = reply
+	defer acks.close()
+	msg.Reply = acks.to
 	if err := s.nc.PublishMsg(msg); err != nil {
 		return 0, err
 	}
-	patience := time.NewTimer(defaultTimeout)
-	defer patience.Stop()
+	patience := s.limits.start(defaultTimeout)
+	defer s.limits.stop(patience)
 	select {
-	case m := <-acks:
+	case m := <-acks.heard:
 		return readAck(m)
 	case <-patience.C:
 		return 0, nats.ErrTimeout
