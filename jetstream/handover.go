@@ -11,7 +11,7 @@ import (
 
 // HandOver gives a worker attempts that it said it takes. Whether they arrive is found out later, with [Store.StillHas].
 func (s *Store) HandOver(queue, worker string, h protocol.HandOver) error {
-	data, err := protocol.Marshal(h)
+	data, err := protocol.Marshal(&h)
 	if err != nil {
 		return err
 	}
