@@ -17,7 +17,7 @@ type walker struct {
 	// failure, when set, changes a failure itself, after the payloads in it when they are opened, and before when they are sealed.
 	before, after func(*protocol.Failure) error
 	// wants reports whether payload would change p. What holds no such payload is not copied.
-	wants func(p *protocol.Payload) bool
+	wants func(p protocol.Payload) bool
 	// wantsFailure is wants for failures.
 	wantsFailure func(f *protocol.Failure) bool
 }
@@ -124,7 +124,7 @@ func (w *walker) changeMap(v reflect.Value) error {
 	}
 	m = maps.Clone(m)
 	for k, p := range m {
-		if !w.wants(&p) {
+		if !w.wants(p) {
 			continue
 		}
 		q, err := w.payload(p)
@@ -143,11 +143,8 @@ func (w *walker) wanted(v reflect.Value) bool {
 	case !holds(v.Type()):
 		return false
 	case v.Type() == payloadType:
-		if v.CanAddr() {
-			return w.wants(v.Addr().Interface().(*protocol.Payload)) //nolint:forcetypeassert // it is one
-		}
-		p := v.Interface().(protocol.Payload) //nolint:forcetypeassert // it is one
-		return w.wants(&p)
+		p, _ := reflect.TypeAssert[protocol.Payload](v)
+		return w.wants(p)
 	case v.Type() == failureType && w.wantsFailure(v.Addr().Interface().(*protocol.Failure)): //nolint:forcetypeassert // it is one
 		return true
 	}
@@ -169,7 +166,7 @@ func (w *walker) wanted(v reflect.Value) bool {
 	case reflect.Map:
 		m, _ := reflect.TypeAssert[map[string]protocol.Payload](v)
 		for _, p := range m {
-			if w.wants(&p) {
+			if w.wants(p) {
 				return true
 			}
 		}
