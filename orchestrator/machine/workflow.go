@@ -52,6 +52,9 @@ func (w *Workflow) Apply(seq uint64, digest string, r *protocol.Record) error {
 			w.forgetTask()
 		}
 	}
+	if w.Run.Open() {
+		w.Run.Tail = unseen(w.Run.Tail, r.Events)
+	}
 	w.Seq, w.Digest, w.decided = seq, digest, nil
 	w.LastInput = max(w.LastInput, r.LastInput)
 	if n := len(r.Inputs); n > 0 {
