@@ -100,11 +100,7 @@ func (s *Store) askDirectly(
 	if protocol.NeedsInbox(body) || s.indirect.is(body.InputKind()) {
 		return nil, false, nil
 	}
-	m, err := s.inputMsg(workflow, body, id, "")
-	if err != nil {
-		return nil, false, err
-	}
-	return s.askOwner(ctx, workflow, body, m, verdicts)
+	return s.askOwner(ctx, workflow, body, id, verdicts)
 }
 
 func unanswered() error {

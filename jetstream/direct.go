@@ -67,19 +67,23 @@ func (i *indirect) note(kind protocol.InputKind) {
 }
 
 // tellDirectly sends an input to the shard's owner, which answers on the message's reply subject.
-func (s *Store) tellDirectly(shard int, subject string, m *nats.Msg, reply string) error {
-	header := nats.Header{protocol.HeaderMsgID: m.Header[protocol.HeaderMsgID]}
+func (s *Store) tellDirectly(shard int, subject, id string, data []byte, reply string) error {
+	header := nats.Header{protocol.HeaderMsgID: {id}}
 	if after := s.stored[shard].Load(); after > 0 {
 		header.Set(protocol.HeaderAfter, strconv.FormatUint(after, 10))
 	}
-	return wrap(s.nc.PublishMsg(&nats.Msg{Subject: subject, Reply: reply, Header: header, Data: m.Data}))
+	return wrap(s.nc.PublishMsg(&nats.Msg{Subject: subject, Reply: reply, Header: header, Data: data}))
 }
 
 // askOwner sends an input to the shard's owner, and waits for the answer as long as patience has it. No answer and no error say that the
 // inbox must be told; with doubt, it is not known whether the owner has taken it. The error of a context that ended is ctx's.
 func (s *Store) askOwner(
-	ctx context.Context, workflow string, body protocol.InputBody, m *nats.Msg, verdicts replies,
+	ctx context.Context, workflow string, body protocol.InputBody, id string, verdicts replies,
 ) (answer *nats.Msg, doubt bool, err error) {
+	data, err := s.inputData(body)
+	if err != nil {
+		return nil, false, err
+	}
 	shard, kind := s.shard(workflow), body.InputKind()
 	subject := s.ns.Direct(shard, kind, workflow)
 	refused := wait{[]string{subject}, func(error) {
@@ -88,7 +92,7 @@ func (s *Store) askOwner(
 	}}
 	s.refusals.add(s.nc, &refused)
 	defer s.refusals.remove(&refused)
-	if err := s.tellDirectly(shard, subject, m, verdicts.to); err != nil {
+	if err := s.tellDirectly(shard, subject, id, data, verdicts.to); err != nil {
 		return nil, false, err
 	}
 	patience := s.limits.start(directPatience)
@@ -158,10 +162,6 @@ func notTakenAnswer(reply string) *nats.Msg {
 func (s *Store) PublishResult(ctx context.Context, workflow string, r protocol.ActivityResult) error {
 	// An event that is decided anew, after a loss, has attempts of the same numbers, and the inbox may still know the ID of an old result.
 	id := protocol.TaskID(r.Run, r.ScheduledID, r.Number()) + "-" + strconv.FormatInt(r.Started.UnixNano(), 36)
-	m, err := s.inputMsg(workflow, r, id, "")
-	if err != nil {
-		return err
-	}
 	if s.indirect.is(protocol.KindResult) {
 		return s.TellLate(ctx, workflow, r, id, "")
 	}
@@ -170,7 +170,7 @@ func (s *Store) PublishResult(ctx context.Context, workflow string, r protocol.A
 		return err
 	}
 	defer verdicts.close()
-	answer, _, err := s.askOwner(ctx, workflow, r, m, verdicts)
+	answer, _, err := s.askOwner(ctx, workflow, r, id, verdicts)
 	if answer != nil || err != nil {
 		return wrap(err) // a refusal is an answer as well: the attempt is over, and its result is nobody's
 	}
