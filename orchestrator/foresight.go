@@ -32,11 +32,16 @@ func (a *actor) draft(ctx context.Context, fresh []item) (*taking, error) {
 	return t, err
 }
 
-// answer is what a worker says of the step.
-func (t *taking) answer(ctx context.Context) (*protocol.WorkflowTaskAnswer, error) {
+// hear is what a worker says of the step, whether it has foreseen it or is asked. An input that cannot wait interrupts the asking.
+func (t *taking) hear(ctx context.Context) (answer *protocol.WorkflowTaskAnswer, interrupted bool, err error) {
 	if a := t.foreseen; a != nil {
 		t.foreseen = nil
-		return a, nil
+		return a, false, nil
 	}
-	return t.ask(ctx)
+	asking, cancel := context.WithCancel(ctx)
+	defer cancel()
+	t.onInterrupt(cancel)
+	answer, err = t.ask(asking)
+	t.onInterrupt(nil)
+	return answer, asking.Err() != nil, err
 }
