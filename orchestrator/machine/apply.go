@@ -16,7 +16,7 @@ func (r *Run) apply(e protocol.Event) {
 	}
 	switch a := e.Attributes.(type) {
 	case protocol.WorkflowExecutionStarted:
-		r.Start, r.Started, r.dirty, r.pinned = a, e.Time, true, a.PinnedVersion
+		r.Start, r.Started, r.dirty, r.pinned = &a, e.Time, true, a.PinnedVersion
 		r.Memo, r.SearchAttributes = a.Memo, a.SearchAttributes
 		r.remember(a.RequestID)
 		if a.FirstTaskDelay > 0 {

@@ -8,8 +8,8 @@ import (
 
 // Run is the state of one run: a fold over its events.
 type Run struct {
-	// Start is the event that opened the run, and Started its time.
-	Start   protocol.WorkflowExecutionStarted
+	// Start is the event that opened the run, and Started its time. Drafts of the run share it.
+	Start   *protocol.WorkflowExecutionStarted
 	Started time.Time
 	// Status and Outcome say whether and how the run ended; Closed is when.
 	Status  protocol.Status
@@ -71,6 +71,11 @@ type Run struct {
 	admitted    int
 	deadlines   deadlines
 }
+
+// unstarted is the Start of a run that has no event yet. Nobody changes it.
+var unstarted protocol.WorkflowExecutionStarted
+
+func emptyRun() *Run { return &Run{Start: &unstarted} }
 
 // Activity is an activity that has been scheduled and has not ended.
 type Activity struct {

@@ -39,7 +39,8 @@ func (w *Workflow) Apply(seq uint64, digest string, r *protocol.Record) error {
 		return err
 	}
 	if r.Step == 1 {
-		w.Run = &Run{First: seq}
+		w.Run = emptyRun()
+		w.Run.First = seq
 		w.Run.carry(r.Requests)
 		w.forgetTask()
 	}
