@@ -23,7 +23,7 @@ func TestGoroutinesAreUsedAgain(t *testing.T) {
 				})
 			}
 			synctest.Wait()
-			if got := ran.Swap(0); got != int32(n) { //nolint:gosec // a few hundred
+			if got := ran.Swap(0); got != int32(n) {
 				t.Errorf("%d of %d run", got, n)
 			}
 			close(release)

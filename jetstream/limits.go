@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// limits lends out the timers that limit waits. Nearly every wait ends before its time, and a new timer for each would cost three allocations.
+// limits lends out the timers that limit waits. Nearly every wait ends before its time, and a new timer for each would cost three
+// allocations.
 type limits struct{ timers sync.Pool }
 
 // start begins a wait of at most d. The timer must be given back to stop.

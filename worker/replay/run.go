@@ -97,12 +97,13 @@ func New(p Program) *Run {
 	return r
 }
 
-// set puts something into a map of a run, which is made when something is put there first: most runs have use for one or two of them.
-func set[K comparable, V any](m *map[K]V, key K, value V) {
-	if *m == nil {
-		*m = make(map[K]V)
+// with puts something into a map of a run, which is made when something is put there first: most runs have use for one or two of them.
+func with[K comparable, V any](m map[K]V, key K, value V) map[K]V {
+	if m == nil {
+		m = make(map[K]V)
 	}
-	(*m)[key] = value
+	m[key] = value
+	return m
 }
 
 // LastEvent is the ID of the last event that the run has seen.
