@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// storePatience is how long an inbox may take to say that it has stored a request before it is sent once more: a message that was on its
-	// way to a leader that died is lost, and a stream has a new leader after some seconds.
+	// storePatience is how long an inbox may take to say that it has stored a request before it is sent once more: a message that was on
+	// its way to a leader that died is lost, and a stream has a new leader after some seconds.
 	storePatience = 2 * time.Second
 	// storePause is how long nothing is sent to an inbox that has no leader.
 	storePause = 250 * time.Millisecond

@@ -3,7 +3,7 @@ package jetstream
 import "time"
 
 const (
-	// heartbeatAlone is how often the server says that a request for messages stands. If it dies the connection is lost, which tells as well.
+	// heartbeatAlone is how often the server says that a request for messages stands. That it dies the connection tells as well.
 	heartbeatAlone = 10 * time.Second
 	// heartbeatInCluster is how often it does where others may lead the consumer. Nothing else tells that one of those has died: a request
 	// that it had is gone, and messages wait until somebody asks again.

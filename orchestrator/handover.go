@@ -239,8 +239,8 @@ func (s *shard) lookAfter(it item, task protocol.ActivityTask) {
 	})
 }
 
-// watchOn is the watch of the attempts that are still with their workers, unless a step has ended them meanwhile. Those that are to stop are
-// told so once more: the word is not stored, and a worker whose connection was being made anew has not heard it.
+// watchOn is the watch of the attempts that are still with their workers, unless a step has ended them meanwhile. Those that are to stop
+// are told so once more: the word is not stored, and a worker whose connection was being made anew has not heard it.
 func (a *actor) watchOn(batch []item) []machine.Retry {
 	var tasks []protocol.ActivityTask
 	for _, it := range batch {

@@ -22,9 +22,9 @@ const (
 // what lies in its sockets is old. History is safe from such a node, since its appends fail: but only as long as it does not read what
 // came after. A request that its sender has sent through the inbox in the meantime, and was told is refused, would be taken, whether it
 // came directly or lay in the inbox as well; and a row that it had not stored yet would replace a newer one. So a node that stood still
-// takes nothing direct, no step, and stores no rows until it has looked who owns what. The same goes for a node that runs, and whose network
-// stood still, in one direction or both: it speaks to itself through NATS, and what reaches it late has waited before what it said. A pulse
-// that is nil is always sure.
+// takes nothing direct, no step, and stores no rows until it has looked who owns what. The same goes for a node that runs, and whose
+// network stood still, in one direction or both: it speaks to itself through NATS, and what reaches it late has waited before what it said.
+// A pulse that is nil is always sure.
 type pulse struct {
 	stood func() // is told that the process stood still
 

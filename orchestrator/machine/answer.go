@@ -67,8 +67,8 @@ func (w *Workflow) Again(in protocol.Input) (Reply, bool) {
 	return reply, known
 }
 
-// traceless reports whether nothing tells that a request, which may come again, was given this verdict. One that is malformed is never given
-// another, and an attempt that is over stays so.
+// traceless reports whether nothing tells that a request, which may come again, was given this verdict. One that is malformed is never
+// given another, and an attempt that is over stays so.
 func (t *Turn) traceless(in protocol.Input, v protocol.Verdict) bool {
 	switch in.Body.(type) {
 	case protocol.StartInput, protocol.SignalInput, protocol.CancelInput, protocol.UpdateInput, protocol.PauseInput, protocol.ActivityInput:
