@@ -165,7 +165,7 @@ func (s *shard) dispatch(fx machine.Effects, retries []machine.Retry, workflow s
 	err := s.persist("dispatch the effects of a step", func(ctx context.Context) error {
 		var acks []Ack
 		taken = nil
-		fresh := fresh && first // the second time, they may be repetitions of the first
+		again := !first // they may be repetitions of the first time
 		first = false
 		for i, r := range retries {
 			if err := s.keep(ctx, blobsOf(r.Task)); err != nil {
@@ -174,7 +174,7 @@ func (s *shard) dispatch(fx machine.Effects, retries []machine.Retry, workflow s
 			acks = append(acks, armed(s.store.ArmRetry(s.id, r.Task, r.At), &late[i]))
 		}
 		for _, task := range fx.Activities {
-			acks = append(acks, s.queue(task, fresh, &taken))
+			acks = append(acks, s.queue(task, fresh && !again, &taken))
 		}
 		for _, t := range fx.Tells {
 			acks = append(acks, s.tell(t, fresh))

@@ -21,7 +21,9 @@ import (
 // lost, then whoever is told recognises what is asked, and an activity runs once more. Where effects are repeated on purpose, a repetition
 // is what is wanted.
 
-// tell has another workflow told something. fresh says that it follows from a step that was just recorded.
+// tell has another workflow told something. fresh says that it follows from a step that was just recorded, also when it is told for the
+// second time, because nobody acknowledged the first: that may be lost with the leader that had it, and whose successor knows the ID all the
+// same. Whoever is told twice passes the second over.
 func (s *shard) tell(t machine.Tell, fresh bool) Ack {
 	first := s.store.Send(t.Workflow, t.Body, t.ID)
 	return func(ctx context.Context) error {
