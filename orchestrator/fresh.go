@@ -22,8 +22,8 @@ import (
 // is what is wanted.
 
 // tell has another workflow told something. fresh says that it follows from a step that was just recorded, also when it is told for the
-// second time, because nobody acknowledged the first: that may be lost with the leader that had it, and whose successor knows the ID all the
-// same. Whoever is told twice passes the second over.
+// second time because nobody has acknowledged the first message: that may be lost with the leader that had it, although its successor
+// knows the ID. Whoever is told twice passes the second over.
 func (s *shard) tell(t machine.Tell, fresh bool) Ack {
 	first := s.store.Send(t.Workflow, t.Body, t.ID)
 	return func(ctx context.Context) error {
