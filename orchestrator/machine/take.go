@@ -109,14 +109,14 @@ func (t *Turn) repeated(in protocol.Input, requestID string) bool {
 }
 
 func (t *Turn) takeSignal(in protocol.Input, b protocol.SignalInput) {
+	if b.Name == "" {
+		t.refuse(in, protocol.Errorf(protocol.CodeBadRequest, "a signal needs a name").WithHint(`"signal": "approve"`))
+		return
+	}
 	if t.repeated(in, b.RequestID) || !t.target(in, b.Run, b.FirstRun) {
 		return
 	}
 	if !t.hasCode(in, "takes no signals", "`millrace activity` shows what can be done to it") {
-		return
-	}
-	if b.Name == "" {
-		t.refuse(in, protocol.Errorf(protocol.CodeBadRequest, "a signal needs a name").WithHint(`"signal": "approve"`))
 		return
 	}
 	t.signal(b)

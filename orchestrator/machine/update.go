@@ -20,6 +20,14 @@ var errNoUpdate = protocol.Errorf(protocol.CodeBadRequest, "an update needs an I
 // takeUpdate drafts an update: it becomes part of the workflow task, and history hears of it when its handler has accepted it, or
 // when the step must be recorded without a worker's answer. The verdict waits for the end of the step.
 func (t *Turn) takeUpdate(in protocol.Input, b protocol.UpdateInput, existing bool) {
+	if b.UpdateID == "" || b.Name == "" {
+		t.refuse(in, errNoUpdate)
+		return
+	}
+	if err := protocol.ValidateToken("update ID", b.UpdateID); err != nil {
+		t.refuse(in, protocol.AsError(err))
+		return
+	}
 	if run, before := t.run.took(b.RequestID); before && run != t.run.ID() {
 		t.reply(in, protocol.Verdict{Run: run, Update: &protocol.UpdateOutcome{ID: b.UpdateID, Stage: protocol.UpdateAccepted}})
 		return
@@ -29,14 +37,6 @@ func (t *Turn) takeUpdate(in protocol.Input, b protocol.UpdateInput, existing bo
 		return
 	}
 	if !t.hasCode(in, "takes no updates", "`millrace activity` shows what can be done to it") {
-		return
-	}
-	if b.UpdateID == "" || b.Name == "" {
-		t.refuse(in, errNoUpdate)
-		return
-	}
-	if err := protocol.ValidateToken("update ID", b.UpdateID); err != nil {
-		t.refuse(in, protocol.AsError(err))
 		return
 	}
 	t.askers = append(slices.Clip(t.askers), asker{input: in, update: b.UpdateID, existing: existing})
