@@ -334,7 +334,7 @@ func (s *shard) withdraw(r machine.Reply, done func()) {
 	if !s.begin() {
 		return
 	}
-	s.store.Go(func() {
+	go func() {
 		defer s.end()
 		err := s.persist("remove an input", func(ctx context.Context) error {
 			err := s.store.RemoveInput(ctx, s.id, r.Seq)
@@ -348,7 +348,7 @@ func (s *shard) withdraw(r machine.Reply, done func()) {
 			s.reply(r.Subject, r.Verdict)
 			done()
 		}
-	})
+	}()
 }
 
 func (s *shard) reply(subject string, v protocol.Verdict) {

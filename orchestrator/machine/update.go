@@ -29,7 +29,8 @@ func (t *Turn) takeUpdate(in protocol.Input, b protocol.UpdateInput, existing bo
 		return
 	}
 	if run, before := t.run.took(b.RequestID); before && run != t.run.ID() {
-		t.reply(in, protocol.Verdict{Run: run, Update: &protocol.UpdateOutcome{ID: b.UpdateID, Stage: protocol.UpdateAccepted}})
+		// Whether the run's code has seen it, that run knows: ask it.
+		t.reply(in, protocol.Verdict{Run: run, Update: &protocol.UpdateOutcome{ID: b.UpdateID, Stage: protocol.UpdateAdmitted}})
 		return
 	}
 	known := t.run != nil && (b.Run == "" || b.Run == t.run.ID()) && t.run.updates.has(b.UpdateID)
