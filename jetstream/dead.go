@@ -259,13 +259,13 @@ func (s *Store) RetryDeadLetter(ctx context.Context, d protocol.DeadLetter) (r p
 	}
 	kind, _, err := s.ns.ParseInput(subject)
 	waits := err == nil && answered[kind]
-	verdicts, err := s.mux.open(verdictsKept)
+	reply, verdicts, stop, err := s.mux.open(verdictsKept)
 	if err != nil {
 		return r, err
 	}
-	defer verdicts.close()
+	defer stop()
 	if waits {
-		m.Header.Set(protocol.HeaderReply, verdicts.to)
+		m.Header.Set(protocol.HeaderReply, reply)
 	}
 	before, err := s.state(ctx, s.ns.DeadStream())
 	if err != nil {
@@ -284,7 +284,7 @@ func (s *Store) RetryDeadLetter(ctx context.Context, d protocol.DeadLetter) (r p
 		return r, nil
 	}
 	select {
-	case m := <-verdicts.heard:
+	case m := <-verdicts:
 		v, err := verdict(m)
 		r.Outcome, r.Run = protocol.RetryTaken, v.Run
 		if err != nil {

@@ -32,35 +32,34 @@ func (s *Store) Offer(
 	if worker != "" {
 		subject = s.ns.WorkerTasks(task.Queue, worker)
 	}
-	answers, err := s.mux.open(4)
+	reply, answers, stop, err := s.mux.open(4)
 	if err != nil {
 		return nil, err
 	}
-	defer answers.close()
-	if err := s.nc.PublishMsg(&nats.Msg{Subject: subject, Reply: answers.to, Data: data}); err != nil {
+	defer stop()
+	if err := s.nc.PublishMsg(&nats.Msg{Subject: subject, Reply: reply, Data: data}); err != nil {
 		return nil, wrap(err)
 	}
 	life := lifeline{s: s}
 	defer life.close()
-	check := s.limits.start(checkEvery)
-	defer s.limits.stop(check)
+	tick := time.NewTicker(checkEvery)
+	defer tick.Stop()
 	limit := time.Duration(task.Timeout) + patience + reading
 	for silence := time.Duration(0); ; {
 		select {
-		case m := <-answers.heard:
+		case m := <-answers:
 			answer, err := s.readAnswer(m)
 			if err != nil || !answer.Progress {
 				return answer, err
 			}
 			worker, silence = answer.Worker, 0
-		case <-check.C:
-			check.Reset(checkEvery)
+		case <-tick.C:
 			limit -= checkEvery
 			if silence += checkEvery; silence >= patience || limit <= 0 {
 				return nil, protocol.Errorf(protocol.CodeTimeout, "the worker that took the workflow task fell silent")
 			}
 			life.ask(task.Queue, worker)
-		case m := <-life.answers.heard:
+		case m := <-life.answers:
 			if noResponders(m) {
 				return nil, protocol.ErrNoWorker
 			}
@@ -74,25 +73,27 @@ func (s *Store) Offer(
 // that its connection is gone.
 type lifeline struct {
 	s       *Store
-	answers replies // of nothing before the first question: most answers are there sooner
+	reply   string
+	answers <-chan *nats.Msg
+	stop    func() // nil before the first question: most answers are there sooner
 }
 
 func (l *lifeline) ask(queue, worker string) {
 	if worker == "" {
 		return
 	}
-	if l.answers.mux == nil {
+	if l.stop == nil {
 		var err error
-		if l.answers, err = l.s.mux.open(1); err != nil {
+		if l.reply, l.answers, l.stop, err = l.s.mux.open(1); err != nil {
 			return // without it there is patience
 		}
 	}
-	_ = l.s.nc.PublishMsg(&nats.Msg{Subject: l.s.ns.WorkerTasks(queue, worker), Reply: l.answers.to})
+	_ = l.s.nc.PublishMsg(&nats.Msg{Subject: l.s.ns.WorkerTasks(queue, worker), Reply: l.reply})
 }
 
 func (l *lifeline) close() {
-	if l.answers.mux != nil {
-		l.answers.close()
+	if l.stop != nil {
+		l.stop()
 	}
 }
 

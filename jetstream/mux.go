@@ -16,52 +16,41 @@ type mux struct {
 	mu      sync.Mutex
 	prefix  string
 	last    uint64
-	pending map[uint64]chan *nats.Msg
+	pending map[string]chan *nats.Msg
 }
 
-// replies are what is sent to a subject, until closed.
-type replies struct {
-	to     string
-	heard  <-chan *nats.Msg
-	mux    *mux
-	number uint64
-}
-
-// open returns the replies to a subject of their own. Those that nobody takes are dropped when the channel is full, so size must cover
-// those that matter. They must be closed.
-func (m *mux) open(size int) (replies, error) {
+// open returns a reply subject and the channel of what is sent to it. Replies that nobody takes are dropped when the channel
+// is full, so size must cover those that matter. close must be called.
+func (m *mux) open(size int) (subject string, replies <-chan *nats.Msg, stop func(), err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.pending == nil {
 		prefix := m.nc.NewInbox() + "."
 		if _, err := m.nc.Subscribe(prefix+"*", m.deliver); err != nil {
-			return replies{}, wrap(err)
+			return "", nil, nil, wrap(err)
 		}
-		m.prefix, m.pending = prefix, make(map[uint64]chan *nats.Msg)
+		m.prefix, m.pending = prefix, make(map[string]chan *nats.Msg)
 	}
 	m.last++
-	heard := make(chan *nats.Msg, size)
-	m.pending[m.last] = heard
-	var buf [128]byte
-	to := strconv.AppendUint(append(buf[:0], m.prefix...), m.last, 36) // the prefix is of this connection alone
-	return replies{to: string(to), heard: heard, mux: m, number: m.last}, nil
-}
-
-func (r replies) close() {
-	r.mux.mu.Lock()
-	defer r.mux.mu.Unlock()
-	delete(r.mux.pending, r.number)
+	token := strconv.FormatUint(m.last, 36) // the prefix is of this connection alone
+	ch := make(chan *nats.Msg, size)
+	m.pending[token] = ch
+	return m.prefix + token, ch, func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		delete(m.pending, token)
+	}, nil
 }
 
 func (m *mux) deliver(msg *nats.Msg) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	number, err := strconv.ParseUint(strings.TrimPrefix(msg.Subject, m.prefix), 36, 64)
-	if err != nil {
-		return // not one of those that open returns
+	ch, ok := m.pending[strings.TrimPrefix(msg.Subject, m.prefix)]
+	if !ok {
+		return
 	}
 	select {
-	case m.pending[number] <- msg: // never into a nil channel, if that one is closed
+	case ch <- msg:
 	default:
 	}
 }

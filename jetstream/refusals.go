@@ -29,7 +29,7 @@ type refusals struct {
 // wait is for the refusal of any of some subjects. One that ends with a dot stands for all that begin with it.
 type wait struct {
 	subjects []string
-	tell     func(why error) // must not block
+	cancel   context.CancelCauseFunc
 }
 
 func (w *wait) is(subject string) bool {
@@ -71,33 +71,17 @@ func (r *refusals) tell(nc *nats.Conn, err error) (told bool) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	why, answers := unauthorized(verb, subject), strings.HasPrefix(subject, inboxes(nc))
-	if verb == "Subscription" && answers {
+	why := unauthorized(verb, subject)
+	if verb == "Subscription" && strings.HasPrefix(subject, inboxes(nc)) {
 		r.deaf, r.since = why, nc.Stats().Reconnects
 	}
 	for w := range r.waiting {
-		if answers || w.is(subject) {
-			w.tell(why)
+		if w.is(subject) {
+			w.cancel(why)
 			told = true
 		}
 	}
 	return told
-}
-
-// add has a wait told, until it is removed.
-func (r *refusals) add(nc *nats.Conn, w *wait) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.waiting[w] = struct{}{}
-	if r.deaf != nil && r.since == nc.Stats().Reconnects {
-		w.tell(r.deaf)
-	}
-}
-
-func (r *refusals) remove(w *wait) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.waiting, w)
 }
 
 // refusal takes apart what the server says of a refusal.
@@ -137,10 +121,18 @@ func unauthorized(verb, subject string) *protocol.Error {
 // that ends with a dot stands for all that begin with it. done must be called; it gives an error of the context's end its cause.
 func (s *Store) allowed(ctx context.Context, subjects ...string) (watched context.Context, done func(error) error) {
 	watched, cancel := context.WithCancelCause(ctx)
-	w := &wait{subjects, cancel}
-	s.refusals.add(s.nc, w)
+	w := &wait{append(subjects, inboxes(s.nc)), cancel}
+	r := s.refusals
+	r.mu.Lock()
+	r.waiting[w] = struct{}{}
+	if r.deaf != nil && r.since == s.nc.Stats().Reconnects {
+		cancel(r.deaf)
+	}
+	r.mu.Unlock()
 	return watched, func(err error) error {
-		s.refusals.remove(w)
+		r.mu.Lock()
+		delete(r.waiting, w)
+		r.mu.Unlock()
 		defer cancel(nil)
 		if cause, refused := errors.AsType[*protocol.Error](context.Cause(watched)); refused && ctx.Err() == nil && err != nil {
 			return cause

@@ -46,20 +46,15 @@ func (c *clock) set(a alarm) {
 	if c.stopped {
 		return
 	}
-	old, replaced := c.byKey[a.key]
-	if replaced {
+	if old, ok := c.byKey[a.key]; ok {
 		heap.Remove(&c.alarms, old.index)
 		delete(c.byKey, a.key)
 	}
-	remembered := !a.at.IsZero() && a.at.Sub(c.now()) <= horizon
-	if remembered {
-		own := a
-		heap.Push(&c.alarms, &own)
-		c.byKey[a.key] = &own
+	if !a.at.IsZero() && a.at.Sub(c.now()) <= horizon {
+		heap.Push(&c.alarms, &a)
+		c.byKey[a.key] = &a
 	}
-	if replaced || remembered {
-		c.arm()
-	}
+	c.arm()
 }
 
 // arm sets the one Go timer to the first alarm.

@@ -246,7 +246,12 @@ func (t *taking) decide(ctx context.Context) machine.Ready {
 		if !t.turn.Wants() || t.crowded() {
 			return t.turn.Decide(t.shard.time.now())
 		}
-		answer, interrupted, err := t.hear(ctx)
+		offering, cancel := context.WithCancel(ctx)
+		t.onInterrupt(cancel)
+		answer, err := t.answer(offering)
+		t.onInterrupt(nil)
+		interrupted := offering.Err() != nil
+		cancel()
 		if interrupted && !t.mustHear() {
 			return t.turn.Decide(t.shard.time.now()) // a crowd waits
 		}

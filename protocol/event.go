@@ -81,6 +81,6 @@ var eventTypes = types[EventType, EventAttributes]{}
 
 func registerEvent[T EventAttributes]() struct{} {
 	var zero T
-	eventTypes[zero.EventType()] = scratchOf[T](string(zero.EventType()))
+	eventTypes[zero.EventType()] = scratchOf[T]()
 	return struct{}{}
 }

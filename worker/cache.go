@@ -61,14 +61,12 @@ func (c *cache) tryTake(id string) (run *cached, done func(), busy <-chan struct
 	}
 	back := make(chan struct{})
 	c.out[id] = back
-	return c.remove(id), func() {
+	return c.remove(id), sync.OnceFunc(func() {
 		c.mu.Lock()
-		defer c.mu.Unlock()
-		if c.out[id] == back { // it may be called more than once
-			delete(c.out, id)
-			close(back)
-		}
-	}, nil
+		delete(c.out, id)
+		c.mu.Unlock()
+		close(back)
+	}), nil
 }
 
 func (c *cache) remove(id string) *cached {
