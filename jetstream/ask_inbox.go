@@ -3,7 +3,6 @@ package jetstream
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -114,11 +113,7 @@ func (s *Store) awaitVerdict(
 
 // leaderless reports whether an error of a publish says that the stream has no leader just now, or that the connection is being made anew.
 func leaderless(err error) bool {
-	if api, ok := errors.AsType[*natsjs.APIError](err); ok {
-		return slices.Contains(noLeader, api.ErrorCode)
-	}
-	return errors.Is(err, nats.ErrNoResponders) || errors.Is(err, natsjs.ErrNoStreamResponse) ||
-		errors.Is(err, natsjs.ErrAsyncPublishTimeout) || errors.Is(err, nats.ErrDisconnected)
+	return hasNoLeader(err) || again(err) || errors.Is(err, natsjs.ErrAsyncPublishTimeout)
 }
 
 // leavesTrace reports whether history knows of what was accepted. It does not know of an update that the workflow's code refused, nor of a

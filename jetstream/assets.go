@@ -3,7 +3,6 @@ package jetstream
 import (
 	"context"
 	"errors"
-	"slices"
 	"strconv"
 	"time"
 
@@ -120,9 +119,8 @@ func settled(ctx context.Context, ask func(context.Context) error) error {
 
 // unsettled reports whether an error may mean that a cluster is still being set up.
 func unsettled(err error) bool {
-	var api *natsjs.APIError
 	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, natsjs.ErrBucketNotFound) ||
-		errors.Is(err, natsjs.ErrStreamNotFound) || errors.As(err, &api) && slices.Contains(noLeader, api.ErrorCode)
+		errors.Is(err, natsjs.ErrStreamNotFound) || hasNoLeader(err)
 }
 
 // keepTasks puts one message into the task stream that nobody ever takes. A stream whose last message is removed deletes its

@@ -32,6 +32,12 @@ var noRoom = []natsjs.ErrorCode{
 // noLeader are error codes of a cluster that is being set up: nobody leads it, or too few of its servers are there.
 var noLeader = []natsjs.ErrorCode{10005, 10008, 10009}
 
+// hasNoLeader reports whether the server says so.
+func hasNoLeader(err error) bool {
+	var api *natsjs.APIError
+	return errors.As(err, &api) && slices.Contains(noLeader, api.ErrorCode)
+}
+
 // full reports whether the server refused something because there is no room for it. What a stream says when it cannot store a message
 // has one code for all reasons, and the reason as text.
 func full(err error) bool {

@@ -109,15 +109,13 @@ func (p *pulse) sure() bool {
 }
 
 // await waits until the node is sure, or ctx ends.
-func (p *pulse) await(ctx context.Context) error {
-	for !p.sure() {
+func (p *pulse) await(ctx context.Context) {
+	for ctx.Err() == nil && !p.sure() {
 		select {
 		case <-time.After(unsure):
 		case <-ctx.Done():
-			return ctx.Err()
 		}
 	}
-	return nil
 }
 
 // doubt returns what trust wants to be told, once the node has looked around: how often it had stood still before it began to look.

@@ -237,7 +237,7 @@ func (s *shard) waitQuiet(end bool) {
 // certain waits until the node is sure that the shard is its own, as it is while the shard is given up in good order. An error says that it
 // is not any more.
 func (s *shard) certain() error {
-	_ = s.pulse.await(s.chores) // it ends for the one or for the other
+	s.pulse.await(s.chores) // it ends for the one or for the other
 	return s.ctx.Err()
 }
 
