@@ -9,10 +9,10 @@ import (
 )
 
 // Reply sends a verdict to the subject that asked for it.
-func (s *Store) Reply(subject string, v protocol.Verdict) error { return s.answerJSON(subject, v) }
+func (s *Store) Reply(subject string, v protocol.Verdict) error { return s.answerJSON(subject, &v) }
 
 // Closed announces the end of a run to whoever listens right now.
-func (s *Store) Closed(o protocol.Outcome) error { return s.core(s.ns.Closed(o.Run), o) }
+func (s *Store) Closed(o protocol.Outcome) error { return s.core(s.ns.Closed(o.Run), &o) }
 
 // WatchClosed delivers the announcement of a run's end, until stop is called. An announcement is not stored: whoever must not
 // miss the end asks for the result as well.

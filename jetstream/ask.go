@@ -35,12 +35,12 @@ func (s *Store) Ask(ctx context.Context, workflow string, body protocol.InputBod
 		ctx, cancel = context.WithTimeout(ctx, askTimeout)
 		defer cancel()
 	}
-	reply, direct, stop, err := s.mux.open(verdictsKept)
+	direct, err := s.mux.open(verdictsKept)
 	if err != nil {
 		return protocol.Verdict{}, err
 	}
-	defer stop()
-	answer, doubt, err := s.askDirectly(ctx, workflow, body, id, once, reply, direct)
+	defer direct.close()
+	answer, doubt, err := s.askDirectly(ctx, workflow, body, id, once, direct)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return protocol.Verdict{}, unanswered()
@@ -52,31 +52,28 @@ func (s *Store) Ask(ctx context.Context, workflow string, body protocol.InputBod
 	if body.InputKind() == protocol.KindStart {
 		switch why := s.inboxRefusal(ctx, s.shard(workflow)); {
 		case why != nil && doubt: // it may have been taken, and is not to be stored: what is left is to listen
-			return hearVerdict(ctx, direct)
+			return hearVerdict(ctx, direct.heard)
 		case why != nil:
 			return protocol.Verdict{}, why
 		}
 	}
 	ctx, done := s.allowed(ctx, s.ns.Input(s.shard(workflow), body.InputKind(), workflow))
-	v, err := s.askInbox(ctx, workflow, body, id, direct)
+	v, err := s.askInbox(ctx, workflow, body, id, direct.heard)
 	return v, done(err)
 }
 
 // askDirectly asks the owner, unless the input cannot go that way.
 func (s *Store) askDirectly(
-	ctx context.Context, workflow string, body protocol.InputBody, id string, once bool, reply string, verdicts <-chan *nats.Msg,
+	ctx context.Context, workflow string, body protocol.InputBody, id string, once bool, verdicts replies,
 ) (answer *nats.Msg, doubt bool, err error) {
 	if protocol.NeedsInbox(body) || s.indirect.is(body.InputKind()) {
 		return nil, false, nil
 	}
-	m, err := s.inputMsg(workflow, body, id, "")
-	if err != nil {
-		return nil, false, err
-	}
+	header := nats.Header{protocol.HeaderMsgID: {id}}
 	if once {
-		m.Header.Set(protocol.HeaderOnce, "yes")
+		header.Set(protocol.HeaderOnce, "yes")
 	}
-	return s.askOwner(ctx, workflow, body, m, reply, verdicts)
+	return s.askOwner(ctx, workflow, body, header, verdicts)
 }
 
 func unanswered() error {
@@ -135,18 +132,18 @@ func (s *Store) Request(ctx context.Context, endpoint string, in, out any) error
 
 // request sends a core request, and again after a while: the first answer counts.
 func (s *Store) request(ctx context.Context, subject string, data []byte) (*nats.Msg, error) {
-	inbox, answers, stop, err := s.mux.open(verdictsKept)
+	answers, err := s.mux.open(verdictsKept)
 	if err != nil {
 		return nil, err
 	}
-	defer stop()
+	defer answers.close()
 	for patience := requestPatience; ; patience *= 2 {
-		if err := s.nc.PublishRequest(subject, inbox, data); err != nil {
+		if err := s.nc.PublishRequest(subject, answers.to, data); err != nil {
 			return nil, err
 		}
 		again := time.NewTimer(patience)
 		select {
-		case m := <-answers:
+		case m := <-answers.heard:
 			again.Stop()
 			if noResponders(m) {
 				return nil, nats.ErrNoResponders

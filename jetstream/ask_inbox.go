@@ -40,12 +40,12 @@ func (s *Store) askInbox(
 func (s *Store) askUnder(
 	ctx context.Context, workflow string, body protocol.InputBody, id string, direct <-chan *nats.Msg,
 ) (v protocol.Verdict, again bool, err error) {
-	reply, verdicts, stop, err := s.mux.open(verdictsKept)
+	verdicts, err := s.mux.open(verdictsKept)
 	if err != nil {
 		return v, false, err
 	}
-	defer stop()
-	msg, err := s.inputMsg(workflow, body, id, reply)
+	defer verdicts.close()
+	msg, err := s.inputMsg(workflow, body, id, verdicts.to)
 	if err != nil {
 		return v, false, err
 	}
@@ -55,7 +55,7 @@ func (s *Store) askUnder(
 		if err != nil {
 			return v, false, wrap(err)
 		}
-		v, f, err := s.awaitVerdict(ctx, workflow, before, future, verdicts, direct)
+		v, f, err := s.awaitVerdict(ctx, workflow, before, future, verdicts.heard, direct)
 		if f != nothing {
 			return v, f == duplicate, err
 		}

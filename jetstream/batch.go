@@ -38,21 +38,21 @@ func (s *Store) batch(
 	if err != nil {
 		return from, false, err
 	}
-	reply, messages, stop, err := s.mux.open(batchMessages + 1)
+	messages, err := s.mux.open(batchMessages + 1)
 	if err != nil {
 		return from, false, err
 	}
-	defer stop()
+	defer messages.close()
 	subject := s.api("DIRECT.GET." + stream)
 	ctx, done := s.allowed(ctx, subject)
 	defer func() { err = wrap(done(err)) }()
-	if err := s.nc.PublishRequest(subject, reply, req); err != nil {
+	if err := s.nc.PublishRequest(subject, messages.to, req); err != nil {
 		return from, false, err
 	}
 	var before uint64
 	for next = from; ; {
 		select {
-		case m := <-messages:
+		case m := <-messages.heard:
 			d, last, err := batched(m)
 			switch {
 			case err != nil || last:

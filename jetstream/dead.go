@@ -259,13 +259,13 @@ func (s *Store) RetryDeadLetter(ctx context.Context, d protocol.DeadLetter) (r p
 	}
 	kind, _, err := s.ns.ParseInput(subject)
 	waits := err == nil && answered[kind]
-	reply, verdicts, stop, err := s.mux.open(verdictsKept)
+	verdicts, err := s.mux.open(verdictsKept)
 	if err != nil {
 		return r, err
 	}
-	defer stop()
+	defer verdicts.close()
 	if waits {
-		m.Header.Set(protocol.HeaderReply, reply)
+		m.Header.Set(protocol.HeaderReply, verdicts.to)
 	}
 	before, err := s.state(ctx, s.ns.DeadStream())
 	if err != nil {
@@ -284,7 +284,7 @@ func (s *Store) RetryDeadLetter(ctx context.Context, d protocol.DeadLetter) (r p
 		return r, nil
 	}
 	select {
-	case m := <-verdicts:
+	case m := <-verdicts.heard:
 		v, err := verdict(m)
 		r.Outcome, r.Run = protocol.RetryTaken, v.Run
 		if err != nil {

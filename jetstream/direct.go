@@ -67,41 +67,42 @@ func (i *indirect) note(kind protocol.InputKind) {
 }
 
 // tellDirectly sends an input to the shard's owner, which answers on the message's reply subject.
-func (s *Store) tellDirectly(workflow string, body protocol.InputBody, m *nats.Msg, reply string) error {
-	shard := s.shard(workflow)
-	header := nats.Header{protocol.HeaderMsgID: m.Header[protocol.HeaderMsgID]}
-	if once, ok := m.Header[protocol.HeaderOnce]; ok {
-		header[protocol.HeaderOnce] = once
-	}
+func (s *Store) tellDirectly(shard int, subject string, header nats.Header, data []byte, reply string) error {
 	if after := s.stored[shard].Load(); after > 0 {
 		header.Set(protocol.HeaderAfter, strconv.FormatUint(after, 10))
 	}
-	return wrap(s.nc.PublishMsg(&nats.Msg{
-		Subject: s.ns.Direct(shard, body.InputKind(), workflow), Reply: reply, Header: header, Data: m.Data,
-	}))
+	return wrap(s.nc.PublishMsg(&nats.Msg{Subject: subject, Reply: reply, Header: header, Data: data}))
 }
 
 // askOwner sends an input to the shard's owner, and waits for the answer as long as patience has it. No answer and no error say that the
 // inbox must be told; with doubt, it is not known whether the owner has taken it. The error of a context that ended is ctx's.
 func (s *Store) askOwner(
-	ctx context.Context, workflow string, body protocol.InputBody, m *nats.Msg, reply string, verdicts <-chan *nats.Msg,
+	ctx context.Context, workflow string, body protocol.InputBody, header nats.Header, verdicts replies,
 ) (answer *nats.Msg, doubt bool, err error) {
-	refusal, done := s.allowed(context.Background(), s.ns.Direct(s.shard(workflow), body.InputKind(), workflow))
-	defer done(nil) //nolint:errcheck // there is no error to explain
-	if err := s.tellDirectly(workflow, body, m, reply); err != nil {
+	data, err := s.inputData(body)
+	if err != nil {
 		return nil, false, err
 	}
-	patience := time.NewTimer(directPatience)
-	defer patience.Stop()
+	shard, kind := s.shard(workflow), body.InputKind()
+	subject := s.ns.Direct(shard, kind, workflow)
+	refused := wait{[]string{subject}, func(error) {
+		s.indirect.note(kind)
+		s.mux.deliver(notTakenAnswer(verdicts.to)) // as if the owner had said so
+	}}
+	s.refusals.add(s.nc, &refused)
+	defer s.refusals.remove(&refused)
+	if err := s.tellDirectly(shard, subject, header, data, verdicts.to); err != nil {
+		return nil, false, err
+	}
+	patience := s.limits.start(directPatience)
+	defer s.limits.stop(patience)
 	select {
-	case answer := <-verdicts:
+	case answer := <-verdicts.heard:
 		if !notTaken(answer) {
 			return answer, false, nil
 		}
 	case <-patience.C:
 		return nil, true, nil
-	case <-refusal.Done():
-		s.indirect.note(body.InputKind())
 	case <-ctx.Done():
 		return nil, true, ctx.Err()
 	}
@@ -122,8 +123,8 @@ func (s *Store) Directs(shard int, handle func(d protocol.Delivery, after uint64
 			return // nobody would hear what became of it, nor tell the inbox
 		}
 		d := protocol.Delivery{Time: time.Now(), Subject: m.Subject, Header: m.Header, Data: m.Data, Reply: m.Reply}
-		after, err := strconv.ParseUint(m.Header.Get(protocol.HeaderAfter), 10, 64)
-		if err != nil && m.Header.Get(protocol.HeaderAfter) != "" || ending.Load() || !handle(d, after) {
+		after, err := afterOf(m)
+		if err != nil || ending.Load() || !handle(d, after) {
 			s.RefuseDirect(m.Reply)
 		}
 	})
@@ -136,10 +137,23 @@ func (s *Store) Directs(shard int, handle func(d protocol.Delivery, after uint64
 	}, nil
 }
 
+// afterOf is the inbox sequence that a direct input must not be handled before; zero: any time.
+func afterOf(m *nats.Msg) (uint64, error) {
+	after := m.Header.Get(protocol.HeaderAfter)
+	if after == "" {
+		return 0, nil
+	}
+	return strconv.ParseUint(after, 10, 64)
+}
+
 // RefuseDirect tells the sender of a direct input to use the inbox.
 func (s *Store) RefuseDirect(reply string) {
 	// Should it get lost, the sender's patience ends.
-	_ = s.answer(&nats.Msg{Subject: reply, Header: nats.Header{protocol.HeaderTaken: {takenNo}}})
+	_ = s.answer(notTakenAnswer(reply))
+}
+
+func notTakenAnswer(reply string) *nats.Msg {
+	return &nats.Msg{Subject: reply, Header: nats.Header{protocol.HeaderTaken: {takenNo}}}
 }
 
 // PublishResult hands over how an attempt ended, and returns once that is part of history, or lies in the workflow's inbox. The first
@@ -147,19 +161,15 @@ func (s *Store) RefuseDirect(reply string) {
 func (s *Store) PublishResult(ctx context.Context, workflow string, r protocol.ActivityResult) error {
 	// An event that is decided anew, after a loss, has attempts of the same numbers, and the inbox may still know the ID of an old result.
 	id := protocol.TaskID(r.Run, r.ScheduledID, r.Number()) + "-" + strconv.FormatInt(r.Started.UnixNano(), 36)
-	m, err := s.inputMsg(workflow, r, id, "")
-	if err != nil {
-		return err
-	}
 	if s.indirect.is(protocol.KindResult) {
 		return s.TellLate(ctx, workflow, r, id, "")
 	}
-	reply, verdicts, stop, err := s.mux.open(verdictsKept)
+	verdicts, err := s.mux.open(verdictsKept)
 	if err != nil {
 		return err
 	}
-	defer stop()
-	answer, _, err := s.askOwner(ctx, workflow, r, m, reply, verdicts)
+	defer verdicts.close()
+	answer, _, err := s.askOwner(ctx, workflow, r, nats.Header{protocol.HeaderMsgID: {id}}, verdicts)
 	if answer != nil || err != nil {
 		return wrap(err) // a refusal is an answer as well: the attempt is over, and its result is nobody's
 	}

@@ -32,34 +32,35 @@ func (s *Store) Offer(
 	if worker != "" {
 		subject = s.ns.WorkerTasks(task.Queue, worker)
 	}
-	reply, answers, stop, err := s.mux.open(4)
+	answers, err := s.mux.open(4)
 	if err != nil {
 		return nil, err
 	}
-	defer stop()
-	if err := s.nc.PublishMsg(&nats.Msg{Subject: subject, Reply: reply, Data: data}); err != nil {
+	defer answers.close()
+	if err := s.nc.PublishMsg(&nats.Msg{Subject: subject, Reply: answers.to, Data: data}); err != nil {
 		return nil, wrap(err)
 	}
 	life := lifeline{s: s}
 	defer life.close()
-	tick := time.NewTicker(checkEvery)
-	defer tick.Stop()
+	check := s.limits.start(checkEvery)
+	defer s.limits.stop(check)
 	limit := time.Duration(task.Timeout) + patience + reading
 	for silence := time.Duration(0); ; {
 		select {
-		case m := <-answers:
+		case m := <-answers.heard:
 			answer, err := s.readAnswer(m)
 			if err != nil || !answer.Progress {
 				return answer, err
 			}
 			worker, silence = answer.Worker, 0
-		case <-tick.C:
+		case <-check.C:
+			check.Reset(checkEvery)
 			limit -= checkEvery
 			if silence += checkEvery; silence >= patience || limit <= 0 {
 				return nil, protocol.Errorf(protocol.CodeTimeout, "the worker that took the workflow task fell silent")
 			}
 			life.ask(task.Queue, worker)
-		case m := <-life.answers:
+		case m := <-life.answers.heard:
 			if noResponders(m) {
 				return nil, protocol.ErrNoWorker
 			}
@@ -73,27 +74,25 @@ func (s *Store) Offer(
 // that its connection is gone.
 type lifeline struct {
 	s       *Store
-	reply   string
-	answers <-chan *nats.Msg
-	stop    func() // nil before the first question: most answers are there sooner
+	answers replies // of nothing before the first question: most answers are there sooner
 }
 
 func (l *lifeline) ask(queue, worker string) {
 	if worker == "" {
 		return
 	}
-	if l.stop == nil {
+	if l.answers.mux == nil {
 		var err error
-		if l.reply, l.answers, l.stop, err = l.s.mux.open(1); err != nil {
+		if l.answers, err = l.s.mux.open(1); err != nil {
 			return // without it there is patience
 		}
 	}
-	_ = l.s.nc.PublishMsg(&nats.Msg{Subject: l.s.ns.WorkerTasks(queue, worker), Reply: l.reply})
+	_ = l.s.nc.PublishMsg(&nats.Msg{Subject: l.s.ns.WorkerTasks(queue, worker), Reply: l.answers.to})
 }
 
 func (l *lifeline) close() {
-	if l.stop != nil {
-		l.stop()
+	if l.answers.mux != nil {
+		l.answers.close()
 	}
 }
 

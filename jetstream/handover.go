@@ -11,7 +11,7 @@ import (
 
 // HandOver gives a worker attempts that it said it takes. Whether they arrive is found out later, with [Store.StillHas].
 func (s *Store) HandOver(queue, worker string, h protocol.HandOver) error {
-	data, err := protocol.Marshal(h)
+	data, err := protocol.Marshal(&h)
 	if err != nil {
 		return err
 	}
@@ -29,18 +29,18 @@ func (s *Store) StillHas(ctx context.Context, task protocol.ActivityTask) (bool,
 	if err != nil {
 		return false, err
 	}
-	reply, answers, stop, err := s.mux.open(1)
+	answers, err := s.mux.open(1)
 	if err != nil {
 		return false, err
 	}
-	defer stop()
-	if err := s.nc.PublishRequest(s.ns.HandOvers(task.Queue, task.HandedTo), reply, data); err != nil {
+	defer answers.close()
+	if err := s.nc.PublishRequest(s.ns.HandOvers(task.Queue, task.HandedTo), answers.to, data); err != nil {
 		return false, wrap(err)
 	}
 	patience := time.NewTimer(handOverWait)
 	defer patience.Stop()
 	select {
-	case m := <-answers:
+	case m := <-answers.heard:
 		var answer protocol.ActivityHeld
 		return !noResponders(m) && decode(m.Data, &answer) && len(answer.Held) > 0, nil
 	case <-patience.C:

@@ -16,22 +16,7 @@ import (
 // Append adds a record to its workflow's subject, if the subject's last sequence is expect. [Appending] says how.
 func (s *Store) Append(ctx context.Context, shard int, r *protocol.Record, data []byte, expect uint64) (uint64, error) {
 	subject := s.ns.History(shard, r.Workflow)
-	msg := &nats.Msg{Subject: subject, Data: data, Header: nats.Header{
-		protocol.HeaderRun:   {r.Run},
-		protocol.HeaderStep:  {strconv.FormatInt(r.Step, 10)},
-		protocol.HeaderNonce: {r.Nonce},
-		protocol.HeaderLast:  {strconv.FormatInt(r.Events[len(r.Events)-1].ID, 10)},
-	}}
-	if r.First != 0 {
-		msg.Header.Set(protocol.HeaderFirst, strconv.FormatUint(r.First, 10))
-	}
-	if r.Worker != "" {
-		msg.Header.Set(protocol.HeaderWorker, r.Worker)
-	}
-	if len(r.Blobs) > 0 {
-		msg.Header.Set(protocol.HeaderBlobs, protocol.BlobsHeader(r.Blobs))
-	}
-	msg.Header.Set(natsjs.ExpectedLastSubjSeqHeader, strconv.FormatUint(expect, 10))
+	msg := &nats.Msg{Subject: subject, Data: data, Header: recordHeader(r, expect)}
 	return Appending{
 		Try: func(ctx context.Context) (uint64, error) { return s.tryAppend(ctx, msg) },
 		Last: func(ctx context.Context) (protocol.Entry, error) {
@@ -40,22 +25,46 @@ func (s *Store) Append(ctx context.Context, shard int, r *protocol.Record, data 
 	}.Append(ctx, data, expect)
 }
 
+// recordHeader is what the headers of a record say, the last sequence that is expected on its subject included.
+func recordHeader(r *protocol.Record, expect uint64) nats.Header {
+	header, values := make(nats.Header, 8), make([]string, 0, 8) // one array for all of the values
+	set := func(name, value string) {
+		values = append(values, value)
+		header[name] = values[len(values)-1 : len(values) : len(values)]
+	}
+	set(protocol.HeaderRun, r.Run)
+	set(protocol.HeaderStep, strconv.FormatInt(r.Step, 10))
+	set(protocol.HeaderNonce, r.Nonce)
+	set(protocol.HeaderLast, strconv.FormatInt(r.Events[len(r.Events)-1].ID, 10))
+	if r.First != 0 {
+		set(protocol.HeaderFirst, strconv.FormatUint(r.First, 10))
+	}
+	if r.Worker != "" {
+		set(protocol.HeaderWorker, r.Worker)
+	}
+	if len(r.Blobs) > 0 {
+		set(protocol.HeaderBlobs, protocol.BlobsHeader(r.Blobs))
+	}
+	set(natsjs.ExpectedLastSubjSeqHeader, strconv.FormatUint(expect, 10))
+	return header
+}
+
 // tryAppend publishes a record and waits for the acknowledgement, without the library's detours: it does this for every step of every
 // workflow, and half of the time would be the library's.
 func (s *Store) tryAppend(ctx context.Context, msg *nats.Msg) (uint64, error) {
-	reply, acks, stop, err := s.mux.open(1)
+	acks, err := s.mux.open(1)
 	if err != nil {
 		return 0, err
 	}
-	defer stop()
-	msg.Reply = reply
+	defer acks.close()
+	msg.Reply = acks.to
 	if err := s.nc.PublishMsg(msg); err != nil {
 		return 0, err
 	}
-	patience := time.NewTimer(defaultTimeout)
-	defer patience.Stop()
+	patience := s.limits.start(defaultTimeout)
+	defer s.limits.stop(patience)
 	select {
-	case m := <-acks:
+	case m := <-acks.heard:
 		return readAck(m)
 	case <-patience.C:
 		return 0, nats.ErrTimeout

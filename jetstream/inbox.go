@@ -9,11 +9,18 @@ import (
 	"github.com/millrace-dev/millrace/protocol"
 )
 
-func (s *Store) inputMsg(workflow string, body protocol.InputBody, id, reply string) (*nats.Msg, error) {
+// inputData is an input as it travels.
+func (s *Store) inputData(body protocol.InputBody) ([]byte, error) {
 	data, err := protocol.Marshal(body)
 	if err == nil {
 		err = s.Roomy(data)
 	}
+	return data, err
+}
+
+// inputMsg is an input as it lies in an inbox.
+func (s *Store) inputMsg(workflow string, body protocol.InputBody, id, reply string) (*nats.Msg, error) {
+	data, err := s.inputData(body)
 	if err != nil {
 		return nil, err
 	}

@@ -16,41 +16,52 @@ type mux struct {
 	mu      sync.Mutex
 	prefix  string
 	last    uint64
-	pending map[string]chan *nats.Msg
+	pending map[uint64]chan *nats.Msg
 }
 
-// open returns a reply subject and the channel of what is sent to it. Replies that nobody takes are dropped when the channel
-// is full, so size must cover those that matter. close must be called.
-func (m *mux) open(size int) (subject string, replies <-chan *nats.Msg, stop func(), err error) {
+// replies are what is sent to a subject, until closed.
+type replies struct {
+	to     string
+	heard  <-chan *nats.Msg
+	mux    *mux
+	number uint64
+}
+
+// open returns the replies to a subject of their own. Those that nobody takes are dropped when the channel is full, so size must cover
+// those that matter. They must be closed.
+func (m *mux) open(size int) (replies, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.pending == nil {
 		prefix := m.nc.NewInbox() + "."
 		if _, err := m.nc.Subscribe(prefix+"*", m.deliver); err != nil {
-			return "", nil, nil, wrap(err)
+			return replies{}, wrap(err)
 		}
-		m.prefix, m.pending = prefix, make(map[string]chan *nats.Msg)
+		m.prefix, m.pending = prefix, make(map[uint64]chan *nats.Msg)
 	}
 	m.last++
-	token := strconv.FormatUint(m.last, 36) // the prefix is of this connection alone
-	ch := make(chan *nats.Msg, size)
-	m.pending[token] = ch
-	return m.prefix + token, ch, func() {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		delete(m.pending, token)
-	}, nil
+	heard := make(chan *nats.Msg, size)
+	m.pending[m.last] = heard
+	var buf [128]byte
+	to := strconv.AppendUint(append(buf[:0], m.prefix...), m.last, 36) // the prefix is of this connection alone
+	return replies{to: string(to), heard: heard, mux: m, number: m.last}, nil
+}
+
+func (r replies) close() {
+	r.mux.mu.Lock()
+	defer r.mux.mu.Unlock()
+	delete(r.mux.pending, r.number)
 }
 
 func (m *mux) deliver(msg *nats.Msg) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	ch, ok := m.pending[strings.TrimPrefix(msg.Subject, m.prefix)]
-	if !ok {
-		return
+	number, err := strconv.ParseUint(strings.TrimPrefix(msg.Subject, m.prefix), 36, 64)
+	if err != nil {
+		return // not one of those that open returns
 	}
 	select {
-	case ch <- msg:
+	case m.pending[number] <- msg: // never into a nil channel, if that one is closed
 	default:
 	}
 }

@@ -175,13 +175,13 @@ func (a *asking) read() (err error) {
 	return err
 }
 
-func (a *asking) send(replies int, subject string, body []byte) (<-chan *nats.Msg, error) {
-	reply, ch, stop, err := a.s.mux.open(replies)
+func (a *asking) send(most int, subject string, body []byte) (<-chan *nats.Msg, error) {
+	answers, err := a.s.mux.open(most)
 	if err != nil {
 		return nil, err
 	}
-	a.stops = append(a.stops, stop)
-	return ch, a.s.nc.PublishMsg(&nats.Msg{Subject: subject, Reply: reply, Data: body})
+	a.stops = append(a.stops, answers.close)
+	return answers.heard, a.s.nc.PublishMsg(&nats.Msg{Subject: subject, Reply: answers.to, Data: body})
 }
 
 // await waits until the last record is known and, if that names the worker who was told, for what it says.

@@ -15,20 +15,20 @@ const readyPatience = 10 * time.Second
 func (s *Store) TellReady(
 	ctx context.Context, workflow string, ready protocol.WorkerReady, id string,
 ) (heard func(until <-chan struct{}), err error) {
-	reply, verdicts, stop, err := s.mux.open(1)
+	verdicts, err := s.mux.open(1)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.TellLate(ctx, workflow, ready, id, reply); err != nil {
-		stop()
+	if err := s.TellLate(ctx, workflow, ready, id, verdicts.to); err != nil {
+		verdicts.close()
 		return nil, err
 	}
 	return func(until <-chan struct{}) {
-		defer stop()
+		defer verdicts.close()
 		patience := time.NewTimer(readyPatience)
 		defer patience.Stop()
 		select {
-		case <-verdicts:
+		case <-verdicts.heard:
 		case <-until:
 		case <-patience.C:
 		}

@@ -29,7 +29,7 @@ type refusals struct {
 // wait is for the refusal of any of some subjects. One that ends with a dot stands for all that begin with it.
 type wait struct {
 	subjects []string
-	cancel   context.CancelCauseFunc
+	tell     func(why error) // must not block
 }
 
 func (w *wait) is(subject string) bool {
@@ -71,17 +71,33 @@ func (r *refusals) tell(nc *nats.Conn, err error) (told bool) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	why := unauthorized(verb, subject)
-	if verb == "Subscription" && strings.HasPrefix(subject, inboxes(nc)) {
+	why, answers := unauthorized(verb, subject), strings.HasPrefix(subject, inboxes(nc))
+	if verb == "Subscription" && answers {
 		r.deaf, r.since = why, nc.Stats().Reconnects
 	}
 	for w := range r.waiting {
-		if w.is(subject) {
-			w.cancel(why)
+		if answers || w.is(subject) {
+			w.tell(why)
 			told = true
 		}
 	}
 	return told
+}
+
+// add has a wait told, until it is removed.
+func (r *refusals) add(nc *nats.Conn, w *wait) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.waiting[w] = struct{}{}
+	if r.deaf != nil && r.since == nc.Stats().Reconnects {
+		w.tell(r.deaf)
+	}
+}
+
+func (r *refusals) remove(w *wait) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.waiting, w)
 }
 
 // refusal takes apart what the server says of a refusal.
@@ -121,18 +137,10 @@ func unauthorized(verb, subject string) *protocol.Error {
 // that ends with a dot stands for all that begin with it. done must be called; it gives an error of the context's end its cause.
 func (s *Store) allowed(ctx context.Context, subjects ...string) (watched context.Context, done func(error) error) {
 	watched, cancel := context.WithCancelCause(ctx)
-	w := &wait{append(subjects, inboxes(s.nc)), cancel}
-	r := s.refusals
-	r.mu.Lock()
-	r.waiting[w] = struct{}{}
-	if r.deaf != nil && r.since == s.nc.Stats().Reconnects {
-		cancel(r.deaf)
-	}
-	r.mu.Unlock()
+	w := &wait{subjects, cancel}
+	s.refusals.add(s.nc, w)
 	return watched, func(err error) error {
-		r.mu.Lock()
-		delete(r.waiting, w)
-		r.mu.Unlock()
+		s.refusals.remove(w)
 		defer cancel(nil)
 		if cause, refused := errors.AsType[*protocol.Error](context.Cause(watched)); refused && ctx.Err() == nil && err != nil {
 			return cause

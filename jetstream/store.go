@@ -41,6 +41,7 @@ type Store struct {
 	config protocol.NamespaceConfig
 	mux    mux
 	stored sequences // of the inboxes
+	limits limits
 	seen   []inboxSeen
 
 	refusals *refusals
@@ -68,7 +69,7 @@ func newStore(nc *nats.Conn, ns protocol.Namespace) (*Store, error) {
 		return nil, wrap(err)
 	}
 	return &Store{
-		nc: nc, js: js, blobs: blobs, ns: ns, mux: mux{nc: nc}, refusals: refusalsOf(nc), goroutines: goroutines{next: make(chan func())},
+		nc: nc, js: js, blobs: blobs, ns: ns, mux: mux{nc: nc}, refusals: refusalsOf(nc),
 		closings: closings{families: map[string]bool{}, waiting: map[string]chan<- protocol.Outcome{}},
 	}, nil
 }

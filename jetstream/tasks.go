@@ -105,23 +105,23 @@ const recallWait = 500 * time.Millisecond
 func (s *Store) RecallActivities(
 	ctx context.Context, queue, run string, attempts []protocol.ActivityAttempt, why protocol.StopReason,
 ) (held []protocol.ActivityAttempt, err error) {
-	reply, answers, stop, err := s.mux.open(256)
+	answers, err := s.mux.open(256)
 	if err != nil {
 		return nil, err
 	}
-	defer stop()
+	defer answers.close()
 	data, err := protocol.Marshal(protocol.CancelActivity{Run: run, Why: protocol.StopRecall, Attempts: attempts, Stop: why})
 	if err != nil {
 		return nil, err
 	}
-	if err := s.nc.PublishRequest(s.ns.Cancels(queue), reply, data); err != nil {
+	if err := s.nc.PublishRequest(s.ns.Cancels(queue), answers.to, data); err != nil {
 		return nil, wrap(err)
 	}
 	wait := time.NewTimer(recallWait)
 	defer wait.Stop()
 	for len(held) < len(attempts) {
 		select {
-		case m := <-answers:
+		case m := <-answers.heard:
 			if noResponders(m) {
 				return nil, nil
 			}

@@ -46,15 +46,20 @@ func (c *clock) set(a alarm) {
 	if c.stopped {
 		return
 	}
-	if old, ok := c.byKey[a.key]; ok {
+	old, replaced := c.byKey[a.key]
+	if replaced {
 		heap.Remove(&c.alarms, old.index)
 		delete(c.byKey, a.key)
 	}
-	if !a.at.IsZero() && a.at.Sub(c.now()) <= horizon {
-		heap.Push(&c.alarms, &a)
-		c.byKey[a.key] = &a
+	remembered := !a.at.IsZero() && a.at.Sub(c.now()) <= horizon
+	if remembered {
+		own := a
+		heap.Push(&c.alarms, &own)
+		c.byKey[a.key] = &own
 	}
-	c.arm()
+	if replaced || remembered {
+		c.arm()
+	}
 }
 
 // arm sets the one Go timer to the first alarm.

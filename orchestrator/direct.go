@@ -1,7 +1,9 @@
 package orchestrator
 
 import (
-	"context"
+	"maps"
+	"slices"
+	"sync"
 
 	"github.com/millrace-dev/millrace/protocol"
 )
@@ -67,17 +69,52 @@ func (s *shard) takeDirect(in protocol.Input, d protocol.Delivery) (taken bool) 
 	if !s.work.try(starts(in), len(d.Data)) {
 		return false
 	}
-	// If this node loses the shard before the input is part of history, the sender need not wait for its patience to end.
-	answered := context.AfterFunc(s.ctx, func() { s.store.RefuseDirect(d.Reply) })
+	number, size := s.senders.add(d.Reply), len(d.Data)
 	done := func() {
-		s.work.leave(len(d.Data))
-		answered()
+		s.work.leave(size)
+		s.senders.remove(number)
 	}
 	if !s.route(item{input: in, delivery: d, done: done}) {
 		done()
 		return false
 	}
 	return true
+}
+
+// senders are those who wait for what becomes of an input that came directly, by number. If this node loses the shard before the input is
+// part of history, they need not wait for their patience to end.
+type senders struct {
+	mu      sync.Mutex
+	last    uint64
+	replies map[uint64]string
+}
+
+func (s *senders) add(reply string) (number uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.replies == nil {
+		s.replies = make(map[uint64]string)
+	}
+	s.last++
+	s.replies[s.last] = reply
+	return s.last
+}
+
+func (s *senders) remove(number uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.replies, number)
+}
+
+// all takes all of them, in the order in which they came.
+func (s *senders) all() (replies []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, number := range slices.Sorted(maps.Keys(s.replies)) {
+		replies = append(replies, s.replies[number])
+	}
+	s.replies = nil
+	return replies
 }
 
 // refuse answers a start for which there is no room. One that is about a run that is there is taken nevertheless: a request that comes

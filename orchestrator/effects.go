@@ -271,16 +271,18 @@ func (s *shard) readRow(ctx context.Context, id, run string) (*protocol.Row, err
 
 // finish lets the inputs go, after the run's row is stored when the step changed it.
 func (a *actor) finish(row *protocol.Row, batch []item) {
-	release := func() {
-		for _, it := range batch {
-			it.done()
-		}
-	}
 	if row == nil {
-		release()
+		let(batch)
 		return
 	}
-	a.shard.rows.put(a.shard.source, *row, a.asOf, release)
+	a.shard.rows.put(a.shard.source, *row, a.asOf, func() { let(batch) })
+}
+
+// let lets inputs go.
+func let(batch []item) {
+	for _, it := range batch {
+		it.done()
+	}
 }
 
 // recover finishes what another node may have left unfinished when it died after it wrote the workflow's last record, before any
@@ -289,6 +291,11 @@ func (a *actor) finish(row *protocol.Row, batch []item) {
 //
 // A retry is not in the record: it follows from the failed attempt that comes again.
 func (a *actor) recover(again, fresh []item) error {
+	unfinished := a.last != nil && a.foreign
+	if len(again)+len(a.held) == 0 && !unfinished {
+		a.last, a.foreign = nil, false
+		return nil
+	}
 	var replies []machine.Reply
 	for _, it := range again {
 		if r, ok := a.w.Again(it.input); ok {
@@ -298,14 +305,14 @@ func (a *actor) recover(again, fresh []item) error {
 	tells, wait := toTell(replies)
 	a.reply(wait)
 	retries, last := append(a.w.Retries(inputs(again), a.shard.time.now()), a.watchOn(again)...), a.last
-	unfinished := last != nil && a.foreign
 	a.last, a.foreign = nil, false
 	if !unfinished && len(retries) == 0 && len(tells) == 0 {
+		over := again
 		if _, follows := a.w.Successor(); !follows { // another node may have begun the run that this one was to begin
-			again, a.held = append(a.held, again...), nil
+			over, a.held = append(a.held, again...), nil
 		}
 		// What there was to do may have been done just now, for another of them, and its row may still wait.
-		a.shard.rows.after(a.id, func() { a.finish(nil, again) })
+		a.shard.rows.after(a.id, func() { a.finish(nil, over) })
 		return nil
 	}
 	var fx machine.Effects

@@ -16,8 +16,8 @@ func (a *actor) foresight(toHand []protocol.ActivityTask) *protocol.Foresight {
 
 // draft drafts what the inputs mean: as a worker foresaw it, if one did and nothing else has happened.
 func (a *actor) draft(ctx context.Context, fresh []item) (*taking, error) {
-	in := inputs(fresh)
-	if s := a.w.Foresaw(in, a.shard.time.now()); s != nil {
+	in, now := inputs(fresh), a.shard.time.now()
+	if s := a.w.Foresaw(in, now); s != nil {
 		t := &taking{actor: a, batch: fresh, turn: a.w.Begin(in, s.Nonce, s.Time.UTC())}
 		if err := t.route(ctx); err != nil {
 			return nil, err
@@ -27,16 +27,21 @@ func (a *actor) draft(ctx context.Context, fresh []item) (*taking, error) {
 			return t, nil
 		}
 	}
-	t := &taking{actor: a, batch: fresh, turn: a.w.Begin(in, a.shard.nonce(), a.shard.time.now())}
+	t := &taking{actor: a, batch: fresh, turn: a.w.Begin(in, a.shard.nonce(), now)}
 	err := t.route(ctx)
 	return t, err
 }
 
-// answer is what a worker says of the step.
-func (t *taking) answer(ctx context.Context) (*protocol.WorkflowTaskAnswer, error) {
+// hear is what a worker says of the step, whether it has foreseen it or is asked. An input that cannot wait interrupts the asking.
+func (t *taking) hear(ctx context.Context) (answer *protocol.WorkflowTaskAnswer, interrupted bool, err error) {
 	if a := t.foreseen; a != nil {
 		t.foreseen = nil
-		return a, nil
+		return a, false, nil
 	}
-	return t.ask(ctx)
+	asking, cancel := context.WithCancel(ctx)
+	defer cancel()
+	t.onInterrupt(cancel)
+	answer, err = t.ask(asking)
+	t.onInterrupt(nil)
+	return answer, asking.Err() != nil, err
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -38,7 +37,7 @@ type rows struct {
 	writing chan struct{} // holds one batch at a time: of two at once, the one with the older row of a run might be the last
 
 	mu       sync.Mutex
-	dirty    map[string]rowWrite
+	dirty    map[string]*rowWrite
 	waiting  map[string]*unstored // by workflow ID
 	armed    *time.Timer
 	pause    time.Duration // until the next batch
@@ -49,7 +48,7 @@ type rows struct {
 // unstored are the rows of a workflow that are not stored yet.
 type unstored struct {
 	n    int
-	none chan struct{} // closed when there are none left
+	none chan struct{} // closed when there are none left; nil while nobody waits for that
 	then []func()      // called when all of them are stored
 }
 
@@ -73,7 +72,7 @@ type rowSource struct {
 func newRows(index Index, log *slog.Logger) *rows {
 	return &rows{
 		index: index, log: log, writing: make(chan struct{}, 1), pause: rowsEvery,
-		dirty: make(map[string]rowWrite), waiting: make(map[string]*unstored),
+		dirty: make(map[string]*rowWrite), waiting: make(map[string]*unstored),
 	}
 }
 
@@ -82,10 +81,15 @@ func (r *rows) put(from *rowSource, row protocol.Row, asOf time.Time, done func(
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	key := protocol.RowKey(row.ID, row.Run)
-	r.dirty[key] = rowWrite{from: from, row: row, asOf: asOf, sent: r.dirty[key].sent, done: append(r.dirty[key].done, done)}
+	w := r.dirty[key]
+	if w == nil {
+		w = &rowWrite{}
+		r.dirty[key] = w
+	}
+	w.from, w.row, w.asOf, w.done = from, row, asOf, append(w.done, done)
 	u := r.waiting[row.ID]
 	if u == nil {
-		u = &unstored{none: make(chan struct{})}
+		u = &unstored{}
 		r.waiting[row.ID] = u
 	}
 	u.n++
@@ -96,13 +100,18 @@ func (r *rows) put(from *rowSource, row protocol.Row, asOf time.Time, done func(
 func (r *rows) settle(ctx context.Context, workflow string) error {
 	r.mu.Lock()
 	u := r.waiting[workflow]
-	r.mu.Unlock()
 	if u == nil {
+		r.mu.Unlock()
 		return nil
 	}
+	if u.none == nil {
+		u.none = make(chan struct{})
+	}
+	none := u.none
+	r.mu.Unlock()
 	r.flush()
 	select {
-	case <-u.none:
+	case <-none:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
@@ -132,7 +141,9 @@ func (r *rows) count(workflow string, n int, stored bool) {
 	}
 	var then []func()
 	if u.n -= n; u.n == 0 {
-		close(u.none)
+		if u.none != nil {
+			close(u.none)
+		}
 		delete(r.waiting, workflow)
 		then = u.then
 	}
@@ -167,18 +178,18 @@ func (r *rows) flush() {
 	}
 	r.mu.Lock()
 	batch := r.dirty
-	r.dirty = make(map[string]rowWrite)
+	r.dirty = make(map[string]*rowWrite)
 	r.mu.Unlock()
 
 	ctx, cancel := context.WithTimeout(context.Background(), rowsTimeout)
 	defer cancel()
 	r.forsake(ctx, batch)
-	var write []protocol.Row
+	if len(batch) == 0 {
+		return
+	}
+	write := make([]protocol.Row, 0, len(batch))
 	for _, w := range batch {
 		write = append(write, w.row)
-	}
-	if len(write) == 0 {
-		return
 	}
 	if err := r.index.PutRows(ctx, write); err != nil {
 		r.log.Warn("rows could not be stored; they will be tried again", "rows", len(write), "error", err, "in", r.keep(batch))
@@ -198,13 +209,10 @@ func (r *rows) flush() {
 
 // forsake takes out of a batch what is another node's now. One that may have been stored since, after the other's, is put right: what a
 // network that stood still delivers late is before what this node hears and says now.
-func (r *rows) forsake(ctx context.Context, batch map[string]rowWrite) {
-	again := make(map[string]rowWrite)
-	for _, key := range slices.Sorted(maps.Keys(batch)) {
+func (r *rows) forsake(ctx context.Context, batch map[string]*rowWrite) {
+	again := make(map[string]*rowWrite)
+	for _, key := range those(batch, func(w *rowWrite) bool { return w.from.shard.Err() != nil }) {
 		w := batch[key]
-		if w.from.shard.Err() == nil {
-			continue
-		}
 		delete(batch, key)
 		if len(w.done) > 0 {
 			r.count(w.row.ID, len(w.done), false)
@@ -214,7 +222,7 @@ func (r *rows) forsake(ctx context.Context, batch map[string]rowWrite) {
 			continue
 		}
 		w.row = protocol.Row{ID: w.row.ID, Run: w.row.Run} // nobody knows what is there
-		if r.correct(ctx, &w) != nil {
+		if r.correct(ctx, w) != nil {
 			again[key] = w
 		}
 	}
@@ -227,23 +235,31 @@ func (r *rows) forsake(ctx context.Context, batch map[string]rowWrite) {
 // says after a row was stored, nobody has told otherwise before. That is done at once: when this node hears that the shard is another's,
 // its rows are forgotten, and the old one would stay. A shard whose lease is the same as ever has had no other owner meanwhile, and one
 // look at that spares its rows: under load all of them are late. What could not be confirmed is taken out of the batch.
-func (r *rows) confirm(ctx context.Context, batch map[string]rowWrite) (again map[string]rowWrite) {
-	again = make(map[string]rowWrite)
-	kept := make(map[*rowSource]bool)
-	for _, key := range slices.Sorted(maps.Keys(batch)) {
+func (r *rows) confirm(ctx context.Context, batch map[string]*rowWrite) (again map[string]*rowWrite) {
+	again = make(map[string]*rowWrite)
+	kept, now := make(map[*rowSource]bool), time.Now()
+	for _, key := range those(batch, func(w *rowWrite) bool { return now.Sub(w.asOf) >= surely }) {
 		w := batch[key]
-		if time.Since(w.asOf) < surely {
-			continue
-		}
 		if _, known := kept[w.from]; !known {
 			kept[w.from] = w.from.kept != nil && w.from.kept(ctx)
 		}
-		if !kept[w.from] && r.correct(ctx, &w) != nil {
+		if !kept[w.from] && r.correct(ctx, w) != nil {
 			again[key] = w
 			delete(batch, key)
 		}
 	}
 	return again
+}
+
+// those are the keys of the rows of a batch for which something holds, in order: what the node does should not depend on that of a map.
+func those(batch map[string]*rowWrite, which func(*rowWrite) bool) (keys []string) {
+	for key, w := range batch {
+		if which(w) {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
 }
 
 // correct stores what history says of a run until it says the same afterwards.
@@ -278,7 +294,7 @@ func (r *rows) relax(stored int) {
 }
 
 // keep puts the rows of a batch that was not stored back, and says when they are tried again.
-func (r *rows) keep(batch map[string]rowWrite) time.Duration {
+func (r *rows) keep(batch map[string]*rowWrite) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.pause = min(2*r.pause, rowsSlow)

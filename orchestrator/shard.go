@@ -31,23 +31,24 @@ type shard struct {
 	log   *slog.Logger
 	nonce func() string
 
-	ctx    context.Context // ends when the shard is given up or lost
-	cancel context.CancelFunc
-	chores context.Context // ends when the shard begins to be given up
-	rest   context.CancelFunc
-	inbox  *releases
-	timers *releases
-	clock  *clock
-	rows   *rows
-	source *rowSource    // of its rows
-	leased atomic.Uint64 // the revision at which this node holds it; 0: without a lease
-	gate   *gate         // of the node
-	pulse  *pulse        // of the node
-	time   *timekeeper   // of the node
-	ledger *ledger
-	handed *handovers
-	work   *room // of the inbox, and what comes directly
-	awake  *room // of the timers stream, with what is held until it is due
+	ctx     context.Context // ends when the shard is given up or lost
+	cancel  context.CancelFunc
+	chores  context.Context // ends when the shard begins to be given up
+	rest    context.CancelFunc
+	inbox   *releases
+	timers  *releases
+	clock   *clock
+	rows    *rows
+	source  *rowSource    // of its rows
+	leased  atomic.Uint64 // the revision at which this node holds it; 0: without a lease
+	gate    *gate         // of the node
+	pulse   *pulse        // of the node
+	time    *timekeeper   // of the node
+	ledger  *ledger
+	handed  *handovers
+	senders senders
+	work    *room // of the inbox, and what comes directly
+	awake   *room // of the timers stream, with what is held until it is due
 
 	complaints complaints
 	ahead      atomic.Int64 // how many nanoseconds later it is for the server, if that matters
@@ -82,6 +83,11 @@ func newShard(
 	}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	s.chores, s.rest = context.WithCancel(s.ctx)
+	context.AfterFunc(s.ctx, func() {
+		for _, reply := range s.senders.all() {
+			store.RefuseDirect(reply)
+		}
+	})
 	s.source = &rowSource{shard: s.ctx, kept: s.kept, read: s.readRow}
 	s.quiet = sync.NewCond(&s.mu)
 	s.inbox = newReleases(func(ctx context.Context, seq uint64) error { return store.Release(ctx, id, seq) }, s.after)

@@ -246,12 +246,7 @@ func (t *taking) decide(ctx context.Context) machine.Ready {
 		if !t.turn.Wants() || t.crowded() {
 			return t.turn.Decide(t.shard.time.now())
 		}
-		offering, cancel := context.WithCancel(ctx)
-		t.onInterrupt(cancel)
-		answer, err := t.answer(offering)
-		t.onInterrupt(nil)
-		interrupted := offering.Err() != nil
-		cancel()
+		answer, interrupted, err := t.hear(ctx)
 		if interrupted && !t.mustHear() {
 			return t.turn.Decide(t.shard.time.now()) // a crowd waits
 		}

@@ -27,13 +27,13 @@ func (a *actor) rearm() error {
 	at := a.w.Wakeup()
 	fires := at.Add(-lead)
 	own := alarm{key: a.id, workflow: a.id}
-	if s.time.until(at) <= near {
+	if !at.IsZero() && s.time.until(at) <= near {
 		fires, own.at = at, at
 	}
 	s.clock.set(own)
 	switch {
 	case at.IsZero():
-		soon := !a.strange && a.armed.Before(s.time.now().Add(lead)) // not armed, or it has fired
+		soon := !a.strange && (a.armed.IsZero() || a.armed.Before(s.time.now().Add(lead))) // not armed, or it has fired
 		upTo := a.armedSeq
 		a.armed, a.armedSeq, a.strange = time.Time{}, 0, false
 		if soon || a.w.Run.Open() {

@@ -153,7 +153,7 @@ var commandTypes = types[CommandType, CommandAttributes]{}
 
 func registerCommand[T CommandAttributes]() struct{} {
 	var zero T
-	commandTypes[zero.CommandType()] = scratchOf[T]()
+	commandTypes[zero.CommandType()] = scratchOf[T](string(zero.CommandType()))
 	return struct{}{}
 }
 

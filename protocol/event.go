@@ -81,6 +81,6 @@ var eventTypes = types[EventType, EventAttributes]{}
 
 func registerEvent[T EventAttributes]() struct{} {
 	var zero T
-	eventTypes[zero.EventType()] = scratchOf[T]()
+	eventTypes[zero.EventType()] = scratchOf[T](string(zero.EventType()))
 	return struct{}{}
 }

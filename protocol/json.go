@@ -3,6 +3,7 @@ package protocol
 import (
 	"bytes"
 	stdjson "encoding/json"
+	"sync"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -21,21 +22,40 @@ var wire = json.JoinOptions(
 	jsonv1.ReportErrorsWithLegacySemantics(false),
 )
 
-// Marshal writes v, a type of this package, as compact JSON. Everything on the wire goes through it.
+// Marshal writes v, a type of this package, as compact JSON. Everything on the wire goes through it. A pointer saves copies.
 func Marshal(v any) ([]byte, error) { return json.Marshal(v, wire) }
 
 // Unmarshal reads what [Marshal] wrote, or somebody who follows PROTOCOL.md.
 func Unmarshal(data []byte, v any) error { return json.Unmarshal(data, v, wire) }
 
+// valueWriter writes values of users' types, one after the other. Only an encoder can be told not to escape.
+type valueWriter struct {
+	buf bytes.Buffer
+	enc *stdjson.Encoder
+}
+
+var valueWriters = sync.Pool{New: func() any {
+	w := &valueWriter{}
+	w.enc = stdjson.NewEncoder(&w.buf)
+	w.enc.SetEscapeHTML(false)
+	return w
+}}
+
+// valueWriterKeeps is how large a buffer may become and be used again.
+const valueWriterKeeps = 64 << 10
+
 // marshalValue writes a value of a user's type as compact JSON, as encoding/json does but for the escaping.
 func marshalValue(v any) ([]byte, error) {
-	var buf bytes.Buffer
-	enc := stdjson.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
+	w := valueWriters.Get().(*valueWriter) //nolint:forcetypeassert // nothing else is in there
+	w.buf.Reset()
+	if err := w.enc.Encode(v); err != nil {
 		return nil, err
 	}
-	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
+	data := bytes.Clone(bytes.TrimSuffix(w.buf.Bytes(), []byte("\n")))
+	if w.buf.Cap() <= valueWriterKeeps {
+		valueWriters.Put(w)
+	}
+	return data, nil
 }
 
 // compact returns data without insignificant white space, or an error when data is not JSON.

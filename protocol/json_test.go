@@ -39,6 +39,7 @@ func TestReadsLikeEncodingJSON(t *testing.T) {
 			{"Timer_ID":"1","START_TO_FIRE_TIMEOUT":"90s","fire_at":"2026-11-23T12:00:00.25Z","workflow_task_completed_event_id":4}}`,
 			started,
 		},
+		"a type with an escape": {`{"type":"Cancel\u0054imer","attributes":{"timer_id":"1"}}`, protocol.Command{Attributes: protocol.CancelTimer{TimerID: "1"}}},
 		"members twice": {
 			`{"id":1,"id":5,"time":"2026-11-23T12:00:00.25Z","type":"TimerStarted","type":"TimerStarted","attributes":{"timer_id":"2"},
 			"attributes":{"timer_id":"1","start_to_fire_timeout":90.0,"fire_at":"2026-11-23T12:00:00.25Z","workflow_task_completed_event_id":4}}`,
@@ -194,5 +195,31 @@ func TestConcurrentMessagesStayApart(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestConcurrentValuesStayApart: so are the buffers that values are written to, and one whose value cannot be written leaves nothing behind.
+func TestConcurrentValuesStayApart(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"a", "<b>", strings.Repeat("long", 100_000)} {
+		t.Run(text[:1], func(t *testing.T) {
+			t.Parallel()
+			var all []protocol.Payload
+			for range 20 {
+				p, err := protocol.Encode([]string{text})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := protocol.Encode([]any{text, func() {}}); err == nil {
+					t.Fatal("a function was encoded")
+				}
+				all = append(all, p)
+			}
+			for _, p := range all {
+				if want := `["` + text + `"]`; string(p.Data) != want {
+					t.Fatalf("got %.40s, want %.40s", p.Data, want)
+				}
+			}
+		})
 	}
 }

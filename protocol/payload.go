@@ -78,7 +78,7 @@ func (p Payload) Encoding() string {
 }
 
 // IsZero reports whether the payload carries nothing at all, which is how "no input" travels.
-func (p Payload) IsZero() bool {
+func (p *Payload) IsZero() bool {
 	return p.Blob == nil && len(p.Data) == 0 && len(p.Metadata) == 0
 }
 

@@ -67,7 +67,8 @@ type TakenRequest struct {
 // Digest is the hash that the next record carries in Prev: 128 bits of SHA-256 of the record's bytes, in hex.
 func Digest(record []byte) string {
 	sum := sha256.Sum256(record)
-	return hex.EncodeToString(sum[:16])
+	var text [32]byte
+	return string(hex.AppendEncode(text[:0], sum[:16]))
 }
 
 // Entry is a record as it lies in a stream.

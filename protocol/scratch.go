@@ -8,11 +8,12 @@ import (
 // scratch lends out values of one type, to write JSON from and to read it into. The engine wants values that it can address, which lie
 // on the heap, and a message has several of them that only pass through.
 type scratch struct {
+	name string // of the type on the wire
 	typ  reflect.Type
 	pool sync.Pool
 }
 
-func scratchOf[T any]() *scratch { return &scratch{typ: reflect.TypeFor[T]()} }
+func scratchOf[T any](name string) *scratch { return &scratch{name: name, typ: reflect.TypeFor[T]()} }
 
 // borrow returns a pointer to a zero value.
 func (s *scratch) borrow() any {

@@ -22,11 +22,9 @@ func (n Namespace) Validate() error {
 	if n == "" || len(n) > 64 {
 		return Errorf(CodeBadRequest, "a namespace's name has 1 to 64 characters").WithHint("choose one such as %q", DefaultNamespace)
 	}
-	for _, c := range n {
-		if !plain(c) {
-			return Errorf(CodeBadRequest, "the namespace %q may hold only letters, digits, - and _", string(n)).
-				WithHint("choose one such as %q", DefaultNamespace)
-		}
+	if !allPlain(string(n)) {
+		return Errorf(CodeBadRequest, "the namespace %q may hold only letters, digits, - and _", string(n)).
+			WithHint("choose one such as %q", DefaultNamespace)
 	}
 	return nil
 }
@@ -102,16 +100,12 @@ func (n Namespace) Directs(shard int) string { return n.subject("direct", strcon
 
 // ParseInput takes the subject of an input apart, whether it came through an inbox or directly.
 func (n Namespace) ParseInput(subject string) (kind InputKind, workflow string, err error) {
-	rest, ok := strings.CutPrefix(subject, n.subject("in", ""))
-	if !ok {
-		rest, ok = strings.CutPrefix(subject, n.subject("direct", ""))
-	}
-	parts := strings.Split(rest, ".")
-	if !ok || len(parts) != 3 {
+	parts := strings.Split(subject, ".")
+	if len(parts) != 6 || parts[0] != "mr" || parts[1] != string(n) || parts[2] != "in" && parts[2] != "direct" {
 		return "", "", Errorf(CodeBadRequest, "%.200q is not the subject of an input", subject)
 	}
-	workflow, err = ParseToken(parts[2])
-	return InputKind(parts[1]), workflow, err
+	workflow, err = ParseToken(parts[5])
+	return InputKind(parts[4]), workflow, err
 }
 
 // History subjects.
@@ -331,13 +325,12 @@ func Token(s string) string {
 	if s == "" {
 		return "="
 	}
-	clean := strings.IndexFunc(s, func(c rune) bool { return !plain(c) }) < 0
-	if clean {
+	if allPlain(s) {
 		return s
 	}
 	var b strings.Builder
 	for i := range len(s) {
-		if c := s[i]; plain(rune(c)) {
+		if c := s[i]; plain(c) {
 			b.WriteByte(c)
 		} else {
 			fmt.Fprintf(&b, "=%02X", c)
@@ -348,6 +341,9 @@ func Token(s string) string {
 
 // ParseToken undoes [Token]. A token that Token does not write is an error, so that each text has exactly one subject.
 func ParseToken(token string) (string, error) {
+	if token != "" && allPlain(token) {
+		return token, nil
+	}
 	var b strings.Builder
 	for i := 0; i < len(token); i++ {
 		if token[i] != '=' {
@@ -374,7 +370,16 @@ func ParseToken(token string) (string, error) {
 		WithHint("letters, digits, - and _ stay, every other byte is =XX in upper-case hex")
 }
 
-func plain(c rune) bool {
+func allPlain(s string) bool {
+	for i := range len(s) {
+		if !plain(s[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func plain(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_'
 }
 

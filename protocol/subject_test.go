@@ -152,9 +152,11 @@ func TestParseSubjects(t *testing.T) {
 	ns := protocol.DefaultNamespace
 	rapid.Check(t, func(t *rapid.T) {
 		workflow, shard := rapid.String().Draw(t, "workflow"), rapid.IntRange(0, 255).Draw(t, "shard")
-		kind, back, err := ns.ParseInput(ns.Input(shard, protocol.KindSignal, workflow))
-		if err != nil || kind != protocol.KindSignal || back != workflow {
-			t.Fatalf("ParseInput = %q, %q, %v", kind, back, err)
+		for _, subject := range []string{ns.Input(shard, protocol.KindSignal, workflow), ns.Direct(shard, protocol.KindSignal, workflow)} {
+			kind, back, err := ns.ParseInput(subject)
+			if err != nil || kind != protocol.KindSignal || back != workflow {
+				t.Fatalf("ParseInput(%q) = %q, %q, %v", subject, kind, back, err)
+			}
 		}
 		_, fired := ns.Wakeup(shard, workflow)
 		_, retry := ns.RetryWakeup(shard, workflow, rapid.String().Draw(t, "run"), 5)
@@ -166,6 +168,7 @@ func TestParseSubjects(t *testing.T) {
 	})
 	for _, subject := range []string{
 		"", "mr.default.in", "mr.default.in.4.start", "mr.default.in.4.start.a.b", "mr.other.in.4.start.a", "mr.default.in.4.start.=z",
+		"mr.default.in.4.start.", "xmr.default.in.4.start.a", "mr.default.hist.4.start.a", "mr.default.direct.4.start",
 	} {
 		if _, _, err := ns.ParseInput(subject); protocol.AsError(err) == nil || protocol.AsError(err).Code != protocol.CodeBadRequest {
 			t.Errorf("ParseInput(%q) reports %v", subject, err)

@@ -22,6 +22,19 @@ func (t types[K, A]) write(o *objectWriter, name K, attributes A) {
 	o.value("attributes", p)
 }
 
+// named is the name that is spelled like this. One of those that there are is not copied.
+func (t types[K, A]) named(quoted jsontext.Value) K {
+	text := bytes.Trim(quoted, `"`)
+	if values := t[K(text)]; values != nil {
+		return K(values.name)
+	}
+	unquoted, err := jsontext.AppendUnquote(nil, quoted)
+	if err != nil {
+		unquoted = text // it is no text at all
+	}
+	return K(unquoted)
+}
+
 // union reads both members, in either order.
 type union[K ~string, A any] struct {
 	types      types[K, A]
@@ -37,9 +50,10 @@ func (t types[K, A]) union() union[K, A] { return union[K, A]{types: t} }
 func (u *union[K, A]) member(name string, dec *jsontext.Decoder) (err error) {
 	switch {
 	case name == "type":
-		var t jsontext.Token
-		t, err = dec.ReadToken()
-		u.name = K(t.String())
+		var quoted jsontext.Value
+		if quoted, err = dec.ReadValue(); err == nil {
+			u.name = u.types.named(quoted)
+		}
 	case u.known():
 		err = u.decode(dec)
 	default:

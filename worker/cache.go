@@ -61,12 +61,14 @@ func (c *cache) tryTake(id string) (run *cached, done func(), busy <-chan struct
 	}
 	back := make(chan struct{})
 	c.out[id] = back
-	return c.remove(id), sync.OnceFunc(func() {
+	return c.remove(id), func() {
 		c.mu.Lock()
-		delete(c.out, id)
-		c.mu.Unlock()
-		close(back)
-	}), nil
+		defer c.mu.Unlock()
+		if c.out[id] == back { // it may be called more than once
+			delete(c.out, id)
+			close(back)
+		}
+	}, nil
 }
 
 func (c *cache) remove(id string) *cached {

@@ -47,6 +47,9 @@ type outcome struct {
 	err    error
 }
 
+// errGoexit is what code comes to that does not return.
+var errGoexit = errors.New("the activity's code called runtime.Goexit")
+
 // execute runs the activity's code under its deadlines. When one passes, the attempt is over even if the code goes on: what it
 // returns later is nobody's result. number is that of the task in the stream; the task may be a later attempt.
 func (w *Worker) execute(ctx context.Context, task *protocol.ActivityTask, number int) (protocol.Payload, *protocol.Failure) {
@@ -75,7 +78,7 @@ func (w *Worker) execute(ctx context.Context, task *protocol.ActivityTask, numbe
 
 	done := make(chan outcome, 1)
 	w.store.Go(func() {
-		o := outcome{err: errors.New("the activity's code called runtime.Goexit")}
+		o := outcome{err: errGoexit}
 		defer func() { done <- o }()
 		o.result, o.err = e.call(ctx, f, deadline)
 	})

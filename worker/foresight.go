@@ -123,14 +123,15 @@ func (f *foresight) task(a *protocol.ActivityTask, r *protocol.ActivityResult) *
 // advance has a run's code take a step that nobody asked for. It is nil when the step fails, or has local activities to run first: then it
 // must be asked for.
 func (w *Worker) advance(ctx context.Context, task *protocol.WorkflowTask, run *replay.Run) *protocol.WorkflowTaskAnswer {
-	if w.edge(ctx).OpenEvents(task.Events) != nil {
+	edge := w.edge(ctx)
+	if edge.OpenEvents(task.Events) != nil {
 		return nil
 	}
 	answer := run.Step(task.Events)
 	if answer.Failure != nil || len(answer.Local) > 0 || ctx.Err() != nil {
 		return nil
 	}
-	reply, err := w.seal(ctx, task, answer)
+	reply, err := w.seal(edge, task, answer)
 	if err != nil {
 		return nil
 	}

@@ -89,16 +89,14 @@ func (w *Worker) runLocal(ctx context.Context, task *protocol.WorkflowTask, l re
 func (w *Worker) tryLocal(
 	ctx context.Context, task *protocol.WorkflowTask, l replay.LocalActivity, f function, attempt int, last *protocol.Failure,
 ) (protocol.Payload, *protocol.Failure) {
-	var cancel context.CancelFunc
 	if d := l.Command.StartToClose; d > 0 {
+		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(d))
-	} else {
-		ctx, cancel = context.WithCancel(ctx)
+		defer cancel()
 	}
-	defer cancel()
 	done := make(chan outcome, 1)
 	w.store.Go(func() {
-		o := outcome{err: errors.New("the activity's code called runtime.Goexit")}
+		o := outcome{err: errGoexit}
 		defer func() { done <- o }()
 		env := w.localEnv(ctx, task, l, attempt, last)
 		o.result, o.err = protect(activity.With(w.extract(ctx, l.Command.Headers), env), f, l.Command.Input)

@@ -11,9 +11,8 @@ import (
 // query lets the code of a run answer a question, on the run in the cache or on a replay of its history. The run stays in the cache
 // for its next step.
 func (w *Worker) query(ctx context.Context, task *protocol.WorkflowTask, p program, ready func()) *protocol.WorkflowTaskAnswer {
-	c, done := w.cache.take(ctx, task.Run)
+	c, done := w.borrow(ctx, task.Run)
 	defer done()
-	context.AfterFunc(ctx, done)
 	if c.fits(task) {
 		ready()
 		defer w.cache.put(c)
@@ -42,7 +41,7 @@ func (w *Worker) query(ctx context.Context, task *protocol.WorkflowTask, p progr
 func (w *Worker) replayed(
 	ctx context.Context, task *protocol.WorkflowTask, p program, ready func(),
 ) (*cached, *protocol.WorkflowTaskAnswer) {
-	events, err := w.eventsOf(ctx, task)
+	events, err := w.eventsOf(ctx, w.edge(ctx), task)
 	if err != nil {
 		return nil, failedTask(protocol.CauseWorkflowPanic, protocol.NewFailure(fmt.Errorf("read the run's history: %w", err)))
 	}
@@ -57,12 +56,12 @@ func (w *Worker) replayed(
 
 // ask asks the code.
 func (w *Worker) ask(ctx context.Context, run *replay.Run, task *protocol.WorkflowTask) *protocol.WorkflowTaskAnswer {
-	q := *task.Query
-	if err := w.edge(ctx).OpenAll(&q); err != nil {
+	q, edge := *task.Query, w.edge(ctx)
+	if err := edge.OpenAll(&q); err != nil {
 		return failedTask(protocol.CauseWorkflowPanic, protocol.NewFailure(fmt.Errorf("fetch the query's input: %w", err)))
 	}
 	answer := run.Query(q)
-	if err := w.edge(ctx).SealAll(&answer); err != nil {
+	if err := edge.SealAll(&answer); err != nil {
 		answer = &protocol.WorkflowQueryAnswer{Failure: protocol.NewFailure(fmt.Errorf("store the query's answer: %w", err))}
 	}
 	return &protocol.WorkflowTaskAnswer{Query: answer}

@@ -13,14 +13,16 @@ import (
 // long, with a failure. Workflow code that blocks on something other than this SDK, such as a Go channel, cannot be stopped: its goroutine
 // and its slot are lost to the worker until the code returns.
 type stepping struct {
-	w        *Worker
-	task     *protocol.WorkflowTask
-	respond  Responder
-	cancel   context.CancelFunc
-	progress func() // ends the signs of life
+	w       *Worker
+	task    *protocol.WorkflowTask
+	respond Responder
+	cancel  context.CancelFunc
 
-	once sync.Once
-	late *time.Timer // nil until the history is there: the time that it takes to read a long one does not count
+	mu       sync.Mutex
+	answered bool
+	timer    *time.Timer // rings for the next sign of life, and when the code has taken too long
+	// late is when it has; zero until the history is there: the time that it takes to read a long one does not count.
+	late time.Time
 }
 
 // takeStep takes a step and answers it.
@@ -28,27 +30,41 @@ func (w *Worker) takeStep(work context.Context, task *protocol.WorkflowTask, res
 	ctx, cancel := context.WithCancel(work)
 	defer cancel()
 	s := &stepping{w: w, task: task, respond: respond, cancel: cancel}
-	// The orchestrator hears now and then that the step is under way. The answer must be the last word.
-	s.progress = tick(progressEvery, func() { w.respond(task, respond, &protocol.WorkflowTaskAnswer{Progress: true}) })
-	// A worker that is cut off is not the code's fault: another one takes the step.
-	uncut := context.AfterFunc(work, func() { s.answer(&protocol.WorkflowTaskAnswer{Refusal: protocol.RefusalDraining}) })
+	s.begin()
+	uncut := context.AfterFunc(ctx, func() {
+		if work.Err() != nil { // a worker that is cut off is not the code's fault: another one takes the step
+			s.answer(&protocol.WorkflowTaskAnswer{Refusal: protocol.RefusalDraining})
+		}
+	})
 	defer uncut()
 	answer := w.step(ctx, task, s.ready)
 	<-w.steps
-	if s.late != nil {
-		s.late.Stop()
-	}
 	s.answer(answer)
+}
+
+func (s *stepping) begin() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.timer = time.AfterFunc(progressEvery, s.ring)
 }
 
 // ready is called when the history is there and the code is about to run.
 func (s *stepping) ready() {
-	if s.late == nil {
-		s.late = time.AfterFunc(time.Duration(s.task.Timeout), s.tooLate)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.late.IsZero() && !s.answered {
+		timeout := time.Duration(s.task.Timeout)
+		s.late = time.Now().Add(timeout)
+		if timeout < progressEvery {
+			s.timer.Reset(timeout)
+		}
 	}
 }
 
-func (s *stepping) tooLate() {
+func (s *stepping) ring() {
+	if s.inTime() {
+		return
+	}
 	s.answer(failedTask(protocol.CauseWorkflowPanic, &protocol.Failure{
 		Source: "go", Message: fmt.Sprintf("the code of workflow %s did not yield within %s: it blocks on something other than "+
 			"the workflow package (a Go channel, a mutex, I/O) or computes for too long", s.task.Type, s.task.Timeout),
@@ -58,10 +74,34 @@ func (s *stepping) tooLate() {
 	s.cancel()
 }
 
+// inTime has the orchestrator hear that the step is under way, unless it is answered: the answer must be the last word. It is false when
+// the code has taken too long.
+func (s *stepping) inTime() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.answered {
+		return true
+	}
+	wait := progressEvery
+	if !s.late.IsZero() {
+		if wait = min(wait, time.Until(s.late)); wait <= 0 {
+			return false
+		}
+	}
+	s.w.respond(s.task, s.respond, &protocol.WorkflowTaskAnswer{Progress: true})
+	s.timer.Reset(wait)
+	return true
+}
+
 func (s *stepping) answer(a *protocol.WorkflowTaskAnswer) {
-	s.once.Do(func() {
-		s.progress()
-		s.w.respond(s.task, s.respond, a)
-		s.w.running.Done()
-	})
+	s.mu.Lock()
+	again := s.answered
+	s.answered = true
+	s.timer.Stop()
+	s.mu.Unlock()
+	if again {
+		return
+	}
+	s.w.respond(s.task, s.respond, a)
+	s.w.running.Done()
 }

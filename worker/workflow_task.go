@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/millrace-dev/millrace/protocol"
+	"github.com/millrace-dev/millrace/protocol/codec"
 	"github.com/millrace-dev/millrace/worker/replay"
 )
 
@@ -79,7 +80,8 @@ func (w *Worker) step(ctx context.Context, task *protocol.WorkflowTask, ready fu
 	if refusal != "" {
 		return &protocol.WorkflowTaskAnswer{Refusal: refusal}
 	}
-	events, err := w.eventsOf(ctx, task)
+	edge := w.edge(ctx)
+	events, err := w.eventsOf(ctx, edge, task)
 	if err != nil {
 		run.Close()
 		return failedTask(protocol.CauseWorkflowPanic, protocol.NewFailure(fmt.Errorf("read the run's history: %w", err)))
@@ -95,7 +97,7 @@ func (w *Worker) step(ctx context.Context, task *protocol.WorkflowTask, ready fu
 		run.Close()
 		return failedTask(answer.Cause, w.sealFailure(ctx, answer.Cause, answer.Failure))
 	}
-	reply, err := w.seal(ctx, task, answer)
+	reply, err := w.seal(edge, task, answer)
 	if err != nil {
 		run.Close()
 		return failedTask(protocol.CauseWorkflowPanic, protocol.NewFailure(fmt.Errorf("store the payloads of the step: %w", err)))
@@ -109,9 +111,9 @@ func (w *Worker) step(ctx context.Context, task *protocol.WorkflowTask, ready fu
 }
 
 // seal makes the reply to a step that was taken, and says which of its activities the worker takes.
-func (w *Worker) seal(ctx context.Context, task *protocol.WorkflowTask, answer replay.Answer) (*protocol.WorkflowTaskAnswer, error) {
+func (w *Worker) seal(edge codec.Edge, task *protocol.WorkflowTask, answer replay.Answer) (*protocol.WorkflowTaskAnswer, error) {
 	reply := &protocol.WorkflowTaskAnswer{Commands: answer.Commands, Rejections: answer.Rejections, Keeps: true}
-	if err := w.edge(ctx).SealAll(reply); err != nil {
+	if err := edge.SealAll(reply); err != nil {
 		return nil, err
 	}
 	reply.Takes = w.promise(task.Run, answer.Commands)
@@ -130,9 +132,7 @@ func (w *Worker) keep(c *cached) {
 // runFor finds the run that a task continues. A cached run counts only if the last step that it took here is the last one that
 // was recorded: the nonces tell. Any other must be forgotten, because what it saw may never have happened.
 func (w *Worker) runFor(ctx context.Context, task *protocol.WorkflowTask, p program) (run *replay.Run, done func(), r protocol.Refusal) {
-	c, done := w.cache.take(ctx, task.Run)
-	// Code that hangs keeps its run for ever, but not the others who want it.
-	context.AfterFunc(ctx, done)
+	c, done := w.borrow(ctx, task.Run)
 	if c.fits(task) && c.catchUp(task) {
 		return c.run, done, ""
 	}
@@ -146,6 +146,17 @@ func (w *Worker) runFor(ctx context.Context, task *protocol.WorkflowTask, p prog
 		return nil, done, protocol.RefusalCacheMiss
 	}
 	return replay.New(p), done, ""
+}
+
+// borrow takes a run out of the cache until done is called, or ctx ends: code that hangs keeps its run for ever, but not the others who
+// want it.
+func (w *Worker) borrow(ctx context.Context, run string) (c *cached, done func()) {
+	c, back := w.cache.take(ctx, run)
+	unless := context.AfterFunc(ctx, back)
+	return c, func() {
+		unless()
+		back()
+	}
 }
 
 // fits reports whether a cached run is where a task begins.
@@ -170,7 +181,7 @@ func unseen(events []protocol.Event, last int64) []protocol.Event {
 
 // eventsOf returns the task's events with what the code will read at hand: the part of the history that was too large for the
 // task, and the payloads that lie in the object store.
-func (w *Worker) eventsOf(ctx context.Context, task *protocol.WorkflowTask) ([]protocol.Event, error) {
+func (w *Worker) eventsOf(ctx context.Context, edge codec.Edge, task *protocol.WorkflowTask) ([]protocol.Event, error) {
 	var events []protocol.Event
 	req := protocol.HistoryRequest{ID: task.Workflow, Run: task.Run}
 	for req.After < task.Omitted {
@@ -190,10 +201,10 @@ func (w *Worker) eventsOf(ctx context.Context, task *protocol.WorkflowTask) ([]p
 		}
 	}
 	events = append(events, task.Events...)
-	if err := w.edge(ctx).OpenAll(&task.Updates); err != nil {
+	if err := edge.OpenAll(&task.Updates); err != nil {
 		return nil, err
 	}
-	return events, w.edge(ctx).OpenEvents(events)
+	return events, edge.OpenEvents(events)
 }
 
 // unknown says that a type is not registered here, and what is.

@@ -12,8 +12,7 @@ func TestAhead(t *testing.T) {
 	if w.Ahead(protocol.Input{Body: protocol.ActivityResult{Run: "run", ScheduledID: 5}}) {
 		t.Error("a workflow without history is not behind")
 	}
-	w.Run = &Run{LastEvent: 7}
-	w.Run.Start.RunID = "run"
+	w.Run = &Run{LastEvent: 7, Start: &protocol.WorkflowExecutionStarted{RunID: "run"}}
 	for _, event := range []int64{7, 8} {
 		for _, body := range []protocol.InputBody{
 			protocol.ActivityResult{Run: "run", ScheduledID: event},

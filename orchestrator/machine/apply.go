@@ -11,13 +11,12 @@ import (
 // an event that refers to something unknown is ignored, because history is right by definition.
 func (r *Run) apply(e protocol.Event) {
 	r.LastEvent, r.LastTime = e.ID, e.Time
-	r.Tail = append(r.Tail, e)
 	if s := protocol.StatusAfter(e.Attributes); s != "" {
 		r.Status = s
 	}
 	switch a := e.Attributes.(type) {
 	case protocol.WorkflowExecutionStarted:
-		r.Start, r.Started, r.dirty, r.pinned = a, e.Time, true, a.PinnedVersion
+		r.Start, r.Started, r.dirty, r.pinned = &a, e.Time, true, a.PinnedVersion
 		r.Memo, r.SearchAttributes = a.Memo, a.SearchAttributes
 		r.remember(a.RequestID)
 		if a.FirstTaskDelay > 0 {
@@ -44,6 +43,16 @@ func (r *Run) apply(e protocol.Event) {
 	}
 }
 
+// unseen are the events that no completed workflow task has shown to the run's code, once more have followed: see [Run.Tail].
+func unseen(tail, more []protocol.Event) []protocol.Event {
+	for i, e := range slices.Backward(more) {
+		if _, ok := e.Attributes.(protocol.WorkflowTaskCompleted); ok {
+			return slices.Clone(more[i:])
+		}
+	}
+	return append(tail, more...)
+}
+
 func (r *Run) see(requestID string) {
 	r.dirty = true
 	r.remember(requestID)
@@ -58,7 +67,6 @@ func (r *Run) applyTask(e protocol.Event) {
 	case protocol.WorkflowTaskCompleted:
 		r.Worker, r.TaskFailure, r.dirty = a.Identity, nil, false
 		r.taskFailed = time.Time{}
-		r.Tail = []protocol.Event{e}
 		r.applyVersion(e.ID, a)
 	case protocol.WorkflowTaskFailed:
 		r.Worker = ""

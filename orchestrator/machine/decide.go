@@ -70,12 +70,12 @@ func (t *Turn) Answer(a *protocol.WorkflowTaskAnswer, now time.Time) Ready {
 	if a.Failure != nil {
 		return t.failed(a.Worker, a.Cause, a.Failure)
 	}
-	draft := *t
-	draft.run = t.run.fork()
-	if err := draft.complete(a); err != nil {
+	before := *t
+	t.run = t.run.fork()
+	if err := t.complete(a); err != nil {
+		*t = before
 		return t.failed(a.Worker, protocol.CauseBadCommand, protocol.NewFailure(err))
 	}
-	*t = draft
 	return t.finish(nil)
 }
 

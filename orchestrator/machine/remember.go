@@ -74,7 +74,7 @@ func (r *Run) lately(now time.Time) []protocol.TakenRequest {
 // follower is the draft of a run that follows the latest one.
 func (t *Turn) follower() *Run {
 	t.carried = t.w.Run.lately(t.now)
-	r := &Run{}
+	r := emptyRun()
 	r.carry(t.carried)
 	return r
 }

@@ -94,7 +94,7 @@ func (t *Turn) copy(in protocol.Input, b Reset, started int64) bool {
 			return false
 		}
 		if first, ok := e.Attributes.(protocol.WorkflowExecutionStarted); ok {
-			first.PreviousRunID, first.FirstRunID, first.OriginalRunID = first.RunID, firstRun(first), original(first)
+			first.PreviousRunID, first.FirstRunID, first.OriginalRunID = first.RunID, firstRun(&first), original(first)
 			first.RunID, first.Reset = b.NewRun, &protocol.ResetPoint{Run: first.RunID, Event: b.Event, RequestID: b.RequestID}
 			e.Attributes = first
 		}

@@ -1,7 +1,6 @@
 package machine
 
 import (
-	"slices"
 	"time"
 
 	"github.com/millrace-dev/millrace/protocol"
@@ -9,8 +8,8 @@ import (
 
 // Run is the state of one run: a fold over its events.
 type Run struct {
-	// Start is the event that opened the run, and Started its time.
-	Start   protocol.WorkflowExecutionStarted
+	// Start is the event that opened the run, and Started its time. Drafts of the run share it.
+	Start   *protocol.WorkflowExecutionStarted
 	Started time.Time
 	// Status and Outcome say whether and how the run ended; Closed is when.
 	Status  protocol.Status
@@ -30,8 +29,8 @@ type Run struct {
 	Worker string
 	// Base is the nonce of the last record in which a workflow task completed.
 	Base string
-	// Tail are the events that no completed workflow task has shown to the run's code, preceded by the outcome of the
-	// last one. A worker that has the run in its cache needs only these.
+	// Tail are the recorded events that no completed workflow task has shown to the run's code, preceded by the outcome of the
+	// last one. A worker that has the run in its cache needs only these, and those of the step that is being drafted.
 	Tail []protocol.Event
 	// TaskScheduled is the WorkflowTaskScheduled that waits for a worker, or zero.
 	TaskScheduled int64
@@ -72,6 +71,11 @@ type Run struct {
 	admitted    int
 	deadlines   deadlines
 }
+
+// unstarted is the Start of a run that has no event yet. Nobody changes it.
+var unstarted protocol.WorkflowExecutionStarted
+
+func emptyRun() *Run { return &Run{Start: &unstarted} }
 
 // Activity is an activity that has been scheduled and has not ended.
 type Activity struct {
@@ -159,10 +163,7 @@ func (r *Run) fork() *Run {
 	d.requests = r.requests.fork()
 	d.updates = r.updates.fork()
 	d.openUpdates = r.openUpdates.fork()
-	// Clipped: an append or a push in the draft must not write into the original's spare capacity. The heap is copied
-	// only when the draft adds to it.
-	d.Tail = slices.Clip(r.Tail)
-	d.deadlines = nil
+	d.deadlines = nil // a push in the draft must not write into the original's spare capacity
 	return &d
 }
 

@@ -38,7 +38,7 @@ func (t *Turn) takeSuccession(b succession) {
 // FirstRun is the ID of the first run of the chain.
 func (r *Run) FirstRun() string { return firstRun(r.Start) }
 
-func firstRun(s protocol.WorkflowExecutionStarted) string {
+func firstRun(s *protocol.WorkflowExecutionStarted) string {
 	if s.FirstRunID != "" {
 		return s.FirstRunID
 	}
@@ -60,7 +60,11 @@ func (t *Turn) tryAgain(f *protocol.Failure) (newRun string, state protocol.Retr
 
 // follow notes what the run is followed by, if the event that ended it says that it is.
 func (r *Run) follow(e protocol.Event) {
-	next := r.Start
+	switch e.Attributes.(type) {
+	case protocol.WorkflowExecutionCompleted, protocol.WorkflowExecutionCanceled:
+		return
+	}
+	next := *r.Start
 	next.PinnedVersion, next.Memo, next.SearchAttributes = r.pinned, r.Memo, r.SearchAttributes
 	next.PreviousRunID, next.FirstRunID = r.ID(), r.FirstRun()
 	next.CarriedSignals, next.Reset, next.OriginalRunID = protocol.Payload{}, nil, ""

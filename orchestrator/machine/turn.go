@@ -53,9 +53,12 @@ type TaskRetry struct {
 	Failure *protocol.PendingTask
 }
 
+// stepEvents is how many events most steps have at most.
+const stepEvents = 8
+
 // Begin drafts a step from inputs, in order. The Workflow is not changed. nonce becomes the record's.
 func (w *Workflow) Begin(inputs []protocol.Input, nonce string, now time.Time) *Turn {
-	t := &Turn{w: w, now: now, nonce: nonce, consumed: w.decided}
+	t := &Turn{w: w, now: now, nonce: nonce, consumed: w.decided, events: make([]protocol.Event, 0, stepEvents)}
 	if w.Run != nil {
 		t.run = w.Run.fork()
 	}
@@ -167,7 +170,8 @@ func (t *Turn) Task(now time.Time) *protocol.WorkflowTask {
 	if t.offered == nil {
 		t.offer()
 	}
-	events := append(slices.Clip(r.Tail), t.offered...)
+	tail := slices.Grow(slices.Clip(r.Tail), len(t.events)+len(t.offered)) // a copy: the run may be that of others as well
+	events := append(unseen(tail, t.events), t.offered...)
 	return &protocol.WorkflowTask{
 		Workflow: r.Start.WorkflowID, Run: r.ID(), Type: r.Start.WorkflowType, Queue: t.taskQueue(),
 		Attempt: t.w.attemptOf(r), Nonce: t.nonce, Base: r.Base, After: events[0].ID - 1, Events: events,
@@ -187,7 +191,7 @@ func (w *Workflow) attemptOf(r *Run) int {
 // into the draft: whether they happened depends on the answer.
 func (t *Turn) offer() {
 	r := t.run
-	t.scheduled, t.delivered = r.TaskScheduled, t.updates()
+	t.scheduled, t.delivered, t.offered = r.TaskScheduled, t.updates(), make([]protocol.Event, 0, 2)
 	if t.scheduled == 0 {
 		e := t.next(protocol.WorkflowTaskScheduled{Queue: r.callQueue(), Timeout: r.taskTimeout(), Attempt: t.w.attemptOf(r)})
 		t.scheduled = e.ID

@@ -39,7 +39,8 @@ func (w *Workflow) Apply(seq uint64, digest string, r *protocol.Record) error {
 		return err
 	}
 	if r.Step == 1 {
-		w.Run = &Run{First: seq}
+		w.Run = emptyRun()
+		w.Run.First = seq
 		w.Run.carry(r.Requests)
 		w.forgetTask()
 	}
@@ -51,6 +52,9 @@ func (w *Workflow) Apply(seq uint64, digest string, r *protocol.Record) error {
 			w.Run.Base = r.Nonce
 			w.forgetTask()
 		}
+	}
+	if w.Run.Open() {
+		w.Run.Tail = unseen(w.Run.Tail, r.Events)
 	}
 	w.Seq, w.Digest, w.decided = seq, digest, nil
 	w.LastInput = max(w.LastInput, r.LastInput)

@@ -285,6 +285,7 @@ func (w *world) store(r Ready) error {
 		return nil
 	}
 	draft := snapshot(w.turn.run) // now: it reads through to the run that the record is about to change
+	draft["tail"] = text(tailOf(w.turn.run, r.Record.Events))
 	data, err := protocol.Marshal(r.Record)
 	if err != nil {
 		return err
@@ -380,6 +381,21 @@ func (w *world) crash() error {
 	fresh, fx, err := w.fold()
 	w.w, w.last = fresh, fx
 	return err
+}
+
+// tailOf is the tail of a run once a record's events have followed, told event by event.
+func tailOf(r *Run, events []protocol.Event) []protocol.Event {
+	if !r.Open() {
+		return nil
+	}
+	tail := slices.Clone(r.Tail)
+	for _, e := range events {
+		if _, ok := e.Attributes.(protocol.WorkflowTaskCompleted); ok {
+			tail = nil
+		}
+		tail = append(tail, e)
+	}
+	return tail
 }
 
 // snapshot is everything of a run that history knows, in a form that can be compared.

@@ -12,7 +12,7 @@ import (
 func (e Edge) SealAll(ptr any) error {
 	w := walker{
 		payload: e.Seal,
-		wants: func(p *protocol.Payload) bool {
+		wants: func(p protocol.Payload) bool {
 			return p.Blob == nil && !p.IsZero() && (e.Codec != nil || len(p.Data) > e.Threshold)
 		},
 		wantsFailure: e.hides,
@@ -47,7 +47,7 @@ func (e Edge) LookAll(ptr any) {
 func (e Edge) openAll(ptr any, open func(protocol.Payload) (protocol.Payload, error)) error {
 	w := walker{
 		payload: open,
-		wants: func(p *protocol.Payload) bool {
+		wants: func(p protocol.Payload) bool {
 			return p.Blob != nil && e.Get != nil || e.Codec != nil && !p.IsZero() || e.Strict && p.Readable() != nil
 		},
 		wantsFailure: func(*protocol.Failure) bool { return false }, // what is encoded is a payload in it

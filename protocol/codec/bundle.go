@@ -18,7 +18,7 @@ func (e Edge) bundle(ptr any) error {
 	}
 	total := 0
 	count := walker{
-		wants: func(p *protocol.Payload) bool {
+		wants: func(p protocol.Payload) bool {
 			if movable(p) {
 				total += len(p.Data)
 			}
@@ -42,7 +42,7 @@ func (e Edge) bundle(ptr any) error {
 }
 
 // movable reports whether a payload is here, and large enough for a reference in its place.
-func movable(p *protocol.Payload) bool { return p.Blob == nil && len(p.Data) > worthwhile }
+func movable(p protocol.Payload) bool { return p.Blob == nil && len(p.Data) > worthwhile }
 
 // bundler collects payloads for one object.
 type bundler struct {

@@ -17,7 +17,7 @@ type walker struct {
 	// failure, when set, changes a failure itself, after the payloads in it when they are opened, and before when they are sealed.
 	before, after func(*protocol.Failure) error
 	// wants reports whether payload would change p. What holds no such payload is not copied.
-	wants func(p *protocol.Payload) bool
+	wants func(p protocol.Payload) bool
 	// wantsFailure is wants for failures.
 	wantsFailure func(f *protocol.Failure) bool
 }
@@ -32,7 +32,7 @@ var (
 // walk changes the payloads in what ptr points to.
 func (w *walker) walk(ptr any) error {
 	v := reflect.ValueOf(ptr).Elem()
-	if !w.wanted(v) {
+	if !w.wanted(v, shapeOf(v.Type())) {
 		return nil
 	}
 	return w.change(v)
@@ -93,9 +93,9 @@ func (w *walker) changeFailure(v reflect.Value) error {
 }
 
 func (w *walker) changeFields(v reflect.Value) error {
-	for _, i := range fields(v.Type()) {
-		if f := v.Field(i); w.wanted(f) {
-			if err := w.change(f); err != nil {
+	for _, f := range shapeOf(v.Type()).fields {
+		if field := v.Field(f.index); w.wanted(field, f.shape) {
+			if err := w.change(field); err != nil {
 				return err
 			}
 		}
@@ -104,10 +104,10 @@ func (w *walker) changeFields(v reflect.Value) error {
 }
 
 func (w *walker) changeList(v reflect.Value) error {
-	fresh := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
+	fresh, elem := reflect.MakeSlice(v.Type(), v.Len(), v.Len()), shapeOf(v.Type()).elem
 	reflect.Copy(fresh, v)
 	for i := range fresh.Len() {
-		if e := fresh.Index(i); w.wanted(e) {
+		if e := fresh.Index(i); w.wanted(e, elem) {
 			if err := w.change(e); err != nil {
 				return err
 			}
@@ -124,7 +124,7 @@ func (w *walker) changeMap(v reflect.Value) error {
 	}
 	m = maps.Clone(m)
 	for k, p := range m {
-		if !w.wants(&p) {
+		if !w.wants(p) {
 			continue
 		}
 		q, err := w.payload(p)
@@ -137,39 +137,38 @@ func (w *walker) changeMap(v reflect.Value) error {
 	return nil
 }
 
-// wanted reports whether v holds a payload or a failure to change.
-func (w *walker) wanted(v reflect.Value) bool {
+// wanted reports whether v, which has a shape, holds a payload or a failure to change.
+func (w *walker) wanted(v reflect.Value, s *shape) bool {
 	switch {
-	case !holds(v.Type()):
+	case s == nil:
 		return false
-	case v.Type() == payloadType:
-		if v.CanAddr() {
-			return w.wants(v.Addr().Interface().(*protocol.Payload)) //nolint:forcetypeassert // it is one
-		}
-		p := v.Interface().(protocol.Payload) //nolint:forcetypeassert // it is one
-		return w.wants(&p)
-	case v.Type() == failureType && w.wantsFailure(v.Addr().Interface().(*protocol.Failure)): //nolint:forcetypeassert // it is one
+	case s.of == payloadType:
+		p, _ := reflect.TypeAssert[protocol.Payload](v)
+		return w.wants(p)
+	case s.of == failureType && w.wantsFailure(v.Addr().Interface().(*protocol.Failure)): //nolint:forcetypeassert // it is one
 		return true
 	}
 	switch v.Kind() { //nolint:exhaustive // others hold no payload
-	case reflect.Pointer, reflect.Interface:
-		return !v.IsNil() && w.wanted(v.Elem())
+	case reflect.Pointer:
+		return !v.IsNil() && w.wanted(v.Elem(), s.elem)
+	case reflect.Interface:
+		return !v.IsNil() && w.wanted(v.Elem(), shapeOf(v.Elem().Type()))
 	case reflect.Struct:
-		for _, i := range fields(v.Type()) {
-			if w.wanted(v.Field(i)) {
+		for _, f := range s.fields {
+			if w.wanted(v.Field(f.index), f.shape) {
 				return true
 			}
 		}
 	case reflect.Slice:
 		for i := range v.Len() {
-			if w.wanted(v.Index(i)) {
+			if w.wanted(v.Index(i), s.elem) {
 				return true
 			}
 		}
 	case reflect.Map:
 		m, _ := reflect.TypeAssert[map[string]protocol.Payload](v)
 		for _, p := range m {
-			if w.wants(&p) {
+			if w.wants(p) {
 				return true
 			}
 		}
@@ -177,37 +176,53 @@ func (w *walker) wanted(v reflect.Value) bool {
 	return false
 }
 
-// What is known of types is kept: which fields of a struct may hold payloads, and which types may hold any.
-var (
-	fieldsOf sync.Map // reflect.Type -> []int
-	holders  sync.Map // reflect.Type -> bool
-)
+// shape says where in the values of a type payloads may lie. That of a type which holds none is nil.
+type shape struct {
+	of     reflect.Type
+	fields []field // of a struct: those that may hold payloads
+	elem   *shape  // of what a pointer refers to, or of what is in a list
+}
 
-// fields are the indexes of the fields of a struct that may hold payloads.
-func fields(t reflect.Type) []int {
-	if known, ok := fieldsOf.Load(t); ok {
-		return known.([]int) //nolint:forcetypeassert // nothing else is stored
+type field struct {
+	index int
+	shape *shape
+}
+
+// shapes are kept: reflect.Type -> *shape. Every message is walked, and few hold anything to change.
+var shapes sync.Map
+
+func shapeOf(t reflect.Type) *shape {
+	if known, ok := shapes.Load(t); ok {
+		return known.(*shape) //nolint:forcetypeassert // nothing else is stored
 	}
-	var found []int
-	for i := range t.NumField() {
-		if f := t.Field(i); f.IsExported() && !plain[f.Name] && holds(f.Type) {
-			found = append(found, i)
+	s := describe(t, map[reflect.Type]*shape{})
+	shapes.Store(t, s)
+	return s
+}
+
+// describe makes the shape of a type. made are those under way: a failure may hold another one.
+func describe(t reflect.Type, made map[reflect.Type]*shape) *shape {
+	if s, ok := made[t]; ok || !search(t, map[reflect.Type]bool{}) {
+		return s
+	}
+	s := &shape{of: t}
+	made[t] = s
+	switch t.Kind() { //nolint:exhaustive // others hold no payload
+	case reflect.Pointer, reflect.Slice:
+		s.elem = describe(t.Elem(), made)
+	case reflect.Struct:
+		for i := range t.NumField() {
+			if f := t.Field(i); f.IsExported() && !plain[f.Name] {
+				if inner := describe(f.Type, made); inner != nil {
+					s.fields = append(s.fields, field{i, inner})
+				}
+			}
 		}
 	}
-	fieldsOf.Store(t, found)
-	return found
+	return s
 }
 
-// holds reports whether a value of the type may hold payloads. An interface may.
-func holds(t reflect.Type) bool {
-	if known, ok := holders.Load(t); ok {
-		return known.(bool) //nolint:forcetypeassert // nothing else is stored
-	}
-	may := search(t, map[reflect.Type]bool{})
-	holders.Store(t, may)
-	return may
-}
-
+// search reports whether a value of the type may hold payloads. An interface may.
 func search(t reflect.Type, seen map[reflect.Type]bool) bool {
 	if t == payloadType || t == failureType {
 		return true

@@ -16,7 +16,7 @@ func (r *Run) apply(e protocol.Event) {
 	case protocol.WorkflowExecutionSignaled:
 		r.deliver(a.Name, a.Input, a.Headers)
 	case protocol.WorkflowExecutionUpdateAdmitted:
-		r.admitted[a.Request.UpdateID] = true
+		r.admitted = with(r.admitted, a.Request.UpdateID, true)
 	case protocol.WorkflowExecutionCancelRequested:
 		r.cancelRequested = true
 		r.env.AfterInputs(r.requestCancel)

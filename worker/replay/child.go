@@ -36,7 +36,7 @@ func (e *Env) StartChild(
 	child.command = r.emit(c, nil)
 	child.command.recorded = func(event int64) {
 		child.event, child.command = event, nil
-		r.children[event] = child
+		r.children = with(r.children, event, child)
 	}
 	return child
 }

@@ -27,7 +27,7 @@ func (r *Run) tell(attributes protocol.CommandAttributes, done func(error)) *Ext
 	x.command = r.emit(attributes, nil)
 	x.command.recorded = func(event int64) {
 		x.event, x.command = event, nil
-		r.externals[event] = x
+		r.externals = with(r.externals, event, x)
 	}
 	return x
 }

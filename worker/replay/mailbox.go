@@ -58,7 +58,7 @@ func (r *Run) mailbox(name string) *Mailbox {
 	m := r.mailboxes[name]
 	if m == nil {
 		m = &Mailbox{run: r}
-		r.mailboxes[name] = m
+		r.mailboxes = with(r.mailboxes, name, m)
 	}
 	return m
 }

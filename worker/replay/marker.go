@@ -102,7 +102,7 @@ func (e *Env) MutableSideEffect(
 	m := r.mutables[id]
 	if m == nil {
 		m = &mutable{}
-		r.mutables[id] = m
+		r.mutables = with(r.mutables, id, m)
 	}
 	m.looks++
 	mark := id + "/" + strconv.Itoa(m.looks)
@@ -144,7 +144,7 @@ func (e *Env) Version(change string, lastly int) (int, error) {
 	if r.turn.replaying {
 		a, ok := r.turn.marks.take(protocol.MarkerVersion, change)
 		if !ok {
-			r.versions[change] = DefaultVersion
+			r.versions = with(r.versions, change, DefaultVersion)
 			return DefaultVersion, nil
 		}
 		if err := a.Value.Decode(&v); err != nil {
@@ -156,7 +156,7 @@ func (e *Env) Version(change string, lastly int) (int, error) {
 		return 0, err
 	}
 	r.emit(protocol.RecordMarker{Name: protocol.MarkerVersion, ID: change, Value: value}, nil)
-	r.versions[change] = v
+	r.versions = with(r.versions, change, v)
 	return v, nil
 }
 

@@ -68,7 +68,7 @@ func (r *Run) forgetCommands() {
 func (r *Run) bind(event int64, c *command) {
 	if _, ok := c.attributes.(protocol.ScheduleActivityTask); ok {
 		c.op.event = event
-		r.activities[event] = c.op
+		r.activities = with(r.activities, event, c.op)
 	}
 	if c.recorded != nil {
 		c.recorded(event)

@@ -42,7 +42,7 @@ func (e *Env) StartTimer(d time.Duration, done func(error)) *Operation {
 	op := &Operation{run: r, id: strconv.Itoa(r.nextTimer)}
 	op.done = func(_ protocol.Payload, err error) { done(err) }
 	op.command = r.emit(protocol.StartTimer{TimerID: op.id, StartToFire: protocol.Duration(d)}, op)
-	r.timers[op.id] = op
+	r.timers = with(r.timers, op.id, op)
 	return op
 }
 

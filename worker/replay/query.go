@@ -16,7 +16,7 @@ type QueryHandler func(protocol.WorkflowQuery) (protocol.Payload, error)
 // HandleQuery sets what answers queries of a name, in place of what was set before.
 func (e *Env) HandleQuery(name string, h QueryHandler) {
 	e.run.mayChange("handle queries")
-	e.run.queries[name] = h
+	e.run.queries = with(e.run.queries, name, h)
 }
 
 // Query asks the code something, as the last step left it. It works on a run that has ended as well: its handlers still see its

@@ -92,21 +92,18 @@ type turn struct {
 
 // New returns a run that has seen nothing yet.
 func New(p Program) *Run {
-	r := &Run{
-		program:    p,
-		activities: map[int64]*Operation{},
-		timers:     map[string]*Operation{},
-		children:   map[int64]*Child{},
-		externals:  map[int64]*External{},
-		mailboxes:  map[string]*Mailbox{},
-		queries:    map[string]QueryHandler{},
-		mutables:   map[string]*mutable{},
-		versions:   map[string]int{},
-		handlers:   map[string]UpdateHandler{},
-		admitted:   map[string]bool{},
-	}
+	r := &Run{program: p}
 	r.env.run = r
 	return r
+}
+
+// with puts something into a map of a run, which is made when something is put there first: most runs have use for one or two of them.
+func with[K comparable, V any](m map[K]V, key K, value V) map[K]V {
+	if m == nil {
+		m = make(map[K]V)
+	}
+	m[key] = value
+	return m
 }
 
 // LastEvent is the ID of the last event that the run has seen.

@@ -23,7 +23,7 @@ type UpdateHandler struct {
 // code when it has seen the step's events and waits.
 func (e *Env) HandleUpdates(name string, h UpdateHandler) {
 	e.run.mayChange("handle updates")
-	e.run.handlers[name] = h
+	e.run.handlers = with(e.run.handlers, name, h)
 }
 
 // OpenUpdates counts the updates that were accepted and whose handlers have not returned.
