@@ -24,9 +24,12 @@ type releases struct {
 	last    uint64   // the last that was delivered
 	order   []uint64 // delivered and not yet released, in stream order
 	handled map[uint64]struct{}
-	ready   uint64 // everything up to here has been handled
+	ready   uint64 // everything up to here has been handled,
+	removed uint64 // and up to here it is gone
 	count   int    // handled since the last purge
-	armed   bool
+	// One purge is under way at a time, and what becomes ready meanwhile goes with the next. Of two at a time, one may fail at the very moment at
+	// which the other begins, and it would be left to chance whether there is a third: the simulation would take two courses.
+	armed, hurried, sweeping bool
 }
 
 func newReleases(purge func(context.Context, uint64) error, after func(time.Duration, func())) *releases {
@@ -89,39 +92,52 @@ func (r *releases) done(seq uint64) {
 	}
 	r.order = r.order[n:]
 	r.count += n
-	if r.count == 0 || r.armed && r.count < releaseEvery {
-		return
-	}
-	wait := releaseAfter
-	if r.count >= releaseEvery {
-		wait, r.count = 0, 0
-	}
-	r.armed = true
-	r.after(wait, r.flush)
+	r.arm()
 }
 
-// flush removes what can go. A failed purge is no loss: the next one takes its messages along.
+// arm has what can go removed soon, or at once if it is much. The lock is held.
+func (r *releases) arm() {
+	switch {
+	case r.sweeping || r.ready <= r.removed:
+	case r.count >= releaseEvery && !r.hurried:
+		r.hurried = true
+		r.after(0, r.sweep)
+	case !r.armed:
+		r.armed = true
+		r.after(releaseAfter, r.sweep)
+	}
+}
+
+// sweep removes what can go, again and again while there is something. A failed purge is no loss: the next one takes its messages along.
+func (r *releases) sweep() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.sweeping {
+		return
+	}
+	r.armed, r.hurried, r.sweeping = false, false, true
+	r.mu.Unlock()
+	r.flush()
+	r.mu.Lock()
+	r.sweeping = false
+	r.arm()
+}
+
+// flush removes what can go.
 func (r *releases) flush() {
 	r.mu.Lock()
 	seq := r.ready
-	r.armed, r.count = false, 0
+	r.count = 0
+	gone := seq <= r.removed
 	r.mu.Unlock()
-	if seq == 0 {
+	if gone {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	if err := r.purge(ctx, seq); err != nil {
+	if r.purge(ctx, seq) == nil {
 		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.arm()
-	}
-}
-
-// arm has what can go removed soon. The lock is held.
-func (r *releases) arm() {
-	if !r.armed {
-		r.armed = true
-		r.after(releaseAfter, r.flush)
+		r.removed = max(r.removed, seq)
+		r.mu.Unlock()
 	}
 }

@@ -60,3 +60,36 @@ func TestReleasesPurgeOnlyPrefixes(t *testing.T) {
 		}
 	})
 }
+
+// What is handled while a purge is under way waits for its end, also if it fails.
+func TestReleasesPurgeOneAtATime(t *testing.T) {
+	t.Parallel()
+	var later []func()
+	var purged []uint64
+	var r *releases
+	r = newReleases(func(_ context.Context, seq uint64) error {
+		purged = append(purged, seq)
+		if seq == 1 {
+			r.deliver(2)
+			r.done(2)
+			if len(later) > 0 {
+				t.Error("another purge is set beside the one under way")
+			}
+			return errors.New("no")
+		}
+		return nil
+	}, func(_ time.Duration, f func()) { later = append(later, f) })
+	r.deliver(1)
+	r.done(1)
+	for len(later) > 0 {
+		f := later[0]
+		later = later[1:]
+		f()
+		if len(later) > 1 {
+			t.Fatalf("%d purges are set", len(later))
+		}
+	}
+	if !slices.Equal(purged, []uint64{1, 2}) {
+		t.Errorf("purged up to %v, want 1 and then 2", purged)
+	}
+}
