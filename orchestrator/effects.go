@@ -158,7 +158,8 @@ func (s *shard) dispatch(fx machine.Effects, retries []machine.Retry, workflow s
 	if len(fx.Activities) == 0 && len(fx.Tells) == 0 && fx.Call == nil && len(retries) == 0 {
 		return nil
 	}
-	retries, fx.Activities = lastOf(retries), once(fx.Activities)
+	retries = lastOf(retries)
+	fx.Activities, fx.Tells = once(fx.Activities, attemptOf), once(fx.Tells, func(t machine.Tell) string { return t.ID })
 	first := true
 	late := make([]bool, len(retries))
 	var taken []protocol.ActivityTask
@@ -221,19 +222,21 @@ func lastOf(retries []machine.Retry) (last []machine.Retry) {
 	return last
 }
 
-// once leaves out tasks that are there before: a retry may have come from the clock and from the timers stream.
-func once(tasks []protocol.ActivityTask) []protocol.ActivityTask {
-	if len(tasks) < 2 {
-		return tasks
+// once leaves out what is there before: a retry may have come from the clock and from the timers stream, and one step may answer the same
+// request twice.
+func once[T any](all []T, id func(T) string) []T {
+	if len(all) < 2 {
+		return all
 	}
-	found := make(map[string]bool, len(tasks))
-	return slices.DeleteFunc(slices.Clone(tasks), func(t protocol.ActivityTask) bool {
-		id := protocol.TaskID(t.Run, t.ScheduledID, t.Number())
-		again := found[id]
-		found[id] = true
+	found := make(map[string]bool, len(all))
+	return slices.DeleteFunc(slices.Clone(all), func(x T) bool {
+		again := found[id(x)]
+		found[id(x)] = true
 		return again
 	})
 }
+
+func attemptOf(t protocol.ActivityTask) string { return protocol.TaskID(t.Run, t.ScheduledID, t.Number()) }
 
 // armed notes whether a retry came too late: a later attempt waits.
 func armed(ack Ack, late *bool) Ack {

@@ -59,3 +59,30 @@ func TestToldOnceMore(t *testing.T) {
 		s.drop()
 	}
 }
+
+// One step that answers the same request twice tells the answer once.
+func TestToldOnceAStep(t *testing.T) {
+	t.Parallel()
+	tell := machine.Tell{Workflow: "parent", ID: "answer-1", Body: protocol.AnswerInput{}}
+	other := machine.Tell{Workflow: "parent", ID: "answer-2", Body: protocol.AnswerInput{}}
+	store := &acknowledging{}
+	s := newShard(t.Context(), 0, protocol.DefaultNamespace, store, newRows(store, slog.New(slog.DiscardHandler)),
+		slog.New(slog.DiscardHandler), uuid.NewString)
+	must(t, s.dispatch(machine.Effects{Tells: []machine.Tell{tell, other, tell}}, nil, "child", true))
+	if want := []string{"answer-1", "answer-2"}; !slices.Equal(store.sent, want) {
+		t.Errorf("the messages were %q, want %q", store.sent, want)
+	}
+	s.rows.stop()
+	s.drop()
+}
+
+type acknowledging struct {
+	Store
+
+	sent []string
+}
+
+func (a *acknowledging) Send(_ string, _ protocol.InputBody, id string) Ack {
+	a.sent = append(a.sent, id)
+	return func(context.Context) error { return nil }
+}
