@@ -236,7 +236,9 @@ func once[T any](all []T, id func(T) string) []T {
 	})
 }
 
-func attemptOf(t protocol.ActivityTask) string { return protocol.TaskID(t.Run, t.ScheduledID, t.Number()) }
+func attemptOf(t protocol.ActivityTask) string {
+	return protocol.TaskID(t.Run, t.ScheduledID, t.Number())
+}
 
 // armed notes whether a retry came too late: a later attempt waits.
 func armed(ack Ack, late *bool) Ack {

@@ -27,8 +27,8 @@ type releases struct {
 	ready   uint64 // everything up to here has been handled,
 	removed uint64 // and up to here it is gone
 	count   int    // handled since the last purge
-	// One purge is under way at a time, and what becomes ready meanwhile goes with the next. Of two at a time, one may fail at the very moment at
-	// which the other begins, and it would be left to chance whether there is a third: the simulation would take two courses.
+	// One purge is under way at a time, and what becomes ready meanwhile goes with the next. Of two at a time, one may fail at the very
+	// moment at which the other begins, and it would be left to chance whether there is a third: the simulation would take two courses.
 	armed, hurried, sweeping bool
 }
 
