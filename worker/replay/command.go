@@ -3,6 +3,7 @@ package replay
 import (
 	"fmt"
 	"runtime"
+	"slices"
 
 	"github.com/millrace-dev/millrace/protocol"
 )
@@ -14,7 +15,7 @@ type command struct {
 	recorded   func(event int64) // called when the command is history; nil for an operation's
 	sent       bool              // the step is over: it can no longer be taken back
 	dropped    bool
-	callers    [maxCallers]uintptr
+	callers    []uintptr // of the code, see [Run.callers]
 }
 
 // maxCallers is how far up the stack workflow code is looked for. The frames between it and emit are ours, and few.
@@ -29,9 +30,19 @@ func (r *Run) emit(attributes protocol.CommandAttributes, op *Operation) *comman
 		return c
 	}
 	r.bound(attributes)
-	runtime.Callers(3, c.callers[:])
+	c.callers = r.callers(4)
 	r.turn.commands = append(r.turn.commands, c)
 	return c
+}
+
+// callers is where the code is that asks for something, after some frames of ours, while it is compared with history: only then may somebody
+// have to be told, and looking costs a tenth of a short step.
+func (r *Run) callers(skip int) []uintptr {
+	if !r.turn.replaying {
+		return nil
+	}
+	var found [maxCallers]uintptr
+	return slices.Clone(found[:runtime.Callers(skip, found[:])])
 }
 
 // bound panics, and so fails the step, when the code asks for more than a step can have. What was recorded was less.

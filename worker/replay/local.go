@@ -2,7 +2,6 @@ package replay
 
 import (
 	"fmt"
-	"runtime"
 	"strconv"
 
 	"github.com/millrace-dev/millrace/protocol"
@@ -29,9 +28,7 @@ func (e *Env) StartLocal(c protocol.ScheduleActivityTask, done func(protocol.Pay
 	op := &Operation{run: r, id: "local-" + strconv.Itoa(r.nextLocal), activity: c.ActivityType, done: done, local: true}
 	c.ActivityID = op.id
 	if !r.sched.unwinding && !r.closed {
-		l := &local{op: op, command: c}
-		runtime.Callers(2, l.callers[:])
-		r.locals = append(r.locals, l)
+		r.locals = append(r.locals, &local{op: op, command: c, callers: r.callers(3)})
 	}
 	return op
 }
@@ -40,7 +37,7 @@ func (e *Env) StartLocal(c protocol.ScheduleActivityTask, done func(protocol.Pay
 type local struct {
 	op      *Operation
 	command protocol.ScheduleActivityTask
-	callers [maxCallers]uintptr
+	callers []uintptr
 }
 
 // EndLocal tells the run how a local activity ended that an answer asked for, and goes on with the step.

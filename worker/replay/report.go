@@ -210,11 +210,7 @@ const (
 // where finds the line of workflow code that made the command; empty when it was made on nobody's line, as by the
 // workflow's return or a cancel request.
 func (c *command) where() string {
-	n := 0
-	for n < len(c.callers) && c.callers[n] != 0 {
-		n++
-	}
-	frames := runtime.CallersFrames(c.callers[:n])
+	frames := runtime.CallersFrames(c.callers)
 	for {
 		f, more := frames.Next()
 		switch {
