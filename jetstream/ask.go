@@ -15,10 +15,6 @@ import (
 // worker some time.
 const askTimeout = 15 * time.Second
 
-// requestPatience is how long a node may take over a request of the control API before another one is asked as well. A node that is killed
-// with a request in its hands says nothing, and the server does not know that it had it.
-const requestPatience = 2 * time.Second
-
 // verdictsKept is how many answers to one request are kept: the owner's, and that of whoever reads the inbox.
 const verdictsKept = 4
 
@@ -108,7 +104,7 @@ func (s *Store) Request(ctx context.Context, endpoint string, in, out any) error
 		return err
 	}
 	ctx, done := s.allowed(ctx, s.ns.API(endpoint))
-	reply, err := s.request(ctx, s.ns.API(endpoint), data)
+	reply, err := s.request(ctx, s.ns.API(endpoint), data, requestPatience)
 	if err = done(err); err != nil {
 		if errors.Is(err, nats.ErrNoResponders) {
 			return protocol.Errorf(protocol.CodeNoOrchestrator, "no orchestrator answers for namespace %q", string(s.ns)).
@@ -128,31 +124,4 @@ func (s *Store) Request(ctx context.Context, endpoint string, in, out any) error
 		return refused.Error
 	}
 	return nil
-}
-
-// request sends a core request, and again after a while: the first answer counts.
-func (s *Store) request(ctx context.Context, subject string, data []byte) (*nats.Msg, error) {
-	answers, err := s.mux.open(verdictsKept)
-	if err != nil {
-		return nil, err
-	}
-	defer answers.close()
-	for patience := requestPatience; ; patience *= 2 {
-		if err := s.nc.PublishRequest(subject, answers.to, data); err != nil {
-			return nil, err
-		}
-		again := time.NewTimer(patience)
-		select {
-		case m := <-answers.heard:
-			again.Stop()
-			if noResponders(m) {
-				return nil, nats.ErrNoResponders
-			}
-			return m, nil
-		case <-again.C:
-		case <-ctx.Done():
-			again.Stop()
-			return nil, ctx.Err()
-		}
-	}
 }

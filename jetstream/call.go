@@ -3,18 +3,28 @@ package jetstream
 import (
 	"context"
 
+	"github.com/nats-io/nats.go"
 	natsjs "github.com/nats-io/nats.go/jetstream"
 
 	"github.com/millrace-dev/millrace/protocol"
 )
 
-// call sends a request to the JetStream API and reports why it was refused.
+// call sends a request to the JetStream API, once, and reports why it was refused.
 func (s *Store) call(ctx context.Context, api string, in any) error {
+	reply, err := s.send(ctx, api, in)
+	if err != nil {
+		return err
+	}
+	return refusedCall(reply)
+}
+
+// refusedCall is why the JetStream API refuses a request; nil when it does not.
+func refusedCall(reply *nats.Msg) error {
 	var answer struct {
 		Error *natsjs.APIError `json:"error"`
 	}
-	if err := s.ask(ctx, api, in, &answer); err != nil {
-		return err
+	if err := protocol.Unmarshal(reply.Data, &answer); err != nil {
+		return wrap(err)
 	}
 	if answer.Error != nil {
 		return wrap(answer.Error)
@@ -24,16 +34,21 @@ func (s *Store) call(ctx context.Context, api string, in any) error {
 
 // ask is call for what answers with more than an error.
 func (s *Store) ask(ctx context.Context, api string, in, out any) error {
+	reply, err := s.send(ctx, api, in)
+	if err != nil {
+		return err
+	}
+	return wrap(protocol.Unmarshal(reply.Data, out))
+}
+
+func (s *Store) send(ctx context.Context, api string, in any) (*nats.Msg, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	req, err := protocol.Marshal(in)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	ctx, done := s.allowed(ctx, s.api(api))
 	reply, err := s.nc.RequestWithContext(ctx, s.api(api), req)
-	if err := done(err); err != nil {
-		return wrap(err)
-	}
-	return wrap(protocol.Unmarshal(reply.Data, out))
+	return reply, wrap(done(err))
 }

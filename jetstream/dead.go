@@ -162,7 +162,7 @@ func noLetter(seq uint64) error {
 
 // RemoveDeadLetter removes one.
 func (s *Store) RemoveDeadLetter(ctx context.Context, seq uint64) error {
-	err := s.removeMessage(ctx, s.ns.DeadStream(), seq)
+	err := s.call(ctx, "STREAM.MSG.DELETE."+s.ns.DeadStream(), oneMessage(seq))
 	if hasCode(err, codeNoMessage) || hasCode(err, codeNotDeleted) {
 		return noLetter(seq)
 	}

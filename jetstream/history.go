@@ -144,16 +144,8 @@ func (m storedMsg) header() (nats.Header, error) {
 // leaderGet reads a message from the stream's leader; its zero value says that there is none. The client library's own call would use
 // a direct get, which any replica answers, and a replica may lag: 4 to 9 of 100 reads right after a write were stale.
 func (s *Store) leaderGet(ctx context.Context, stream string, which map[string]any) (storedMsg, error) {
-	ctx, cancel := bounded(ctx)
-	defer cancel()
-	req, err := protocol.Marshal(which)
+	reply, err := s.askLeader(ctx, "STREAM.MSG.GET."+stream, which)
 	if err != nil {
-		return storedMsg{}, err
-	}
-	subject := s.api("STREAM.MSG.GET." + stream)
-	ctx, done := s.allowed(ctx, subject)
-	reply, err := s.nc.RequestWithContext(ctx, subject, req)
-	if err := done(err); err != nil {
 		return storedMsg{}, err
 	}
 	return readStored(reply)
@@ -179,23 +171,10 @@ func readStored(reply *nats.Msg) (storedMsg, error) {
 	return answer.Message, nil
 }
 
-// api is the subject of a JetStream request.
-func (s *Store) api(call string) string { return natsjs.DefaultAPIPrefix + call }
-
 // HistoryEnd is the sequence of the shard's last record, whatever its workflow; 0 when there is none.
 func (s *Store) HistoryEnd(ctx context.Context, shard int) (uint64, error) {
 	state, err := s.state(ctx, s.ns.HistoryStream(shard))
 	return state.LastSeq, err
-}
-
-func (s *Store) state(ctx context.Context, stream string) (natsjs.StreamState, error) {
-	ctx, cancel := bounded(ctx)
-	defer cancel()
-	st, err := s.js.Stream(ctx, stream)
-	if err != nil {
-		return natsjs.StreamState{}, wrap(err)
-	}
-	return st.CachedInfo().State, nil // just asked for
 }
 
 // Range reads the subject's records between two sequences, both included, in order, batch by batch. Each has a deadline of its own: a long

@@ -141,17 +141,15 @@ func (s *Store) Release(ctx context.Context, shard int, seq uint64) error {
 
 // RemoveInput removes one message of a shard's inbox. It is no error if the message is gone.
 func (s *Store) RemoveInput(ctx context.Context, shard int, seq uint64) error {
-	err := s.removeMessage(ctx, s.ns.InboxStream(shard), seq)
+	err := s.insist(ctx, "STREAM.MSG.DELETE."+s.ns.InboxStream(shard), oneMessage(seq))
 	if hasCode(err, codeNoMessage) || hasCode(err, codeNotDeleted) {
 		return nil
 	}
 	return err
 }
 
-// removeMessage removes one message.
-func (s *Store) removeMessage(ctx context.Context, stream string, seq uint64) error {
-	return s.call(ctx, "STREAM.MSG.DELETE."+stream, map[string]any{"seq": seq, "no_erase": true})
-}
+// oneMessage is the request to remove a message.
+func oneMessage(seq uint64) map[string]any { return map[string]any{"seq": seq, "no_erase": true} }
 
 // purge removes messages. It sends the request itself: a stream handle would first ask for the stream's state.
 func (s *Store) purge(ctx context.Context, stream string, opts ...natsjs.StreamPurgeOpt) error {
@@ -161,5 +159,8 @@ func (s *Store) purge(ctx context.Context, stream string, opts ...natsjs.StreamP
 			return err
 		}
 	}
-	return s.call(ctx, "STREAM.PURGE."+stream, req)
+	if req.Sequence == 0 { // sent again and heard late, it would remove what has come since
+		return s.call(ctx, "STREAM.PURGE."+stream, req)
+	}
+	return s.insist(ctx, "STREAM.PURGE."+stream, req)
 }

@@ -80,36 +80,61 @@ func (s *Store) SetMaxBacklog(ctx context.Context, most int) error {
 	return s.put(configBucket, protocol.BacklogKey, protocol.BacklogConfig{Most: most, Since: time.Now().UTC()})(ctx)
 }
 
-// inboxLook is for how long a look at an inbox counts.
-const inboxLook = time.Second
+const (
+	// inboxLook is for how long a look at an inbox counts.
+	inboxLook = time.Second
+	// inboxPatience is how long a look may take: the leader may have died, and whoever waits for its word could be stored meanwhile.
+	inboxPatience = time.Second
+)
 
 // inboxSeen is what such a look has told. Whoever stores a start in an inbox, because no node takes it, looks first whether there is room:
 // nobody else would keep it from filling the disk.
 type inboxSeen struct {
-	mu  sync.Mutex
-	at  time.Time
-	why *protocol.Error
+	mu      sync.Mutex
+	at      time.Time
+	looking bool
+	why     *protocol.Error
+}
+
+// known is what the last look has told, unless it is time for another.
+func (i *inboxSeen) known() (why *protocol.Error, known bool) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.looking || time.Since(i.at) < inboxLook {
+		return i.why, true
+	}
+	i.looking = true
+	return nil, false
+}
+
+func (i *inboxSeen) note(why *protocol.Error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.at, i.looking, i.why = time.Now(), false, why
 }
 
 // inboxRefusal says why a start should not be stored in the inbox of a shard; nil when it should, or when nobody can tell.
 func (s *Store) inboxRefusal(ctx context.Context, shard int) *protocol.Error {
-	seen := &s.seen[shard]
-	seen.mu.Lock()
-	defer seen.mu.Unlock()
-	if time.Since(seen.at) < inboxLook {
-		return seen.why
+	why, known := s.seen[shard].known()
+	if !known {
+		why = s.lookAtInbox(ctx, shard)
+		s.seen[shard].note(why)
 	}
+	return why
+}
+
+func (s *Store) lookAtInbox(ctx context.Context, shard int) *protocol.Error {
+	ctx, cancel := context.WithTimeout(ctx, inboxPatience)
+	defer cancel()
 	l := protocol.Load{Inboxes: make([]protocol.Backlog, s.config.Shards)}
-	ctx, done := s.allowed(ctx, s.api("STREAM.INFO."+s.ns.InboxStream(shard)))
 	var err error
-	if l.Inboxes[shard], err = s.backlog(ctx, s.ns.InboxStream(shard)); err == nil {
-		l.MaxBacklog, err = s.maxBacklog(ctx)
+	if l.Inboxes[shard], err = s.backlog(ctx, s.ns.InboxStream(shard)); err != nil {
+		return nil
 	}
-	if seen.why = nil; done(err) == nil {
-		seen.why = l.Refusal(shard, 0)
+	if l.MaxBacklog, err = s.maxBacklog(ctx); err != nil {
+		return nil
 	}
-	seen.at = time.Now()
-	return seen.why
+	return l.Refusal(shard, 0)
 }
 
 // Time is what the clock of the server says that looks after the leases.

@@ -1,6 +1,8 @@
 package jetstream_test
 
 import (
+	"context"
+	"fmt"
 	"net"
 	"sync/atomic"
 	"testing"
@@ -9,6 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/millrace-dev/millrace/jetstream"
 	"github.com/millrace-dev/millrace/protocol"
 )
 
@@ -16,8 +19,9 @@ import (
 type line struct {
 	nats.InProcessConnProvider
 
-	deaf atomic.Bool // the next thing that the server says gets lost
-	last atomic.Pointer[net.Conn]
+	deaf  atomic.Bool // the next thing that the server says gets lost
+	still atomic.Bool // everything that it says gets lost
+	last  atomic.Pointer[net.Conn]
 }
 
 // through makes a connection use the line.
@@ -43,11 +47,13 @@ type lossy struct {
 }
 
 func (c *lossy) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	if err == nil && c.line.deaf.CompareAndSwap(true, false) {
-		return c.Conn.Read(p)
+	for {
+		n, err := c.Conn.Read(p)
+		if err == nil && (c.line.still.Load() || c.line.deaf.CompareAndSwap(true, false)) {
+			continue
+		}
+		return n, err
 	}
-	return n, err
 }
 
 // The server stored the record and its acknowledgement got lost. Only the history can tell the writer.
@@ -105,6 +111,76 @@ func TestAppendWhoseRefusalGotLostIsNotTakenForStored(t *testing.T) {
 		wantCode(t, err, protocol.CodeConflict)
 		if got := bodies(t, w.Store, "wf", 1, 9); len(got) != 2 || got[1] != "the other's" {
 			t.Errorf("history holds %q", got)
+		}
+	})
+}
+
+// A leader that dies with a question says nothing. It is asked again long before the time of the question ends, and so is its successor.
+func TestALeaderThatSaysNothingIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	for name, ask := range map[string]func(*testing.T, *jetstream.Store) error{
+		"the last record": func(t *testing.T, s *jetstream.Store) error {
+			_, err := s.Last(t.Context(), 0, "wf")
+			return err
+		},
+		"the end of the history": func(t *testing.T, s *jetstream.Store) error {
+			_, err := s.HistoryEnd(t.Context(), 0)
+			return err
+		},
+		"a release": func(t *testing.T, s *jetstream.Store) error { return s.Release(t.Context(), 0, 1) },
+		"a removal": func(t *testing.T, s *jetstream.Store) error { return s.RemoveInput(t.Context(), 0, 1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				w := start(t)
+				must(t, w.Send("wf", begin("wf"), "wf")(t.Context()))
+				var l line
+				other := w.other(t, l.through)
+				must(t, ask(t, other))
+				l.still.Store(true)
+				time.AfterFunc(500*time.Millisecond, func() { l.still.Store(false) }) // an answer may come in several reads
+				asked := time.Now()
+				must(t, ask(t, other))
+				if took := time.Since(asked); took < 500*time.Millisecond || took > 1100*time.Millisecond {
+					t.Errorf("the answer took %s", took)
+				}
+			})
+		})
+	}
+}
+
+// Whether there is room in an inbox that says nothing is not worth the wait: the start may be stored meanwhile. Nor do starts wait for each
+// other.
+func TestStartsDoNotWaitForAnInboxThatSaysNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const starts = 3
+		w := start(t)
+		var l line
+		sender := w.other(t, l.through)
+		l.still.Store(true)
+		heard := make(chan error, starts)
+		for i := range starts {
+			go func() {
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				defer cancel()
+				id := fmt.Sprint("wf-", i)
+				_, err := sender.Ask(ctx, id, begin(id), id, false)
+				heard <- err
+			}()
+		}
+		<-time.After(4 * time.Second)
+		l.still.Store(false)
+		for range starts {
+			wantCode(t, <-heard, protocol.CodeTimeout)
+		}
+		for i := range starts {
+			if e, err := w.js.Stream(t.Context(), ns.InboxStream(0)); err != nil {
+				t.Fatal(err)
+			} else if _, err := e.GetLastMsgForSubject(t.Context(), ns.Input(0, protocol.KindStart, fmt.Sprint("wf-", i))); err != nil {
+				t.Errorf("start %d is not stored: %v", i, err)
+			}
 		}
 	})
 }

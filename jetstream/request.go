@@ -1,0 +1,95 @@
+package jetstream
+
+import (
+	"context"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	natsjs "github.com/nats-io/nats.go/jetstream"
+
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+const (
+	// requestPatience is how long a node may take over a request of the control API before another one is asked as well. A node that is
+	// killed with a request in its hands says nothing, and the server does not know that it had it.
+	requestPatience = 2 * time.Second
+	// leaderPatience is the same of a stream's leader. One that dies says nothing, and nobody speaks for it until there is another: what
+	// was asked a moment before that would wait for the end of its time, while everybody else goes on.
+	leaderPatience = time.Second
+)
+
+// request sends a core request, and again after a while: the first answer counts. So it must be one that may be asked twice.
+func (s *Store) request(ctx context.Context, subject string, data []byte, patience time.Duration) (*nats.Msg, error) {
+	answers, err := s.mux.open(verdictsKept)
+	if err != nil {
+		return nil, err
+	}
+	defer answers.close()
+	for ; ; patience *= 2 {
+		if err := s.nc.PublishRequest(subject, answers.to, data); err != nil {
+			return nil, err
+		}
+		again := s.limits.start(patience)
+		select {
+		case m := <-answers.heard:
+			s.limits.stop(again)
+			if noResponders(m) {
+				return nil, nats.ErrNoResponders
+			}
+			return m, nil
+		case <-again.C:
+			s.limits.stop(again)
+		case <-ctx.Done():
+			s.limits.stop(again)
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// askLeader is request for what only the leader of a stream answers.
+func (s *Store) askLeader(ctx context.Context, call string, in any) (*nats.Msg, error) {
+	ctx, cancel := bounded(ctx)
+	defer cancel()
+	req, err := protocol.Marshal(in)
+	if err != nil {
+		return nil, err
+	}
+	ctx, done := s.allowed(ctx, s.api(call))
+	reply, err := s.request(ctx, s.api(call), req, leaderPatience)
+	return reply, done(err)
+}
+
+// api is the subject of a JetStream request.
+func (s *Store) api(call string) string { return natsjs.DefaultAPIPrefix + call }
+
+// state is that of a stream, as its leader knows it.
+func (s *Store) state(ctx context.Context, stream string) (natsjs.StreamState, error) {
+	reply, err := s.askLeader(ctx, "STREAM.INFO."+stream, struct{}{})
+	if err != nil {
+		return natsjs.StreamState{}, wrap(err)
+	}
+	var answer struct {
+		Error *natsjs.APIError   `json:"error"`
+		State natsjs.StreamState `json:"state"`
+	}
+	if err := protocol.Unmarshal(reply.Data, &answer); err != nil {
+		return natsjs.StreamState{}, wrap(err)
+	}
+	switch {
+	case answer.Error != nil && answer.Error.ErrorCode == natsjs.JSErrCodeStreamNotFound:
+		return natsjs.StreamState{}, wrap(natsjs.ErrStreamNotFound)
+	case answer.Error != nil:
+		return natsjs.StreamState{}, wrap(answer.Error)
+	}
+	return answer.State, nil
+}
+
+// insist has a stream do something that may be done twice, at any later time as well, and reports why it was refused.
+func (s *Store) insist(ctx context.Context, call string, in any) error {
+	reply, err := s.askLeader(ctx, call, in)
+	if err != nil {
+		return wrap(err)
+	}
+	return refusedCall(reply)
+}
