@@ -410,10 +410,14 @@ func (s *shard) route(it item) bool {
 	return true
 }
 
-// persist repeats an action that must happen until it does, or until the shard is given up.
+// persist repeats an action that must happen until it does, or until the shard is given up. A node that stood still does nothing before it
+// knows whether the shard is still its own: what follows from its last record, another node may have done long ago, and gone on.
 func (s *shard) persist(what string, f func(context.Context) error) error {
 	wait := 10 * time.Millisecond
 	for {
+		if err := s.certain(); err != nil {
+			return err
+		}
 		err := f(s.ctx)
 		if err == nil || s.ctx.Err() != nil {
 			return err

@@ -18,6 +18,8 @@ const (
 	// near is how far away a deadline may be for the shard's own clock to remember it from the start. Its wake-up is only the backup, and
 	// fires when it is due.
 	near = 2 * lead
+	// rouseFor is how long it may take to have a wake-up fire at once that may be out of date.
+	rouseFor = 2 * time.Second
 )
 
 // rearm brings the workflow's wake-up in line with its next deadline. A wake-up that is armed for an earlier moment
@@ -44,13 +46,39 @@ func (a *actor) rearm() error {
 		return nil
 	}
 	a.strange = false
-	return s.persist("arm a wake-up", func(ctx context.Context) error {
-		seq, waits, err := s.store.ArmWakeup(ctx, s.id, a.id, fires.Add(time.Duration(s.ahead.Load())), at, a.armedSeq)
+	return a.arm(fires, at)
+}
+
+// arm sets the workflow's wake-up. Should the shard be lost before this node knows that it has it still, the wake-up may have been on its
+// way while another node took the run to its end, and found nothing to disarm.
+func (a *actor) arm(fires, due time.Time) error {
+	s, sent := a.shard, false
+	err := s.persist("arm a wake-up", func(ctx context.Context) error {
+		sent = true
+		seq, waits, err := s.store.ArmWakeup(ctx, s.id, a.id, fires.Add(time.Duration(s.ahead.Load())), due, a.armedSeq)
 		if err == nil {
 			a.armedSeq, a.armed = seq, waits
 		}
 		return err
 	})
+	if err == nil {
+		err = s.certain()
+	}
+	if err != nil && sent {
+		s.rouse(a.id)
+	}
+	return err
+}
+
+// rouse has the wake-up of a workflow fire at once, because it may be out of date. Whoever has the shard finds nothing to do then, and arms
+// its own again if this one took its place.
+func (s *shard) rouse(workflow string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), rouseFor)
+	defer cancel()
+	now := s.time.now()
+	if _, _, err := s.store.ArmWakeup(ctx, s.id, workflow, now, now, 0); err != nil {
+		s.log.Debug("a wake-up that is out of date may stay until its time", "workflow_id", workflow, "error", err)
+	}
 }
 
 // disarm removes the wake-up of a run that has ended, as far as upTo; zero: which one waits is not known. It may be that of a run that has

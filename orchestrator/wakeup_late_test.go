@@ -1,0 +1,101 @@
+package orchestrator
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/millrace-dev/millrace/orchestrator/client"
+	"github.com/millrace-dev/millrace/protocol"
+)
+
+// tardy is a store on whose way a wake-up takes so long that its node has lost the shard when it arrives.
+type tardy struct {
+	ways
+
+	loses func()
+	sent  chan struct{}
+}
+
+func (s tardy) ArmWakeup(ctx context.Context, shard int, id string, at, due time.Time, known uint64) (uint64, time.Time, error) {
+	select {
+	case s.sent <- struct{}{}:
+		s.loses()
+	default: // only the first
+	}
+	return s.Store.ArmWakeup(context.WithoutCancel(ctx), shard, id, at, due, known)
+}
+
+// replaced is a workflow as a node knows it that has been replaced: its run waits for an hour. Meanwhile it was terminated, and the node
+// that has the shard now has disarmed its wake-up.
+func (r *relay) replaced() (a *actor, old tardy) {
+	r.t.Helper()
+	old = tardy{ways: r.store, sent: make(chan struct{}, 1)}
+	s := newShard(r.t.Context(), 0, protocol.DefaultNamespace, &old, r.rows(r.store), slog.New(slog.DiscardHandler), uuid.NewString)
+	old.loses = s.cancel
+	r.t.Cleanup(func() { s.stop(context.Background(), nil) })
+	a = &actor{shard: s, id: "wf", known: true}
+	r.start("waits", client.Delay(time.Hour))
+	must(r.t, a.load(nil))
+	must(r.t, r.client.Terminate(r.t.Context(), "wf"))
+	r.unarmed()
+	return a, old
+}
+
+// unarmed waits until no wake-up of the workflow lies in the stream.
+func (r *relay) unarmed() {
+	r.t.Helper()
+	ctx, cancel := context.WithTimeout(r.t.Context(), 10*time.Second)
+	defer cancel()
+	for {
+		seq, err := r.store.Wakeup(ctx, 0, "wf")
+		if err == nil && seq == 0 {
+			return
+		}
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-ctx.Done():
+			r.t.Fatalf("a wake-up of a run that has ended lies at %d", seq)
+		}
+	}
+}
+
+// A node finishes a step, and is replaced while the wake-up is on its way: it arrives when the next node has brought the run to its end.
+// It must not lie there for an hour.
+func TestAWakeupArrivesLate(t *testing.T) {
+	t.Parallel()
+	r := newRelay(t, direct, never, chains()...)
+	<-r.ready
+	a, old := r.replaced()
+	if err := a.rearm(); err == nil {
+		t.Error("the node believes that it has the shard")
+	}
+	<-old.sent
+	r.unarmed()
+}
+
+// A node that stood still right after a record, and was replaced, does nothing of what follows from it.
+func TestANodeThatStoodStillArmsNothing(t *testing.T) {
+	t.Parallel()
+	r := newRelay(t, direct, never, chains()...)
+	<-r.ready
+	a, old := r.replaced()
+	p := newPulse(func() { old.loses() })
+	defer p.end()
+	p.mu.Lock()
+	p.last = time.Now().Add(-time.Minute)
+	p.mu.Unlock()
+	a.shard.pulse = p
+	if err := a.rearm(); err == nil {
+		t.Error("the node believes that it has the shard")
+	}
+	select {
+	case <-old.sent:
+		t.Error("the wake-up was armed")
+	default:
+	}
+	r.unarmed()
+}
