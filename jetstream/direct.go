@@ -71,6 +71,7 @@ func (s *Store) tellDirectly(shard int, subject string, header nats.Header, data
 	if after := s.stored[shard].Load(); after > 0 {
 		header.Set(protocol.HeaderAfter, strconv.FormatUint(after, 10))
 	}
+	s.time.stamp(header)
 	return wrap(s.nc.PublishMsg(&nats.Msg{Subject: subject, Reply: reply, Header: header, Data: data}))
 }
 
@@ -101,6 +102,7 @@ func (s *Store) askOwner(
 		if !notTaken(answer) {
 			return answer, false, nil
 		}
+		s.time.hear(answer)
 	case <-patience.C:
 		return nil, true, nil
 	case <-ctx.Done():
@@ -121,6 +123,10 @@ func (s *Store) Directs(shard int, handle func(d protocol.Delivery, after uint64
 	unsubscribe, err := s.subscribeToAll(s.ns.Directs(shard), func(m *nats.Msg) {
 		if !answerable(m.Reply) {
 			return // nobody would hear what became of it, nor tell the inbox
+		}
+		if old(m.Header) {
+			_ = s.answer(oldAnswer(m.Reply)) // mostly nobody waits for it
+			return
 		}
 		d := protocol.Delivery{Time: time.Now(), Subject: m.Subject, Header: m.Header, Data: m.Data, Reply: m.Reply}
 		after, err := afterOf(m)

@@ -41,6 +41,7 @@ type Store struct {
 	config protocol.NamespaceConfig
 	mux    mux
 	stored sequences // of the inboxes
+	time   ownersTime
 	limits limits
 	seen   []inboxSeen
 

@@ -13,6 +13,8 @@ const (
 	HeaderAfter  = "Mr-After"  // direct inputs: the last sequence of the shard's inbox that the sender knows to be stored
 	HeaderOnce   = "Mr-Once"   // direct inputs: the sender made the ID up, so nobody has asked under it before, nor will
 	HeaderTaken  = "Mr-Taken"  // answers to direct inputs: "no" says that the input must go through the inbox
+	HeaderSent   = "Mr-Sent"   // direct inputs: when it was sent, in milliseconds since 1970
+	HeaderTime   = "Mr-Time"   // answers to direct inputs that are old: what time it is for the owner
 	HeaderFrom   = "Mr-From"   // dead letters: the subject of the message
 	HeaderWhy    = "Mr-Why"    // dead letters: the reason
 	HeaderCode   = "Mr-Code"   // dead letters: the code of the reason

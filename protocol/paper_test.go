@@ -136,7 +136,8 @@ func TestPaperNames(t *testing.T) {
 		string(protocol.CauseBadCommand), string(protocol.RefusalBusy), string(protocol.RefusalCacheMiss),
 		string(protocol.RefusalDraining), string(protocol.StatusTimedOut), string(protocol.RetryCancelRequested),
 		protocol.HeaderRun, protocol.HeaderStep, protocol.HeaderNonce, protocol.HeaderFirst, protocol.HeaderLast,
-		protocol.HeaderReply, protocol.HeaderAfter, protocol.HeaderOnce, protocol.HeaderTaken, protocol.HeaderFrom, protocol.HeaderWhy, protocol.HeaderMsgID, protocol.WorkerGroup,
+		protocol.HeaderReply, protocol.HeaderAfter, protocol.HeaderOnce, protocol.HeaderTaken, protocol.HeaderSent,
+		protocol.HeaderTime, protocol.HeaderFrom, protocol.HeaderWhy, protocol.HeaderMsgID, protocol.WorkerGroup,
 		protocol.EncodingBinary, protocol.EncodingNull,
 	} {
 		if !strings.Contains(text, "`"+name+"`") {

@@ -4,9 +4,12 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/nats-io/nats.go"
 	natsjs "github.com/nats-io/nats.go/jetstream"
 
 	"github.com/millrace-dev/millrace/jetstream"
@@ -193,4 +196,35 @@ func stateOf(t *testing.T, stream natsjs.Stream) natsjs.StreamState {
 		t.Fatal(err)
 	}
 	return info.State
+}
+
+// A start that lay in a socket for longer than its sender waited is not taken: the sender has told the inbox since, and may have heard
+// something that leaves no trace.
+func TestAStartThatLayInASocket(t *testing.T) {
+	t.Parallel()
+	e := rig.Start(t)
+	e.Work(t, worker.Workflow(Census))
+	for name, x := range map[string]struct {
+		age   time.Duration
+		taken string
+	}{"old": {time.Minute, "no"}, "new": {0, ""}} {
+		data, err := protocol.Marshal(protocol.StartInput{Type: "engine.Census", Queue: "test", Run: name, RequestID: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := nats.NewMsg(protocol.DefaultNamespace.Direct(0, protocol.KindStart, name))
+		m.Data = data
+		m.Header.Set(protocol.HeaderSent, strconv.FormatInt(time.Now().Add(-x.age).UnixMilli(), 10))
+		answer, err := e.Conn().RequestMsgWithContext(t.Context(), m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := answer.Header.Get(protocol.HeaderTaken); got != x.taken {
+			t.Errorf("the %s one is answered with %q, want %q: %s", name, got, x.taken, answer.Data)
+		}
+		_, err = e.Client().Describe(t.Context(), name)
+		if began := err == nil; began != (x.taken == "") {
+			t.Errorf("the %s one has begun a run: %t, %v", name, began, err)
+		}
+	}
 }
