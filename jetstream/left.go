@@ -14,8 +14,8 @@ import (
 // leftMost is how many tasks may wait on a queue that is looked at. In a longer queue, what was left out waits with the others.
 const leftMost = 10_000
 
-// LeftTasks reads the tasks that their consumers have gone past, and that lie on their queues all the same. In a cluster a consumer leaves a
-// message out now and then (see reader), and what all workers of a queue read through one consumer, none of them can miss. Most of what it
+// LeftTasks reads the tasks that their consumers have gone past, and that lie on their queues all the same. In a cluster a consumer leaves
+// a message out now and then (see reader), and what all workers of a queue read through one consumer, none of them can miss. Most of what it
 // finds is with a worker, or is being removed this very moment: who calls it must look twice, and ask. One server leaves nothing out.
 func (s *Store) LeftTasks(ctx context.Context) (left []protocol.LeftTask, err error) {
 	if s.nc.ConnectedClusterName() == "" {
@@ -27,13 +27,12 @@ func (s *Store) LeftTasks(ctx context.Context) (left []protocol.LeftTask, err er
 func (s *Store) leftTasks(ctx context.Context) (left []protocol.LeftTask, err error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	st, err := s.js.Stream(ctx, s.ns.TasksStream())
+	queues, err := s.queues(ctx)
 	if err != nil {
-		return nil, wrap(err)
+		return nil, err
 	}
-	consumers := st.ListConsumers(ctx)
-	for c := range consumers.Info() {
-		if c.Config.AckPolicy != natsjs.AckExplicitPolicy || c.Config.FilterSubject == "" || c.NumPending > leftMost {
+	for _, c := range queues {
+		if c.NumPending > leftMost {
 			continue
 		}
 		of, err := s.leftBy(ctx, c)
@@ -42,7 +41,7 @@ func (s *Store) leftTasks(ctx context.Context) (left []protocol.LeftTask, err er
 		}
 		left = append(left, of...)
 	}
-	return left, wrap(consumers.Err())
+	return left, nil
 }
 
 // leftBy reads the tasks that lie before where a consumer is, if there are more of them than it knows to be in work. What lies on the queue

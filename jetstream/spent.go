@@ -19,22 +19,38 @@ import (
 func (s *Store) RemoveSpent(ctx context.Context) error {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	st, err := s.js.Stream(ctx, s.ns.TasksStream())
+	queues, err := s.queues(ctx)
 	if err != nil {
-		return wrap(err)
+		return err
 	}
 	group, within := errgroup.WithContext(ctx)
 	group.SetLimit(16)
-	consumers := st.ListConsumers(ctx)
-	for c := range consumers.Info() {
-		if c.Config.AckPolicy == natsjs.AckExplicitPolicy && c.Config.FilterSubject != "" && c.AckFloor.Stream > 0 {
+	for _, c := range queues {
+		if c.AckFloor.Stream > 0 {
 			group.Go(func() error {
 				before := natsjs.WithPurgeSequence(c.AckFloor.Stream + 1)
 				return s.purge(within, s.ns.TasksStream(), natsjs.WithPurgeSubject(c.Config.FilterSubject), before)
 			})
 		}
 	}
-	return errors.Join(group.Wait(), wrap(consumers.Err()))
+	return group.Wait()
+}
+
+// queues are the consumers of all queues.
+func (s *Store) queues(ctx context.Context) (all []*natsjs.ConsumerInfo, err error) {
+	ctx, done := s.allowed(ctx, s.api("STREAM.INFO."+s.ns.TasksStream()), s.api("CONSUMER.LIST."+s.ns.TasksStream()))
+	defer func() { err = wrap(done(err)) }()
+	st, err := s.js.Stream(ctx, s.ns.TasksStream())
+	if err != nil {
+		return nil, err
+	}
+	consumers := st.ListConsumers(ctx)
+	for c := range consumers.Info() {
+		if c.Config.AckPolicy == natsjs.AckExplicitPolicy && c.Config.FilterSubject != "" {
+			all = append(all, c)
+		}
+	}
+	return all, consumers.Err()
 }
 
 // delivered is the sequence of the last task of a queue that a worker was given.

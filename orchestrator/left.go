@@ -10,12 +10,12 @@ import (
 	"github.com/millrace-dev/millrace/protocol"
 )
 
-// leftEvery is how often the owner of the first shard looks for tasks that were left out. What is on its way to a worker, or being removed, is
-// not found twice.
+// leftEvery is how often the owner of the first shard looks for tasks that were left out. What is on its way to a worker, or being removed,
+// is not found twice.
 const leftEvery = 30 * time.Second
 
-// findLeft looks for tasks that the consumers of their queues have left out, of which an activity or a step would wait for ever, and has them
-// put on their queues again. It does so now and then, for all shards.
+// findLeft looks for tasks that the consumers of their queues have left out, and has them put there again: an activity or a step would wait
+// for them for ever. It does so now and then, for all shards.
 func (s *shard) findLeft(before []protocol.LeftTask) {
 	s.after(leftEvery, func() {
 		now, err := s.store.LeftTasks(s.chores)
@@ -54,8 +54,8 @@ func (s *shard) callAgain(t protocol.LeftTask) error {
 	})
 }
 
-// attemptAgain has an attempt wait as a retry that is due, under another number. Whether its activity is still to be done, the workflow's shard
-// decides when it wakes up; the task is one of which nobody could have been given a second.
+// attemptAgain has an attempt wait as a retry that is due, under another number, and takes the task away. Whether the activity is still to
+// be done, the shard of its workflow decides when the retry wakes up.
 func (s *shard) attemptAgain(t protocol.LeftTask) error {
 	task := *t.Activity
 	asked := []recalled{{Recall: machine.Recall{Run: task.Run, ScheduledID: task.ScheduledID}, lies: &task}}
@@ -68,7 +68,8 @@ func (s *shard) attemptAgain(t protocol.LeftTask) error {
 		if err := s.keep(ctx, blobsOf(task)); err != nil {
 			return err
 		}
-		if err := s.store.ArmRetry(t.Shard, machine.Recalled(task), s.time.now())(ctx); err != nil && !errors.Is(err, protocol.ErrConflict) {
+		err := s.store.ArmRetry(t.Shard, machine.Recalled(task), s.time.now())(ctx)
+		if err != nil && !errors.Is(err, protocol.ErrConflict) {
 			return err
 		}
 		return s.store.RemoveActivity(ctx, task)

@@ -34,11 +34,13 @@ func (a *actor) rearm() error {
 	}
 	s.clock.set(own)
 	switch {
+	case at.IsZero() && a.w.Run.Open():
+		return nil // what is armed finds nothing to do, unless the run ends before
 	case at.IsZero():
 		soon := !a.strange && (a.armed.IsZero() || a.armed.Before(s.time.now().Add(lead))) // not armed, or it has fired
 		upTo := a.armedSeq
 		a.armed, a.armedSeq, a.strange = time.Time{}, 0, false
-		if soon || a.w.Run.Open() {
+		if soon {
 			return nil
 		}
 		return s.persist("disarm a wake-up", func(ctx context.Context) error { return a.disarm(ctx, upTo) })
@@ -99,8 +101,8 @@ func (a *actor) disarm(ctx context.Context, upTo uint64) error {
 	return s.store.DisarmWakeup(ctx, s.id, a.id, upTo)
 }
 
-// notice takes note of a wake-up that fired. If it is not the one that this node has armed, it took that one's place: a node that does not
-// know that it was replaced may have armed it.
+// notice takes note of a wake-up that fired. If it is not the one that this node has armed, it may have taken that one's place: a node that
+// does not know that it was replaced may have armed it. Or it is an earlier one that comes late, and the one that was armed since is there.
 func (a *actor) notice(batch []item) {
 	for _, it := range batch {
 		wake, ok := it.input.Body.(protocol.TimerInput)
@@ -108,6 +110,7 @@ func (a *actor) notice(batch []item) {
 			continue
 		}
 		if a.armedSeq = 0; !wake.Due.Equal(a.armed) {
+			a.strange = a.strange || !a.armed.IsZero()
 			a.armed = time.Time{}
 		}
 	}

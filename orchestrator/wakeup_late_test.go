@@ -2,6 +2,7 @@ package orchestrator
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"testing"
 	"time"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/millrace-dev/millrace/orchestrator/client"
 	"github.com/millrace-dev/millrace/protocol"
+	"github.com/millrace-dev/millrace/worker"
+	"github.com/millrace-dev/millrace/worker/workflow"
 )
 
 // tardy is a store on whose way a wake-up takes so long that its node has lost the shard when it arrives.
@@ -96,6 +99,59 @@ func TestANodeThatStoodStillArmsNothing(t *testing.T) {
 	case <-old.sent:
 		t.Error("the wake-up was armed")
 	default:
+	}
+	r.unarmed()
+}
+
+// A wake-up that fired comes when a later one has been armed already: NATS was not to be asked in between. The later one is there still.
+func TestAnEarlierWakeupComesLate(t *testing.T) {
+	t.Parallel()
+	r := newRelay(t, direct, never, chains()...)
+	<-r.ready
+	a, _ := r.replaced()
+	a.forget()
+	must(t, a.load(nil))
+	due := time.Now().Add(time.Hour)
+	seq, _, err := r.store.ArmWakeup(t.Context(), 0, "wf", due, due, 0)
+	must(t, err)
+	a.armed, a.armedSeq, a.strange = due, seq, false
+	a.notice([]item{{
+		input:    protocol.Input{Workflow: "wf", Body: protocol.TimerInput{Due: time.Now()}},
+		delivery: protocol.Delivery{Subject: "fired"},
+	}})
+	must(t, a.rearm())
+	r.unarmed()
+}
+
+// relents starts a timer and does without it in the end.
+func relents(ctx workflow.Context, _ int) (string, error) {
+	timing, cancel := workflow.WithCancel(ctx)
+	timer := workflow.NewTimer(timing, time.Hour)
+	if _, err := workflow.Receive(ctx, one); err != nil {
+		return "", err
+	}
+	cancel()
+	if _, err := timer.Get(ctx); !errors.Is(err, workflow.ErrCanceled) {
+		return "", err
+	}
+	return workflow.Receive(ctx, two)
+}
+
+// A run goes on without a timer that it had, and ends: its wake-up goes with it.
+func TestAWakeupThatNobodyNeeds(t *testing.T) {
+	t.Parallel()
+	r := newRelay(t, direct, never, worker.Workflow(relents, worker.Named("relents")))
+	<-r.ready
+	run := r.start("relents")
+	must(t, client.Signal(t.Context(), r.client, "wf", one, ""))
+	seq, err := r.store.Wakeup(t.Context(), 0, "wf")
+	must(t, err)
+	if seq == 0 {
+		t.Error("no wake-up is armed")
+	}
+	must(t, client.Signal(t.Context(), r.client, "wf", two, "done"))
+	if got, err := run.Wait(t.Context()); err != nil || got != "done" {
+		t.Errorf("the run ended with %q, %v", got, err)
 	}
 	r.unarmed()
 }
