@@ -15,8 +15,8 @@ import (
 const leftMost = 10_000
 
 // LeftTasks reads the tasks that their consumers have gone past, and that lie on their queues all the same. In a cluster a consumer leaves
-// a message out now and then (see reader), and what all workers of a queue read through one consumer, none of them can miss. Most of what it
-// finds is with a worker, or is being removed this very moment: who calls it must look twice, and ask. One server leaves nothing out.
+// a message out now and then (see reader), and what all workers of a queue read through one consumer, none of them can miss. Most of what
+// it finds is with a worker, or is being removed this very moment: who calls it must look twice, and ask. One server leaves nothing out.
 func (s *Store) LeftTasks(ctx context.Context) (left []protocol.LeftTask, err error) {
 	if s.nc.ConnectedClusterName() == "" {
 		return nil, nil

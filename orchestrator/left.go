@@ -54,8 +54,8 @@ func (s *shard) callAgain(t protocol.LeftTask) error {
 	})
 }
 
-// attemptAgain has an attempt wait as a retry that is due, under another number, and takes the task away. Whether the activity is still to
-// be done, the shard of its workflow decides when the retry wakes up.
+// attemptAgain has an attempt wait as a retry that is due, under another number, and takes the task away. Whether the activity is still
+// to be done, the shard of its workflow decides when the retry wakes up.
 func (s *shard) attemptAgain(t protocol.LeftTask) error {
 	task := *t.Activity
 	asked := []recalled{{Recall: machine.Recall{Run: task.Run, ScheduledID: task.ScheduledID}, lies: &task}}

@@ -35,8 +35,8 @@ func (r *Run) emit(attributes protocol.CommandAttributes, op *Operation) *comman
 	return c
 }
 
-// callers is where the code is that asks for something, after some frames of ours, while it is compared with history: only then may somebody
-// have to be told, and looking costs a tenth of a short step.
+// callers is where the code is that asks for something, after some frames of ours, while it is compared with history: only then may
+// somebody have to be told, and looking costs a tenth of a short step.
 func (r *Run) callers(skip int) []uintptr {
 	if !r.turn.replaying {
 		return nil
