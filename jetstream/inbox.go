@@ -134,9 +134,11 @@ func (s *Store) SkipInputs(ctx context.Context, shard int, upTo uint64) error {
 	}
 }
 
-// Release removes a shard's inbox messages up to and including seq.
+// Release removes a shard's inbox messages up to and including seq. The purge names their subjects, all that there are: one that names none
+// takes later messages along, if those that lay at the end when the purge before came had been removed one by one (nats-server 2.15.2).
 func (s *Store) Release(ctx context.Context, shard int, seq uint64) error {
-	return s.purge(ctx, s.ns.InboxStream(shard), natsjs.WithPurgeSequence(seq+1))
+	return s.purge(ctx, s.ns.InboxStream(shard),
+		natsjs.WithPurgeSubject(s.ns.Inputs(shard)), natsjs.WithPurgeSequence(seq+1))
 }
 
 // RemoveInput removes one message of a shard's inbox. It is no error if the message is gone.

@@ -171,3 +171,27 @@ func TestSentInputsKeepTheirOrder(t *testing.T) {
 		t.Errorf("%s is stored twice", name)
 	}
 }
+
+// What was handled is removed, and nothing beyond it, also after messages at the end were removed by themselves.
+func TestReleaseLeavesWhatFollows(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	for n := range 2 {
+		tell(t, w.Store, "wf", "told", fmt.Sprint("told-", n))
+	}
+	must(t, w.RemoveInput(t.Context(), 0, 2))
+	must(t, w.Release(t.Context(), 0, 1))
+	for n := range 2 {
+		tell(t, w.Store, "wf", "told", fmt.Sprint("told-later-", n))
+	}
+	must(t, w.Release(t.Context(), 0, 3))
+	gone, last, err := w.InboxBounds(t.Context(), 0)
+	must(t, err)
+	if gone != 3 || last != 4 {
+		t.Errorf("the inbox is gone up to %d and ends with %d, want 3 and 4", gone, last)
+	}
+	ch, _ := inputs(t, w.Store)
+	if d := next(t, ch, "the last input"); d.Seq != 4 {
+		t.Errorf("input %d comes, want 4", d.Seq)
+	}
+}

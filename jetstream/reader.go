@@ -34,9 +34,6 @@ const (
 // The consumer lives on one of the stream's servers, so that it costs little, and is lost with it. For a while after its death the cluster
 // may choose that very server for the next one, and then nobody answers: so a reader is not patient, and asks for another. The client
 // library's ordered consumer waits ten seconds each time; shards stood still for a minute. It also forgets now and then to ask for more.
-//
-// In a cluster a consumer leaves a message out now and then, for ever and without a word: its own count goes on. So where sequences have a
-// gap, the stream's leader is asked whether anything lies there.
 type reader struct {
 	s              *Store
 	stream, filter string
@@ -54,30 +51,24 @@ type reader struct {
 	told     uint64    // messages, by the consumer
 	credit   int       // messages that were asked for and did not come yet
 	heard    time.Time // when the server last said anything
-	careful  bool      // whether gaps are looked into
 }
 
 // read delivers a stream's messages after a sequence until stop is called, which returns once no handler runs.
 func (s *Store) read(
 	ctx context.Context, stream, filter string, after uint64, handle func(protocol.Delivery),
 ) (stop func(), err error) {
-	r := &reader{s: s, stream: stream, filter: filter, handle: handle, next: after + 1, careful: s.nc.ConnectedClusterName() != ""}
-	if err := r.start(ctx); err != nil {
-		return nil, err
+	r := &reader{
+		s: s, stream: stream, filter: filter, handle: handle, next: after + 1,
+		ended: make(chan struct{}), lost: make(chan struct{}, 1),
 	}
-	return r.stop, nil
-}
-
-func (r *reader) start(ctx context.Context) error {
-	r.ended, r.lost = make(chan struct{}), make(chan struct{}, 1)
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	if err := r.open(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	ctx, r.cancel = context.WithCancel(context.Background())
 	go r.run(ctx)
-	return nil
+	return r.stop, nil
 }
 
 // open makes a consumer that goes on where the reader is.
@@ -208,10 +199,6 @@ func (r *reader) receive(inbox string, m *nats.Msg) {
 	}
 	r.told, r.credit = r.told+1, r.credit-1
 	if seq := meta.Sequence.Stream; seq >= r.next { // else it is known: a copy of the stream that lags begins with its own end
-		if r.leftOut(seq) {
-			r.miss()
-			return
-		}
 		r.handle(protocol.Delivery{Seq: seq, Time: meta.Timestamp, Subject: m.Subject, Header: m.Header, Data: m.Data})
 		r.next = seq + 1
 	}
@@ -220,16 +207,8 @@ func (r *reader) receive(inbox string, m *nats.Msg) {
 
 // status deals with a request that has ended. The lock is held.
 func (r *reader) status(m *nats.Msg) {
-	if m.Header.Get("Status") == "100" { // a heartbeat: the consumer has come to the end
-		last, err := strconv.ParseUint(m.Header.Get("Nats-Last-Stream"), 10, 64)
-		switch {
-		case err != nil || last < r.next:
-		case r.leftOut(last + 1):
-			r.miss()
-		default:
-			r.next = last + 1 // what lies there is not for this reader
-		}
-		return
+	if m.Header.Get("Status") == "100" {
+		return // a heartbeat
 	}
 	ended, err := strconv.Atoi(m.Header.Get("Nats-Pending-Messages"))
 	if err != nil { // the consumer is gone, or nobody answers
@@ -238,17 +217,6 @@ func (r *reader) status(m *nats.Msg) {
 	}
 	r.credit = max(0, r.credit-ended)
 	r.ask()
-}
-
-// leftOut reports whether the consumer has left out a message before a sequence, or that is not known. The lock is held.
-func (r *reader) leftOut(before uint64) bool {
-	if !r.careful || before <= r.next {
-		return false
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), readerPatience)
-	defer cancel()
-	first, err := r.s.leaderGet(ctx, r.stream, map[string]any{"seq": r.next, "next_by_subj": r.filter})
-	return err != nil || first.Seq != 0 && first.Seq < before
 }
 
 // miss leaves the consumer, and has another made. The lock is held.

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/nats-io/nats.go"
 	natsjs "github.com/nats-io/nats.go/jetstream"
 
 	"github.com/millrace-dev/millrace/jetstream"
@@ -80,12 +79,10 @@ type mortal struct {
 	dies  func(*protocol.Record) bool
 	// buries is called before and after a history is removed, and says whether the node dies there; may be nil.
 	buries func(gone bool) bool
-	// drops says of an attempt whether its queue will leave it out; may be nil.
-	drops func(protocol.ActivityTask) bool
-	at    moment
-	mute  atomic.Bool
-	last  sync.Once
-	died  chan struct{}
+	at     moment
+	mute   atomic.Bool
+	last   sync.Once
+	died   chan struct{}
 }
 
 func (m *mortal) Purge(ctx context.Context, shard int, id string, seq uint64) error {
@@ -132,13 +129,6 @@ func (m *mortal) Append(ctx context.Context, shard int, r *protocol.Record, data
 	return m.die(ctx)
 }
 
-func (m *mortal) DispatchActivity(task protocol.ActivityTask) Ack {
-	if m.drops != nil && m.drops(task) {
-		return func(context.Context) error { return nil }
-	}
-	return m.Store.DispatchActivity(task)
-}
-
 func (m *mortal) die(ctx context.Context) (uint64, error) {
 	close(m.died)
 	<-ctx.Done()
@@ -171,7 +161,6 @@ type relay struct {
 	client *client.Client
 	first  *mortal
 	ready  chan struct{} // closed when the first shard works
-	shard  *shard        // the first, once it works
 	js     natsjs.JetStream
 }
 
@@ -212,22 +201,9 @@ func newRelayOf(t *testing.T, first *mortal, via way, opts ...worker.Option) *re
 	}
 	first.ways, first.died = ways{store, via, new(sync.Map), new(atomic.Int32)}, make(chan struct{})
 	r := &relay{t: t, store: first.ways, client: c, js: js, ready: make(chan struct{}), first: first}
-	work(t, nc, "q", opts...)
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		r.run()
-	}()
-	t.Cleanup(func() { <-stopped })
-	return r
-}
-
-// work runs a worker until the test ends.
-func work(t *testing.T, nc *nats.Conn, queue string, opts ...worker.Option) {
-	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan struct{}), make(chan error, 1)
-	w := worker.New(nc, queue, append(opts, worker.OnReady(func() { close(ready) }), worker.Logger(slog.New(slog.DiscardHandler)))...)
+	w := worker.New(nc, "q", append(opts, worker.OnReady(func() { close(ready) }), worker.Logger(slog.New(slog.DiscardHandler)))...)
 	go func() { ended <- w.Run(ctx) }()
 	<-ready
 	t.Cleanup(func() {
@@ -236,6 +212,13 @@ func work(t *testing.T, nc *nats.Conn, queue string, opts ...worker.Option) {
 			t.Error(err)
 		}
 	})
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		r.run()
+	}()
+	t.Cleanup(func() { <-stopped })
+	return r
 }
 
 func (r *relay) rows(index Index) *rows {
@@ -253,7 +236,6 @@ func (r *relay) run() {
 		r.t.Error(err)
 		return
 	}
-	r.shard = first
 	close(r.ready)
 	select {
 	case <-r.first.died:

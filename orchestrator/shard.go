@@ -163,9 +163,6 @@ func (s *shard) read() error {
 func (s *shard) begun() {
 	s.lookBack(lookBackFirst)
 	s.after(choresFirst, s.doChores)
-	if s.id == 0 {
-		s.findLeft(nil)
-	}
 }
 
 // lookBack looks, more and more rarely, whether somebody has written to the shard who did not know that this node has taken it. Between

@@ -104,8 +104,6 @@ type Queue interface {
 	RemoveQueued(ctx context.Context, subject string) error
 	// RemoveSpent removes tasks that are done and whose removal got lost.
 	RemoveSpent(ctx context.Context) error
-	// LeftTasks reads the tasks that nobody will be given any more, and some of those that workers have.
-	LeftTasks(ctx context.Context) ([]protocol.LeftTask, error)
 	// RecallActivities asks the workers of a queue which of some attempts of a run they run, and those to stop if there is a reason; none
 	// of the others will be begun.
 	RecallActivities(ctx context.Context, queue, run string, attempts []protocol.ActivityAttempt, why protocol.StopReason) (

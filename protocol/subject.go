@@ -192,17 +192,6 @@ func (n Namespace) ActivityTasks(queue, run string, scheduled int64) string {
 	return n.subject("task", string(TaskActivity), Token(queue), Token(run), which, "*")
 }
 
-// ParseTask returns of which kind a task is and the queue on which it lies.
-func (n Namespace) ParseTask(subject string) (kind TaskKind, queue string, err error) {
-	rest, ok := strings.CutPrefix(subject, n.subject("task", ""))
-	parts := strings.Split(rest, ".")
-	if !ok || len(parts) < 3 {
-		return "", "", Errorf(CodeBadRequest, "%.200q is not the subject of a task", subject)
-	}
-	queue, err = ParseToken(parts[1])
-	return TaskKind(parts[0]), queue, err
-}
-
 // RunActivities matches every attempt of a run's activities on every queue.
 func (n Namespace) RunActivities(run string) string {
 	return n.subject("task", string(TaskActivity), "*", Token(run), "*", "*")

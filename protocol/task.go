@@ -336,13 +336,3 @@ type ActivityAttempt struct {
 type ActivityHeld struct {
 	Held []ActivityAttempt `json:"held"`
 }
-
-// LeftTask is a task that lies in the task stream although the consumer of its queue has gone past it: nobody will be given it any more,
-// unless somebody has it already.
-type LeftTask struct {
-	Seq      uint64
-	Shard    int // of its workflow
-	Queue    string
-	Activity *ActivityTask       // nil if it is a call
-	Call     *QueuedWorkflowTask // nil if it is an activity's
-}

@@ -26,7 +26,7 @@ func (g *grants) orchestrator() {
 	g.stream("OBJ_"+ns.BlobStore(), "PURGE")
 	g.send("to keep what records refer to, and to collect what nothing refers to", "$O."+ns.BlobStore()+".M.*")
 	g.stream(ns.TasksStream(), "PURGE")
-	g.send("to find tasks that nobody will be given any more", api("CONSUMER.LIST", ns.TasksStream()))
+	g.send("to find tasks that are done and whose removal got lost", api("CONSUMER.LIST", ns.TasksStream()))
 	g.stream(ns.DeadStream())
 	for i := range g.Shards {
 		g.stream(ns.InboxStream(i), "PURGE", "MSG.DELETE")

@@ -108,9 +108,6 @@ func (s *store) RemoveQueued(ctx context.Context, subject string) error {
 // RemoveSpent implements [orchestrator.Queue]. What is done is gone.
 func (s *store) RemoveSpent(context.Context) error { return nil }
 
-// LeftTasks implements [orchestrator.Queue]. The world's queues leave nothing out.
-func (s *store) LeftTasks(context.Context) ([]protocol.LeftTask, error) { return nil, nil }
-
 // Heartbeat implements [orchestrator.Queue].
 func (s *store) Heartbeat(context.Context, string, int64) (*protocol.Heartbeat, error) {
 	return nil, nil
