@@ -27,8 +27,8 @@ type batchRequest struct {
 }
 
 // batch reads some messages from a sequence on, from whichever copy answers, and returns where to go on. more is false when there is
-// nothing further, or take does not want it. It may be cut short by the size of the messages. The library's own call makes a
-// subscription with a channel of 512 KB each time: a node that reads many histories at once would need hundreds of megabytes for that.
+// nothing further, or take does not want it. It may be cut short by the size of the messages. A copy that says nothing is given up for
+// another: its server may be frozen, and all others answer.
 func (s *Store) batch(
 	ctx context.Context, stream, filter string, from uint64, take func(protocol.Delivery) bool,
 ) (next uint64, more bool, err error) {
@@ -38,32 +38,66 @@ func (s *Store) batch(
 	if err != nil {
 		return from, false, err
 	}
-	messages, err := s.mux.open(batchMessages + 1)
-	if err != nil {
-		return from, false, err
-	}
-	defer messages.close()
 	subject := s.api("DIRECT.GET." + stream)
 	ctx, done := s.allowed(ctx, subject)
 	defer func() { err = wrap(done(err)) }()
-	if err := s.nc.PublishRequest(subject, messages.to, req); err != nil {
-		return from, false, err
+	for patience := streamPatience; ; patience *= 2 {
+		messages, first, err := s.askCopy(ctx, subject, req, patience)
+		if err != nil {
+			return from, false, err
+		}
+		if first != nil {
+			next, more, err = readBatch(ctx, from, first, messages.heard, take)
+			messages.close()
+			return next, more, err
+		}
+		messages.close()
 	}
+}
+
+// askCopy asks for a batch, and waits for the first message; none comes if patience has ended before. The library's own call makes a
+// subscription with a channel of 512 KB each time: a node that reads many histories at once would need hundreds of megabytes for that.
+func (s *Store) askCopy(
+	ctx context.Context, subject string, req []byte, patience time.Duration,
+) (messages replies, first *nats.Msg, err error) {
+	if messages, err = s.mux.open(batchMessages + 1); err != nil {
+		return messages, nil, err
+	}
+	if err := s.nc.PublishRequest(subject, messages.to, req); err != nil {
+		messages.close()
+		return messages, nil, err
+	}
+	silence := s.limits.start(patience)
+	defer s.limits.stop(silence)
+	select {
+	case first = <-messages.heard:
+	case <-silence.C:
+	case <-ctx.Done():
+		messages.close()
+		return messages, nil, ctx.Err()
+	}
+	return messages, first, nil
+}
+
+// readBatch takes the messages of a batch, from the first on.
+func readBatch(
+	ctx context.Context, from uint64, m *nats.Msg, messages <-chan *nats.Msg, take func(protocol.Delivery) bool,
+) (next uint64, more bool, err error) {
 	var before uint64
 	for next = from; ; {
+		d, last, err := batched(m)
+		switch {
+		case err != nil || last:
+			return next, last && next > from, err
+		case !follows(m.Header, before):
+			return next, true, nil
+		}
+		before, next = d.Seq, d.Seq+1
+		if !take(d) {
+			return next, false, nil
+		}
 		select {
-		case m := <-messages.heard:
-			d, last, err := batched(m)
-			switch {
-			case err != nil || last:
-				return next, last && next > from, err
-			case !follows(m.Header, before):
-				return next, true, nil
-			}
-			before, next = d.Seq, d.Seq+1
-			if !take(d) {
-				return next, false, nil
-			}
+		case m = <-messages:
 		case <-ctx.Done():
 			return next, false, ctx.Err() // silence must not look like the end
 		}

@@ -153,8 +153,8 @@ func (s *Store) RemoveInput(ctx context.Context, shard int, seq uint64) error {
 // oneMessage is the request to remove a message.
 func oneMessage(seq uint64) map[string]any { return map[string]any{"seq": seq, "no_erase": true} }
 
-// purge removes messages, of subjects that must be named (see Release). It sends the request itself: a stream handle would first ask for the
-// stream's state.
+// purge removes messages, of subjects that must be named (see Release). It sends the request itself: a stream handle would first ask for
+// the stream's state.
 func (s *Store) purge(ctx context.Context, stream string, opts ...natsjs.StreamPurgeOpt) error {
 	var req natsjs.StreamPurgeRequest
 	for _, o := range opts {

@@ -115,8 +115,8 @@ func TestAppendWhoseRefusalGotLostIsNotTakenForStored(t *testing.T) {
 	})
 }
 
-// A leader that dies with a question says nothing. It is asked again long before the time of the question ends, and so is its successor.
-func TestALeaderThatSaysNothingIsAskedAgain(t *testing.T) {
+// A server that dies with a question says nothing. It is asked again long before the time of the question ends, and so is its successor.
+func TestAServerThatSaysNothingIsAskedAgain(t *testing.T) {
 	t.Parallel()
 	for name, ask := range map[string]func(*testing.T, *jetstream.Store) error{
 		"the last record": func(t *testing.T, s *jetstream.Store) error {
@@ -126,6 +126,12 @@ func TestALeaderThatSaysNothingIsAskedAgain(t *testing.T) {
 		"the end of the history": func(t *testing.T, s *jetstream.Store) error {
 			_, err := s.HistoryEnd(t.Context(), 0)
 			return err
+		},
+		"a part of a history": func(t *testing.T, s *jetstream.Store) error {
+			for _, err := range s.Range(t.Context(), 0, "wf", 1, 9) {
+				return err
+			}
+			return nil
 		},
 		"a release": func(t *testing.T, s *jetstream.Store) error { return s.Release(t.Context(), 0, 1) },
 		"a removal": func(t *testing.T, s *jetstream.Store) error { return s.RemoveInput(t.Context(), 0, 1) },

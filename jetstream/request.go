@@ -14,9 +14,9 @@ const (
 	// requestPatience is how long a node may take over a request of the control API before another one is asked as well. A node that is
 	// killed with a request in its hands says nothing, and the server does not know that it had it.
 	requestPatience = 2 * time.Second
-	// leaderPatience is the same of a stream's leader. One that dies says nothing, and nobody speaks for it until there is another: what
-	// was asked a moment before that would wait for the end of its time, while everybody else goes on.
-	leaderPatience = time.Second
+	// streamPatience is the same of a server that has a stream. A leader that dies says nothing, and nobody speaks for it until there is
+	// another: what was asked a moment before that would wait for the end of its time, while everybody else goes on.
+	streamPatience = time.Second
 )
 
 // request sends a core request, and again after a while: the first answer counts. So it must be one that may be asked twice.
@@ -56,7 +56,7 @@ func (s *Store) askLeader(ctx context.Context, call string, in any) (*nats.Msg, 
 		return nil, err
 	}
 	ctx, done := s.allowed(ctx, s.api(call))
-	reply, err := s.request(ctx, s.api(call), req, leaderPatience)
+	reply, err := s.request(ctx, s.api(call), req, streamPatience)
 	return reply, done(err)
 }
 
