@@ -11,15 +11,14 @@ import (
 
 // call sends a request to the JetStream API, once, and reports why it was refused.
 func (s *Store) call(ctx context.Context, api string, in any) error {
-	reply, err := s.send(ctx, api, in)
-	if err != nil {
-		return err
-	}
-	return refusedCall(reply)
+	return refusedCall(s.send(ctx, api, in, s.nc.RequestWithContext))
 }
 
-// refusedCall is why the JetStream API refuses a request; nil when it does not.
-func refusedCall(reply *nats.Msg) error {
+// refusedCall is why the JetStream API refuses a request, or why it was not heard; nil when it does not.
+func refusedCall(reply *nats.Msg, err error) error {
+	if err != nil {
+		return wrap(err)
+	}
 	var answer struct {
 		Error *natsjs.APIError `json:"error"`
 	}
@@ -34,14 +33,18 @@ func refusedCall(reply *nats.Msg) error {
 
 // ask is call for what answers with more than an error.
 func (s *Store) ask(ctx context.Context, api string, in, out any) error {
-	reply, err := s.send(ctx, api, in)
+	reply, err := s.send(ctx, api, in, s.nc.RequestWithContext)
 	if err != nil {
-		return err
+		return wrap(err)
 	}
 	return wrap(protocol.Unmarshal(reply.Data, out))
 }
 
-func (s *Store) send(ctx context.Context, api string, in any) (*nats.Msg, error) {
+// requester is a way to send a request: once, or again when nothing is heard.
+type requester func(ctx context.Context, subject string, data []byte) (*nats.Msg, error)
+
+// send sends a request to the JetStream API.
+func (s *Store) send(ctx context.Context, api string, in any, request requester) (*nats.Msg, error) {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	req, err := protocol.Marshal(in)
@@ -49,6 +52,6 @@ func (s *Store) send(ctx context.Context, api string, in any) (*nats.Msg, error)
 		return nil, err
 	}
 	ctx, done := s.allowed(ctx, s.api(api))
-	reply, err := s.nc.RequestWithContext(ctx, s.api(api), req)
-	return reply, wrap(done(err))
+	reply, err := request(ctx, s.api(api), req)
+	return reply, done(err)
 }

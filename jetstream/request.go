@@ -49,15 +49,9 @@ func (s *Store) request(ctx context.Context, subject string, data []byte, patien
 
 // askLeader is request for what only the leader of a stream answers.
 func (s *Store) askLeader(ctx context.Context, call string, in any) (*nats.Msg, error) {
-	ctx, cancel := bounded(ctx)
-	defer cancel()
-	req, err := protocol.Marshal(in)
-	if err != nil {
-		return nil, err
-	}
-	ctx, done := s.allowed(ctx, s.api(call))
-	reply, err := s.request(ctx, s.api(call), req, streamPatience)
-	return reply, done(err)
+	return s.send(ctx, call, in, func(ctx context.Context, subject string, data []byte) (*nats.Msg, error) {
+		return s.request(ctx, subject, data, streamPatience)
+	})
 }
 
 // api is the subject of a JetStream request.
@@ -87,9 +81,5 @@ func (s *Store) state(ctx context.Context, stream string) (natsjs.StreamState, e
 
 // insist has a stream do something that may be done twice, at any later time as well, and reports why it was refused.
 func (s *Store) insist(ctx context.Context, call string, in any) error {
-	reply, err := s.askLeader(ctx, call, in)
-	if err != nil {
-		return wrap(err)
-	}
-	return refusedCall(reply)
+	return refusedCall(s.askLeader(ctx, call, in))
 }
