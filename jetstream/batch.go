@@ -2,6 +2,7 @@ package jetstream
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -42,41 +43,38 @@ func (s *Store) batch(
 	ctx, done := s.allowed(ctx, subject)
 	defer func() { err = wrap(done(err)) }()
 	for patience := streamPatience; ; patience *= 2 {
-		messages, first, err := s.askCopy(ctx, subject, req, patience)
-		if err != nil {
-			return from, false, err
-		}
-		if first != nil {
-			next, more, err = readBatch(ctx, from, first, messages.heard, take)
-			messages.close()
+		if next, more, err = s.readCopy(ctx, subject, req, from, patience, take); !errors.Is(err, errSilent) {
 			return next, more, err
 		}
-		messages.close()
 	}
 }
 
-// askCopy asks for a batch, and waits for the first message; none comes if patience has ended before. The library's own call makes a
-// subscription with a channel of 512 KB each time: a node that reads many histories at once would need hundreds of megabytes for that.
-func (s *Store) askCopy(
-	ctx context.Context, subject string, req []byte, patience time.Duration,
-) (messages replies, first *nats.Msg, err error) {
-	if messages, err = s.mux.open(batchMessages + 1); err != nil {
-		return messages, nil, err
+// errSilent says that nothing at all was heard of a copy.
+var errSilent = errors.New("no copy of the stream has answered")
+
+// readCopy asks for a batch and reads it, if its first message comes before patience has ended. The library's own call makes a subscription
+// with a channel of 512 KB each time: a node that reads many histories at once would need hundreds of megabytes for that.
+func (s *Store) readCopy(
+	ctx context.Context, subject string, req []byte, from uint64, patience time.Duration, take func(protocol.Delivery) bool,
+) (next uint64, more bool, err error) {
+	messages, err := s.mux.open(batchMessages + 1)
+	if err != nil {
+		return from, false, err
 	}
+	defer messages.close()
 	if err := s.nc.PublishRequest(subject, messages.to, req); err != nil {
-		messages.close()
-		return messages, nil, err
+		return from, false, err
 	}
 	silence := s.limits.start(patience)
 	defer s.limits.stop(silence)
 	select {
-	case first = <-messages.heard:
+	case first := <-messages.heard:
+		return readBatch(ctx, from, first, messages.heard, take)
 	case <-silence.C:
+		return from, false, errSilent
 	case <-ctx.Done():
-		messages.close()
-		return messages, nil, ctx.Err()
+		return from, false, ctx.Err()
 	}
-	return messages, first, nil
 }
 
 // readBatch takes the messages of a batch, from the first on.
