@@ -331,11 +331,7 @@ func (s *shard) bury(d protocol.Delivery, in protocol.Input, why error, done fun
 // withdraw removes an input from the inbox, and only then tells what became of it: it would come again if this node died, and could be
 // decided otherwise. Should the node die in between, nobody is told, and whoever asks again is given a verdict of then.
 func (s *shard) withdraw(r machine.Reply, done func()) {
-	if !s.begin() {
-		return
-	}
-	go func() {
-		defer s.end()
+	s.aside(func() {
 		err := s.persist("remove an input", func(ctx context.Context) error {
 			err := s.store.RemoveInput(ctx, s.id, r.Seq)
 			if errors.Is(err, protocol.ErrUnauthorized) { // the permissions are those of an older version: its promise is kept
@@ -348,7 +344,7 @@ func (s *shard) withdraw(r machine.Reply, done func()) {
 			s.reply(r.Subject, r.Verdict)
 			done()
 		}
-	}()
+	})
 }
 
 func (s *shard) reply(subject string, v protocol.Verdict) {
