@@ -48,10 +48,14 @@ func eachRecord(ctx context.Context, log Log, shard int, id string, f func(proto
 		reached = e.Seq
 	}
 	if reached != last.Seq {
-		return protocol.Errorf(protocol.CodeUnavailable, "the history of workflow %q reaches to record %d, not %d yet",
-			id, reached, last.Seq)
+		return lags(id, reached, last.Seq)
 	}
 	return nil
+}
+
+// lags says that a copy of a history does not have its end yet. Others have it, and it soon will.
+func lags(id string, reached, last uint64) error {
+	return protocol.Errorf(protocol.CodeUnavailable, "the history of workflow %q reaches to record %d, not %d yet", id, reached, last)
 }
 
 func decodeRecord(id string, e protocol.Entry) (*protocol.Record, error) {
@@ -106,6 +110,7 @@ func readRun(ctx context.Context, log Log, shard int, id, run string) (*runView,
 	// An earlier run: its records lie somewhere before, among those of other runs.
 	last := v.workflow.Seq
 	v = &runView{workflow: machine.New(id)}
+	reached := uint64(0)
 	for e, err := range log.Range(ctx, shard, id, 1, last) {
 		if err != nil {
 			return nil, err
@@ -114,12 +119,16 @@ func readRun(ctx context.Context, log Log, shard int, id, run string) (*runView,
 		if err != nil {
 			return nil, err
 		}
+		reached = e.Seq
 		if r.Run != run {
 			continue
 		}
 		if err := v.add(e, r); err != nil {
 			return nil, err
 		}
+	}
+	if reached != last {
+		return nil, lags(id, reached, last)
 	}
 	if v.workflow.Run == nil {
 		return nil, notFound(id, run)

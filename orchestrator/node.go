@@ -153,11 +153,11 @@ func (n *node) leave() {
 // rebalance compares who should own what with who does. It reports whether this node is alone.
 func (n *node) rebalance(ctx context.Context) (alone bool, err error) {
 	doubts, began := n.pulse.doubt(), time.Now()
-	live, err := n.live(ctx)
+	leases, err := n.store.Leases(ctx)
 	if err != nil {
 		return false, err
 	}
-	leases, err := n.store.Leases(ctx)
+	live, err := n.live(ctx, leases)
 	if err != nil {
 		return false, err
 	}
@@ -190,7 +190,7 @@ func (n *node) rebalance(ctx context.Context) (alone bool, err error) {
 // live returns the nodes that answer, this one included, notes those that take shards, and removes the announcements of those that have not
 // answered for a while. A node that stood still finds its own removed and announces itself again: the others would neither give it shards
 // nor miss it, and those who are all unknown to each other believe that they are alone, and hardly look.
-func (n *node) live(ctx context.Context) (map[string]bool, error) {
+func (n *node) live(ctx context.Context, leases map[int]protocol.HeldLease) (map[string]bool, error) {
 	nodes, err := n.store.Nodes(ctx)
 	if err != nil {
 		return nil, err
@@ -202,7 +202,7 @@ func (n *node) live(ctx context.Context) (map[string]bool, error) {
 			return nil, err
 		}
 	}
-	nodes = slices.DeleteFunc(nodes, func(other protocol.Node) bool { return other.ID == n.self.ID })
+	nodes = slices.DeleteFunc(withOwners(nodes, leases), func(other protocol.Node) bool { return other.ID == n.self.ID })
 	alive := make([]bool, len(nodes))
 	var asking sync.WaitGroup
 	for i, other := range nodes {
@@ -225,6 +225,19 @@ func (n *node) live(ctx context.Context) (map[string]bool, error) {
 		}
 	}
 	return live, nil
+}
+
+// withOwners adds those that have a shard and are not announced. Announcements are read from whichever copy of the bucket answers, and one
+// that a NATS server has just begun to make, because its disk is new, knows none of them. Who took that for the truth would take the shards
+// of a node that writes to them at this moment. Whoever is not announced is given none.
+func withOwners(nodes []protocol.Node, leases map[int]protocol.HeldLease) []protocol.Node {
+	for _, l := range leases {
+		known := func(n protocol.Node) bool { return n.ID == l.Node }
+		if l.Node != "" && !slices.ContainsFunc(nodes, known) {
+			nodes = append(nodes, protocol.Node{ID: l.Node, Leaving: true})
+		}
+	}
+	return nodes
 }
 
 // miss notes whether a node has answered, and reports whether it has not for so long that it is gone.

@@ -59,9 +59,7 @@ func (n *node) settle(
 		n.yield(ctx, id, lease)
 	case held == nil, held.since.After(since):
 	case lease.Revision != held.lease.Revision:
-		n.log.Warn("a shard was taken by another node", "shard", id, "by", lease.Node)
-		held.drop()
-		held = nil
+		held, err = n.check(ctx, held, lease)
 	case !mine || held.stale.Load():
 		go func() { // it may take a while until the steps under way have ended
 			stop, cancel := context.WithTimeout(ctx, handOver)
@@ -73,6 +71,18 @@ func (n *node) settle(
 	}
 	n.done(id, held)
 	return err
+}
+
+// check asks the one server that knows whether a shard is still this node's, and gives it up if not: the leases were read from whichever
+// copy of them answers, and one that lags has older ones.
+func (n *node) check(ctx context.Context, held *ownedShard, read protocol.HeldLease) (*ownedShard, error) {
+	now, err := n.store.LeaseRevision(ctx, held.id)
+	if err != nil || now == held.lease.Revision {
+		return held, err
+	}
+	n.log.Warn("a shard was taken by another node", "shard", held.id, "by", read.Node)
+	held.drop()
+	return nil, nil
 }
 
 // acquire takes a shard from nobody's hands.
