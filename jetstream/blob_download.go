@@ -26,7 +26,7 @@ const (
 	downloadPatience = 30 * time.Second
 )
 
-// errNoChunk says that whoever answered has not the next chunk. A replica may lag behind; if the leader says so, it is lost.
+// errNoChunk says that whoever answered has not the next chunk. A copy may lag behind, or have lost it.
 var errNoChunk = errors.New("no such chunk")
 
 // download reads an object's chunks by direct gets, some at a time: the next ones are asked for while the reader works on those that
@@ -262,7 +262,7 @@ func (d *download) notify() {
 // arrive takes a chunk, unless it is not the one that comes next. mu is held.
 func (d *download) arrive(seq uint64, m *nats.Msg) {
 	if !d.object.fits(d.index, len(m.Data), m.Header) {
-		d.trouble = damaged(d.blob, d.have)
+		d.trouble = errNoChunk
 		return
 	}
 	d.next = seq + 1
@@ -272,24 +272,32 @@ func (d *download) arrive(seq uint64, m *nats.Msg) {
 }
 
 // fromLeader asks the stream's leader for the chunk that a replica, or a server without more, has not.
-func (d *download) fromLeader() (*nats.Msg, error) {
+func (d *download) fromLeader() (m *nats.Msg, err error) {
 	d.mu.Lock()
-	next := d.next
+	next, index := d.next, d.index
 	d.mu.Unlock()
-	m, seq, _, err := d.s.chunkOfLeader(d.ctx, d.object.NUID, next)
+	var seq uint64
+	var why error
+	found, err := d.s.fromAnyCopy(d.ctx, d.s.blobStream(), func() (found bool, err error) {
+		m, seq, _, err = d.s.chunkOfLeader(d.ctx, d.object.NUID, next)
+		if err != nil || seq != 0 && d.object.fits(index, len(m.Data), m.Header) {
+			return err == nil, err
+		}
+		if why = d.lost(); errors.Is(why, protocol.ErrNotFound) {
+			return false, why // it was removed meanwhile
+		}
+		return false, nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	if seq == 0 {
-		return nil, d.lost()
+	if !found {
+		return nil, why
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.trouble = nil
 	d.arrive(seq, m)
-	if d.trouble != nil {
-		return nil, d.trouble
-	}
 	d.arrived = d.arrived[1:]
 	d.more()
 	return m, nil

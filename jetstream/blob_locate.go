@@ -46,10 +46,10 @@ func (d *download) locate() error {
 		case seq == 0 || index < 0:
 			return nil
 		case index == want:
-			d.index, d.have = want, int64(want)*d.object.chunkSize()
+			d.index, d.have, d.next = want, int64(want)*d.object.chunkSize(), seq
 			d.skip -= d.have
 			d.arrive(seq, m)
-			return d.trouble
+			return nil
 		case index < want:
 			lo = seq + uint64(want-index) //nolint:gosec // > 0
 		default:

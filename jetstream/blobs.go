@@ -107,7 +107,11 @@ func (s *Store) GetRange(ctx context.Context, b protocol.Blob, offset, length in
 // lookup finds the object that a reference is to.
 func (s *Store) lookup(ctx context.Context, b protocol.Blob) (object, error) {
 	ctx, done := s.allowed(ctx, s.blobSubjects()...)
-	o, err := s.object(ctx, b.Name)
+	var o object
+	_, err := s.fromAnyCopy(ctx, s.blobStream(), func() (found bool, err error) {
+		o, err = s.object(ctx, b.Name)
+		return o.revision != 0, err
+	})
 	switch err = done(err); {
 	case err != nil:
 		return o, err

@@ -195,3 +195,26 @@ func (s *Store) Range(ctx context.Context, shard int, workflow string, from, to 
 		}
 	}
 }
+
+// LeaderRange is Range from the stream's leader, one record after the other.
+func (s *Store) LeaderRange(ctx context.Context, shard int, workflow string, from, to uint64) iter.Seq2[protocol.Entry, error] {
+	return func(yield func(protocol.Entry, error) bool) {
+		subject := s.ns.History(shard, workflow)
+		for from <= to {
+			m, err := s.leaderGet(ctx, s.ns.HistoryStream(shard), map[string]any{"next_by_subj": subject, "seq": from})
+			if err == nil && (m.Seq == 0 || m.Seq > to) {
+				return
+			}
+			if !yield(protocol.Entry{Seq: m.Seq, Time: m.Time, Data: m.Data}, wrap(err)) || err != nil {
+				return
+			}
+			from = m.Seq + 1
+		}
+	}
+}
+
+// EachCopy calls read, which reads from the leader of a shard's history, until that is whole. If it never is, every copy has led it.
+func (s *Store) EachCopy(ctx context.Context, shard int, read func() (whole bool, err error)) error {
+	_, err := s.fromAnyCopy(ctx, s.ns.HistoryStream(shard), read)
+	return err
+}

@@ -16,6 +16,13 @@ import (
 // cluster is a namespace of one shard with three copies of everything, seen from one of the three servers.
 func cluster(t *testing.T) *world {
 	t.Helper()
+	worlds, _ := clusterOf(t)
+	return worlds[2]
+}
+
+// clusterOf is cluster seen from each of the servers, and what each was started with.
+func clusterOf(t *testing.T) ([]*world, []embedded.Options) {
+	t.Helper()
 	const n = 3
 	listeners, addresses := make([]net.Listener, n), make([]string, n)
 	for i := range n {
@@ -26,24 +33,25 @@ func cluster(t *testing.T) *world {
 	for _, l := range listeners {
 		must(t, l.Close())
 	}
-	servers, stores := make([]*embedded.Server, n), make([]*jetstream.Store, n)
+	worlds, options := make([]*world, n), make([]embedded.Options, n)
+	var nodes errgroup.Group
 	for i := range addresses {
 		own := append([]string{addresses[i]}, append(addresses[:i:i], addresses[i+1:]...)...)
-		srv, err := embedded.Start(embedded.Options{Dir: t.TempDir(), Listen: "127.0.0.1:0", Sync: quickSync, Cluster: own})
+		options[i] = embedded.Options{Dir: t.TempDir(), Listen: "127.0.0.1:0", Sync: quickSync, Cluster: own}
+		srv, err := embedded.Start(options[i])
 		must(t, err)
 		t.Cleanup(srv.Close)
-		servers[i] = srv
+		worlds[i] = &world{srv: srv, js: plain(t, connect(t, srv))}
 	}
-	var nodes errgroup.Group
-	for i, srv := range servers { // at once, and before the servers have found each other
-		nc := connect(t, srv)
+	for _, w := range worlds { // at once, and before the servers have found each other
+		nc := connect(t, w.srv)
 		nodes.Go(func() (err error) {
-			stores[i], err = jetstream.Create(t.Context(), nc, ns, jetstream.Options{Shards: 1, Replicas: n})
+			w.Store, err = jetstream.Create(t.Context(), nc, ns, jetstream.Options{Shards: 1, Replicas: n})
 			return err
 		})
 	}
 	must(t, nodes.Wait())
-	return &world{Store: stores[2], srv: servers[2], js: plain(t, connect(t, servers[2]))}
+	return worlds, options
 }
 
 // In a cluster a reader may be given a copy that lags. What was stored before the reading began is found all the same, from whichever

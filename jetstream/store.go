@@ -52,6 +52,7 @@ type Store struct {
 	goroutines
 	keepers keepers
 	alone   alone
+	copies  copies
 
 	closings closings
 }

@@ -25,42 +25,33 @@ func (c control) history(ctx context.Context, r protocol.HistoryRequest) (histor
 	if last.Seq == 0 {
 		return historyPage{}, notFound(r.ID, r.Run)
 	}
-	p := &pager{run: r.Run, after: r.After, room: min(pageBytes, c.store.MaxMessage()/2)}
-	p.page.Events = []json.RawMessage{}
-	from := r.Cursor
+	from, run := r.Cursor, r.Run
 	if from == 0 {
 		latest, err := decodeRecord(r.ID, last)
 		if err != nil {
 			return historyPage{}, err
 		}
 		if from = 1; r.Run == "" || r.Run == latest.Run { // else it is an earlier run, somewhere before
-			p.run, from = latest.Run, firstOf(latest, last.Seq)
+			run, from = latest.Run, firstOf(latest, last.Seq)
 		}
 	}
-	for e, err := range c.store.Range(ctx, shard, r.ID, from, last.Seq) {
-		if err != nil {
-			return historyPage{}, err
-		}
-		var record rawRecord
-		data, err := protocol.Unpack(e.Data)
-		if err == nil {
-			err = protocol.Unmarshal(data, &record)
-		}
-		if err != nil {
-			return historyPage{}, protocol.Errorf(protocol.CodeCorrupt,
-				"workflow %q: the record at %d cannot be read: %v", r.ID, e.Seq, err)
-		}
-		if !p.take(e.Seq, &record) {
-			break
-		}
+	var p *pager
+	err = fromWhole(ctx, c.store, shard, func(log Log) error {
+		p = &pager{run: run, after: r.After, room: min(pageBytes, c.store.MaxMessage()/2)}
+		p.page.Events = []json.RawMessage{}
+		return eachEntry(ctx, log, shard, r.ID, from, last.Seq, func(e protocol.Entry) (more bool, err error) {
+			record, err := decodeRaw(r.ID, e)
+			if err != nil {
+				return false, err
+			}
+			return p.take(e.Seq, record)
+		})
+	})
+	if err == nil && !p.found {
+		err = notFound(r.ID, r.Run)
 	}
-	switch {
-	case !p.found:
-		return historyPage{}, notFound(r.ID, r.Run)
-	case p.page.Cursor < last.Seq && !p.page.More && !p.over:
-		return historyPage{}, protocol.Errorf(protocol.CodeUnavailable,
-			"the history of workflow %q does not reach to its end yet", r.ID).
-			WithHint("ask again")
+	if err != nil {
+		return historyPage{}, err
 	}
 	return p.page, nil
 }
@@ -126,9 +117,9 @@ type pager struct {
 	after int64
 	page  historyPage
 	size  int
-	room  int  // bytes
-	found bool // a record of the run
-	over  bool // the run's last record was read: another run's follows
+	room  int   // bytes
+	found bool  // a record of the run
+	next  int64 // the event that the next record begins with; zero when that is not known
 }
 
 // historyPage is a [protocol.HistoryPage] whose events are passed on as they are stored: reading them would take most of the time.
@@ -145,18 +136,36 @@ type rawRecord struct {
 	Events []json.RawMessage `json:"events"`
 }
 
+func decodeRaw(id string, e protocol.Entry) (*rawRecord, error) {
+	var record rawRecord
+	data, err := protocol.Unpack(e.Data)
+	if err == nil {
+		err = protocol.Unmarshal(data, &record)
+	}
+	if err != nil {
+		return nil, protocol.Errorf(protocol.CodeCorrupt, "workflow %q: the record at %d cannot be read: %v", id, e.Seq, err)
+	}
+	return &record, nil
+}
+
 // take adds a record's events, and reports whether there is room for another record.
-func (p *pager) take(seq uint64, r *rawRecord) bool {
+func (p *pager) take(seq uint64, r *rawRecord) (more bool, err error) {
 	if r.Run != p.run {
-		p.over = p.found
-		return !p.found
+		return !p.found, nil
 	}
 	var first struct {
 		ID int64 `json:"id"`
 	}
-	if len(r.Events) == 0 || protocol.Unmarshal(r.Events[0], &first) != nil {
-		return true
+	if len(r.Events) == 0 {
+		return true, nil
 	}
+	if err := protocol.Unmarshal(r.Events[0], &first); err != nil {
+		return false, protocol.Errorf(protocol.CodeCorrupt, "run %s: the record at %d cannot be read: %v", p.run, seq, err)
+	}
+	if p.next != 0 && p.next != first.ID {
+		return false, protocol.Errorf(protocol.CodeCorrupt, "run %s has no event %d before the record at %d", p.run, p.next, seq)
+	}
+	p.next = first.ID + int64(len(r.Events))
 	p.found, p.page.Run, p.page.Cursor = true, r.Run, seq
 	for i, e := range r.Events { // their IDs are dense
 		if first.ID+int64(i) <= p.after {
@@ -164,9 +173,9 @@ func (p *pager) take(seq uint64, r *rawRecord) bool {
 		}
 		if p.size += len(e); p.size > p.room && len(p.page.Events) > 0 {
 			p.page.More = true
-			return false
+			return false, nil
 		}
 		p.page.Events = append(p.page.Events, e)
 	}
-	return true
+	return true, nil
 }

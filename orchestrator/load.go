@@ -1,7 +1,10 @@
 package orchestrator
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"iter"
 
 	"github.com/millrace-dev/millrace/orchestrator/machine"
 	"github.com/millrace-dev/millrace/protocol"
@@ -9,18 +12,42 @@ import (
 
 // loadRun folds the workflow's latest run from history, and returns its last record as well. Without any history it
 // returns an empty workflow and no record.
-func loadRun(ctx context.Context, log Log, shard int, id string) (*machine.Workflow, *protocol.Record, error) {
-	w := machine.New(id)
-	var last *protocol.Record
-	err := eachRecord(ctx, log, shard, id, func(e protocol.Entry, r *protocol.Record) error {
-		last = r
-		return w.Apply(e.Seq, protocol.Digest(e.Data), r)
+func loadRun(ctx context.Context, log Log, shard int, id string) (w *machine.Workflow, last *protocol.Record, err error) {
+	err = fromWhole(ctx, log, shard, func(log Log) error {
+		w, last = machine.New(id), nil
+		return eachRecord(ctx, log, shard, id, func(e protocol.Entry, r *protocol.Record) error {
+			last = r
+			return w.Apply(e.Seq, protocol.Digest(e.Data), r)
+		})
 	})
 	return w, last, err
 }
 
-// eachRecord calls f for every record of the workflow's latest run. The last record is read from the stream's leader; the
-// ones before it may come from a follower that lags, so it counts only if they reach up to that last one.
+// leaderLog is a log that is read from the stream's leader only.
+type leaderLog struct{ Log }
+
+// Range implements [Log].
+func (l leaderLog) Range(ctx context.Context, shard int, id string, from, to uint64) iter.Seq2[protocol.Entry, error] {
+	return l.LeaderRange(ctx, shard, id, from, to)
+}
+
+// fromWhole calls read, and again if the history does not hold together that it finds: a copy of the stream may have lost something that
+// others have, its leader's included. Only if none is whole is the history damaged.
+func fromWhole(ctx context.Context, log Log, shard int, read func(Log) error) error {
+	err := read(log)
+	if !errors.Is(err, protocol.ErrCorrupt) {
+		return err
+	}
+	failed := log.EachCopy(ctx, shard, func() (whole bool, failed error) {
+		if err = read(leaderLog{log}); errors.Is(err, protocol.ErrCorrupt) {
+			return false, nil
+		}
+		return err == nil, err
+	})
+	return cmp.Or(failed, err)
+}
+
+// eachRecord calls f for every record of the workflow's latest run. The last record is read from the stream's leader.
 func eachRecord(ctx context.Context, log Log, shard int, id string, f func(protocol.Entry, *protocol.Record) error) error {
 	last, err := log.Last(ctx, shard, id)
 	if err != nil || last.Seq == 0 {
@@ -33,29 +60,45 @@ func eachRecord(ctx context.Context, log Log, shard int, id string, f func(proto
 	if record.First == 0 {
 		return f(last, record)
 	}
-	reached := uint64(0)
-	for e, err := range log.Range(ctx, shard, id, record.First, last.Seq) {
-		if err != nil {
-			return err
-		}
-		r, err := decodeRecord(id, e)
-		if err != nil {
-			return err
-		}
-		if err := f(e, r); err != nil {
-			return err
-		}
-		reached = e.Seq
-	}
-	if reached != last.Seq {
-		return lags(id, reached, last.Seq)
-	}
-	return nil
+	return eachBetween(ctx, log, shard, id, record.First, last.Seq, f)
 }
 
-// lags says that a copy of a history does not have its end yet. Others have it, and it soon will.
-func lags(id string, reached, last uint64) error {
-	return protocol.Errorf(protocol.CodeUnavailable, "the history of workflow %q reaches to record %d, not %d yet", id, reached, last)
+// eachBetween calls f for every record of the workflow between two, both included.
+func eachBetween(
+	ctx context.Context, log Log, shard int, id string, first, last uint64, f func(protocol.Entry, *protocol.Record) error,
+) error {
+	return eachEntry(ctx, log, shard, id, first, last, func(e protocol.Entry) (more bool, err error) {
+		r, err := decodeRecord(id, e)
+		if err != nil {
+			return false, err
+		}
+		return true, f(e, r)
+	})
+}
+
+// eachEntry calls f for every record of the workflow between two, both included, as long as it wants more. They are read from whichever
+// copy of the stream answers, and what that does not have, because it lags, from the leader: it counts only if they reach to the last one.
+func eachEntry(
+	ctx context.Context, log Log, shard int, id string, first, last uint64, f func(protocol.Entry) (more bool, err error),
+) error {
+	next := first
+	for _, read := range []func(context.Context, int, string, uint64, uint64) iter.Seq2[protocol.Entry, error]{
+		log.Range, log.LeaderRange,
+	} {
+		for e, err := range read(ctx, shard, id, next, last) {
+			if err != nil {
+				return err
+			}
+			if more, err := f(e); !more || err != nil {
+				return err
+			}
+			next = e.Seq + 1
+		}
+		if next > last {
+			return nil
+		}
+	}
+	return protocol.Errorf(protocol.CodeUnavailable, "the history of workflow %q reaches to record %d, not %d yet", id, next-1, last)
 }
 
 func decodeRecord(id string, e protocol.Entry) (*protocol.Record, error) {
@@ -78,16 +121,19 @@ func decodeRecord(id string, e protocol.Entry) (*protocol.Record, error) {
 // says that it is not.
 func loadEvents(ctx context.Context, log Log, shard int, id, run string, upTo int64) ([]protocol.Event, error) {
 	var events []protocol.Event
-	err := eachRecord(ctx, log, shard, id, func(_ protocol.Entry, r *protocol.Record) error {
-		if r.Run != run {
-			return protocol.Errorf(protocol.CodeConflict, "workflow %q has another run by now", id)
-		}
-		for _, e := range r.Events {
-			if e.ID <= upTo {
-				events = append(events, e)
+	err := fromWhole(ctx, log, shard, func(log Log) error {
+		events = nil
+		return eachRecord(ctx, log, shard, id, func(_ protocol.Entry, r *protocol.Record) error {
+			if r.Run != run {
+				return protocol.Errorf(protocol.CodeConflict, "workflow %q has another run by now", id)
 			}
-		}
-		return nil
+			for _, e := range r.Events {
+				if e.ID <= upTo {
+					events = append(events, e)
+				}
+			}
+			return nil
+		})
 	})
 	return events, err
 }
@@ -99,7 +145,15 @@ type runView struct {
 }
 
 // readRun folds one run of a workflow: the latest when run is empty.
-func readRun(ctx context.Context, log Log, shard int, id, run string) (*runView, error) {
+func readRun(ctx context.Context, log Log, shard int, id, run string) (v *runView, err error) {
+	err = fromWhole(ctx, log, shard, func(log Log) (err error) {
+		v, err = tryRun(ctx, log, shard, id, run)
+		return err
+	})
+	return v, err
+}
+
+func tryRun(ctx context.Context, log Log, shard int, id, run string) (*runView, error) {
 	v, err := readLatest(ctx, log, shard, id)
 	if err != nil || run == "" || v.workflow.Run != nil && v.workflow.Run.ID() == run {
 		if err == nil && v.workflow.Run == nil {
@@ -110,30 +164,20 @@ func readRun(ctx context.Context, log Log, shard int, id, run string) (*runView,
 	// An earlier run: its records lie somewhere before, among those of other runs.
 	last := v.workflow.Seq
 	v = &runView{workflow: machine.New(id)}
-	reached := uint64(0)
-	for e, err := range log.Range(ctx, shard, id, 1, last) {
-		if err != nil {
-			return nil, err
-		}
-		r, err := decodeRecord(id, e)
-		if err != nil {
-			return nil, err
-		}
-		reached = e.Seq
+	err = eachBetween(ctx, log, shard, id, 1, last, func(e protocol.Entry, r *protocol.Record) error {
 		if r.Run != run {
-			continue
+			return nil
 		}
-		if err := v.add(e, r); err != nil {
-			return nil, err
-		}
+		return v.add(e, r)
+	})
+	switch {
+	case err != nil:
+	case v.workflow.Run == nil:
+		err = notFound(id, run)
+	case v.workflow.Run.Open():
+		err = protocol.Errorf(protocol.CodeCorrupt, "workflow %q: the end of run %s is missing, and another run follows", id, run)
 	}
-	if reached != last {
-		return nil, lags(id, reached, last)
-	}
-	if v.workflow.Run == nil {
-		return nil, notFound(id, run)
-	}
-	return v, nil
+	return v, err
 }
 
 func readLatest(ctx context.Context, log Log, shard int, id string) (*runView, error) {

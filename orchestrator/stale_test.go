@@ -8,8 +8,11 @@ import (
 	"maps"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/millrace-dev/millrace/protocol"
+	"github.com/millrace-dev/millrace/worker"
+	"github.com/millrace-dev/millrace/worker/workflow"
 )
 
 // A NATS server whose disk is new begins to copy what the others have. Until it has everything it tells less, or what was.
@@ -102,32 +105,110 @@ func TestOldLeasesTakeNoShard(t *testing.T) {
 	}
 }
 
-// behind is a log of whose records a copy has only some.
-type behind struct {
+// partial is a log of whose records a copy has only some.
+type partial struct {
 	Log
 
-	has uint64
+	has    uint64 // the last one that it has
+	lost   uint64 // and one that it has not
+	led    *int   // how many more copies lack that one as well when they lead
+	copies int    // how many there are
 }
 
-func (b behind) Range(ctx context.Context, shard int, id string, from, to uint64) iter.Seq2[protocol.Entry, error] {
-	return b.Log.Range(ctx, shard, id, from, min(to, b.has))
+func (p partial) Range(ctx context.Context, shard int, id string, from, to uint64) iter.Seq2[protocol.Entry, error] {
+	return p.without(p.Log.Range(ctx, shard, id, from, min(to, p.has)))
 }
 
-// An earlier run is not shown as a copy of its history has it that lags.
-func TestRunIsNotReadFromACopyThatLags(t *testing.T) {
-	t.Parallel()
-	r := newRelay(t, direct, func(r *protocol.Record) bool { return ends(r, "WorkflowExecutionContinuedAsNew") }, chains()...)
-	first := r.start("twice")
-	r.ends(first, "the second run")
-	shard := protocol.Shard("wf", r.store.Shards())
-	last, err := r.store.Last(t.Context(), shard, "wf")
+func (p partial) LeaderRange(ctx context.Context, shard int, id string, from, to uint64) iter.Seq2[protocol.Entry, error] {
+	if *p.led == 0 {
+		return p.Log.LeaderRange(ctx, shard, id, from, to)
+	}
+	return p.without(p.Log.LeaderRange(ctx, shard, id, from, to))
+}
+
+func (p partial) EachCopy(_ context.Context, _ int, read func() (whole bool, err error)) error {
+	for range p.copies {
+		if whole, err := read(); whole || err != nil {
+			return err
+		}
+		*p.led--
+	}
+	return nil
+}
+
+func (p partial) without(all iter.Seq2[protocol.Entry, error]) iter.Seq2[protocol.Entry, error] {
+	return func(yield func(protocol.Entry, error) bool) {
+		for e, err := range all {
+			if e.Seq != p.lost && !yield(e, err) {
+				return
+			}
+		}
+	}
+}
+
+// naps takes some steps in each of two runs.
+func naps(ctx workflow.Context, n int) (string, error) {
+	for range 2 {
+		if err := workflow.Sleep(ctx, time.Millisecond); err != nil {
+			return "", err
+		}
+	}
+	if n == 0 {
+		return "", workflow.ContinueAsNewNamed(ctx, "naps", 1)
+	}
+	return "awake", nil
+}
+
+// napped is the history of a workflow of two runs, and where it ends.
+func napped(t *testing.T) (log Log, first string, last uint64) {
+	t.Helper()
+	r := newRelay(t, viaInbox, func(r *protocol.Record) bool { return ends(r, "WorkflowExecutionContinuedAsNew") },
+		worker.Workflow(naps, worker.Named("naps")))
+	run := r.start("naps")
+	r.ends(run, "awake")
+	end, err := r.store.Last(t.Context(), 0, "wf")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for has := range last.Seq {
-		_, err := readRun(t.Context(), behind{r.store, has}, shard, "wf", first.RunID())
-		if !errors.Is(err, protocol.ErrUnavailable) {
-			t.Errorf("%d of %d records: %v", has, last.Seq, err)
+	return r.store, run.RunID(), end.Seq
+}
+
+// A run is whole, whatever the copy of its history lacks that is read first, if another copy has it.
+func TestRunIsReadFromACopyThatHasIt(t *testing.T) {
+	t.Parallel()
+	log, first, last := napped(t)
+	for run, status := range map[string]protocol.Status{first: protocol.StatusContinuedAsNew, "": protocol.StatusCompleted} {
+		for lost := range last { // the last record is read from the leader
+			for lack := range 3 {
+				for has := range last + 1 {
+					led := lack
+					v, err := readRun(t.Context(), partial{log, has, lost, &led, 3}, 0, "wf", run)
+					if err != nil || v.workflow.Run.Status != status {
+						t.Errorf("a copy with %d of %d records, without %d, as %d others: %v", has, last, lost, lack, err)
+					}
+				}
+			}
+		}
+	}
+}
+
+// Only if no copy is whole is a history damaged.
+func TestHistoryThatNoCopyHas(t *testing.T) {
+	t.Parallel()
+	log, first, last := napped(t)
+	for lost := uint64(1); lost < last; lost++ {
+		found := 0
+		for _, run := range []string{first, ""} {
+			led := 9
+			_, err := readRun(t.Context(), partial{log, last, lost, &led, 3}, 0, "wf", run)
+			if errors.Is(err, protocol.ErrCorrupt) {
+				found++
+			} else if err != nil {
+				t.Error(err)
+			}
+		}
+		if found == 0 {
+			t.Errorf("nobody misses record %d of %d", lost, last)
 		}
 	}
 }

@@ -40,6 +40,10 @@ type Log interface {
 	// Range reads the subject's records from sequence from to sequence to, both included, in order. It may read from a
 	// follower; the caller checks that the last one is there.
 	Range(ctx context.Context, shard int, workflow string, from, to uint64) iter.Seq2[protocol.Entry, error]
+	// LeaderRange is Range from the stream's leader, and slower.
+	LeaderRange(ctx context.Context, shard int, workflow string, from, to uint64) iter.Seq2[protocol.Entry, error]
+	// EachCopy calls read, which reads from the leader of the shard's history, until that is whole, or has been led by every copy.
+	EachCopy(ctx context.Context, shard int, read func() (whole bool, err error)) error
 }
 
 // Inbox is what the world tells the workflows of a shard, in order.

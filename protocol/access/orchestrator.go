@@ -23,14 +23,14 @@ func (g *grants) orchestrator() {
 		g.send("the bucket of "+b, key(ns, b, ">"))
 		g.stream(kv(ns, b), "UPDATE", "PURGE")
 	}
-	g.stream("OBJ_"+ns.BlobStore(), "PURGE")
+	g.stream("OBJ_"+ns.BlobStore(), "PURGE", "LEADER.STEPDOWN")
 	g.send("to keep what records refer to, and to collect what nothing refers to", "$O."+ns.BlobStore()+".M.*")
 	g.stream(ns.TasksStream(), "PURGE")
 	g.send("to find tasks that are done and whose removal got lost", api("CONSUMER.LIST", ns.TasksStream()))
 	g.stream(ns.DeadStream())
 	for i := range g.Shards {
 		g.stream(ns.InboxStream(i), "PURGE", "MSG.DELETE")
-		g.stream(ns.HistoryStream(i), "PURGE") // runs whose retention is over
+		g.stream(ns.HistoryStream(i), "PURGE", "LEADER.STEPDOWN") // runs whose retention is over; copies that have lost something
 		g.stream(ns.TimersStream(i), "PURGE")
 	}
 }
@@ -53,6 +53,7 @@ func (g *grants) blobs() {
 	store := g.ns.BlobStore()
 	g.readBlobs()
 	g.send("large payloads, to store them; the store cannot tell whose they are", "$O."+store+".>", api("STREAM.PURGE", "OBJ_"+store))
+	g.send("to read what one copy of them has lost from another", follow("OBJ_"+store))
 }
 
 func (g *grants) readBlobs() {
@@ -76,5 +77,7 @@ func api(call string, tokens ...string) string {
 func info(stream string) string { return api("STREAM.INFO", stream) }
 
 func read(stream string) string { return api("STREAM.MSG.GET", stream) }
+
+func follow(stream string) string { return api("STREAM.LEADER.STEPDOWN", stream) }
 
 func readSubject(stream, subject string) string { return api("DIRECT.GET", stream, subject) }

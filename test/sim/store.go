@@ -171,10 +171,28 @@ func (s *store) PutProgress(ctx context.Context, shard int, p protocol.Progress)
 
 // Range implements [orchestrator.Log].
 func (s *store) Range(ctx context.Context, shard int, workflow string, from, to uint64) iter.Seq2[protocol.Entry, error] {
+	return s.rangeOf(ctx, s.node.w.follower, shard, workflow, from, to)
+}
+
+// LeaderRange implements [orchestrator.Log].
+func (s *store) LeaderRange(ctx context.Context, shard int, workflow string, from, to uint64) iter.Seq2[protocol.Entry, error] {
+	return s.rangeOf(ctx, func(leader *stream) *stream { return leader }, shard, workflow, from, to)
+}
+
+// EachCopy implements [orchestrator.Log]. Copies lag; none has lost anything.
+func (s *store) EachCopy(_ context.Context, _ int, read func() (whole bool, err error)) error {
+	_, err := read()
+	return err
+}
+
+func (s *store) rangeOf(
+	ctx context.Context, from func(*stream) *stream, shard int, workflow string, first, last uint64,
+) iter.Seq2[protocol.Entry, error] {
 	w := s.node.w
-	entries, err := request(ctx, s.node, fmt.Sprintf("reads %s from %d to %d", workflow, from, to), func() (all []protocol.Entry, _ error) {
-		st := w.follower(w.history[shard])
-		for m, ok := st.next(ns.History(shard, workflow), from); ok && m.seq <= to; m, ok = st.next(m.subject, m.seq+1) {
+	does := fmt.Sprintf("reads %s from %d to %d", workflow, first, last)
+	entries, err := request(ctx, s.node, does, func() (all []protocol.Entry, _ error) {
+		st := from(w.history[shard])
+		for m, ok := st.next(ns.History(shard, workflow), first); ok && m.seq <= last; m, ok = st.next(m.subject, m.seq+1) {
 			all = append(all, protocol.Entry{Seq: m.seq, Time: m.time, Data: m.data})
 		}
 		return all, nil
