@@ -118,6 +118,11 @@ func (m *mortal) Append(ctx context.Context, shard int, r *protocol.Record, data
 	if m.at == beforeRecord && m.dies(r) {
 		return m.die(ctx)
 	}
+	if m.mute.Load() { // nobody waits for its word: the input came through the inbox, as on a machine that has far too much to do
+		m.last.Do(func() { close(m.died) })
+		<-ctx.Done()
+		return 0, ctx.Err()
+	}
 	seq, err := m.Store.Append(ctx, shard, r, data, expect)
 	if err != nil || m.at == beforeRecord || !m.dies(r) {
 		return seq, err
@@ -144,8 +149,7 @@ func (m *mortal) Reply(subject string, v protocol.Verdict) error {
 	return m.Store.Reply(subject, v)
 }
 
-// Release is what a node about to die comes to when the input came through the inbox after all, as on a machine that has far too much to do:
-// then nobody waits for its word.
+// Release is what a node about to die comes to when nobody waits for its word, if it does not come to its next record before.
 func (m *mortal) Release(ctx context.Context, shard int, seq uint64) error {
 	if m.mute.Load() {
 		m.last.Do(func() { close(m.died) })
