@@ -19,8 +19,8 @@ import (
 // leader can be told which one is to follow it.
 
 const (
-	// moveEvery is how often a store has another copy lead in the long run, and movesAtOnce how often it does so one after the other. What
-	// was removed in all order is missed as well, by whoever has kept a reference to it.
+	// moveEvery is how often a store has another copy lead in vain in the long run, and movesAtOnce how often it does so one after the
+	// other. What was removed in all order is missed as well, by whoever has kept a reference to it.
 	moveEvery   = time.Minute
 	movesAtOnce = 6
 	// searchFor is how long one thing may be looked for.
@@ -33,7 +33,7 @@ const (
 type copies struct {
 	mu    sync.Mutex
 	lacks map[string]int // how often, by the server's name
-	busy  time.Time      // the moves so far were as many as there may be until then
+	busy  time.Time      // the moves in vain so far were as many as there may be until then
 }
 
 // copied is who has the copies of a stream.
@@ -49,6 +49,12 @@ func (s *Store) fromAnyCopy(ctx context.Context, stream string, look func() (fou
 	}
 	ctx, cancel := context.WithTimeout(ctx, searchFor)
 	defer cancel()
+	moves := 0
+	defer func() {
+		if found {
+			s.copies.forgive(moves)
+		}
+	}()
 	lacking := make(map[string]bool)
 	for ctx.Err() == nil {
 		before, known := s.whoHas(ctx, stream)
@@ -69,7 +75,10 @@ func (s *Store) fromAnyCopy(ctx context.Context, stream string, look func() (fou
 		lacking[now.leader] = true
 		s.copies.note(now.leader)
 		next := s.copies.best(now.others, lacking)
-		if next == "" || !s.copies.may(time.Now()) || !s.move(ctx, stream, next) {
+		if next == "" || !s.copies.may(time.Now()) {
+			return false, nil
+		}
+		if moves++; !s.move(ctx, stream, next) {
 			return false, nil
 		}
 	}
@@ -152,6 +161,13 @@ func (c *copies) best(servers []string, asked map[string]bool) (best string) {
 		}
 	}
 	return best
+}
+
+// forgive takes moves for none, because they were not in vain.
+func (c *copies) forgive(moves int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.busy = c.busy.Add(-time.Duration(moves) * moveEvery)
 }
 
 // may reports whether another copy may be made to lead now.

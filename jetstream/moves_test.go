@@ -15,6 +15,12 @@ func TestLeadersAreMovedNowAndThen(t *testing.T) {
 			t.Fatalf("a leader may be moved only %d times", i)
 		}
 	}
+	c.forgive(movesAtOnce)
+	for range movesAtOnce {
+		if !c.may(now) {
+			t.Fatal("moves that were not in vain count")
+		}
+	}
 	for range 3 {
 		if c.may(now) {
 			t.Fatal("a leader may be moved as often as somebody likes")
