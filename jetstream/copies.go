@@ -3,6 +3,7 @@ package jetstream
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -34,7 +35,16 @@ type copies struct {
 	mu    sync.Mutex
 	lacks map[string]int // how often, by the server's name
 	busy  time.Time      // the moves in vain so far were as many as there may be until then
+	told  map[loss]bool
+	log   *slog.Logger // may be nil
 }
+
+// loss says that a server has lost a part of a stream.
+type loss struct{ stream, server string }
+
+// ReportLosses has the log told, once of each, when a server was found to have lost a part of a stream that another one has. It must be
+// called before anything is read.
+func (s *Store) ReportLosses(log *slog.Logger) { s.copies.log = log }
 
 // copied is who has the copies of a stream.
 type copied struct {
@@ -49,13 +59,12 @@ func (s *Store) fromAnyCopy(ctx context.Context, stream string, look func() (fou
 	}
 	ctx, cancel := context.WithTimeout(ctx, searchFor)
 	defer cancel()
-	moves := 0
+	moves, lacking := 0, make(map[string]bool)
 	defer func() {
 		if found {
-			s.copies.forgive(moves)
+			s.copies.found(stream, lacking, moves)
 		}
 	}()
-	lacking := make(map[string]bool)
 	for ctx.Err() == nil {
 		before, known := s.whoHas(ctx, stream)
 		if !known || len(before.others) == 0 {
@@ -163,11 +172,22 @@ func (c *copies) best(servers []string, asked map[string]bool) (best string) {
 	return best
 }
 
-// forgive takes moves for none, because they were not in vain.
-func (c *copies) forgive(moves int) {
+// found reports which servers lack what another has, and takes the moves that led to it for none: they were not in vain.
+func (c *copies) found(stream string, lacking map[string]bool, moves int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.busy = c.busy.Add(-time.Duration(moves) * moveEvery)
+	if c.told == nil {
+		c.told = make(map[loss]bool)
+	}
+	for server := range lacking {
+		l := loss{stream, server}
+		if !c.told[l] && c.log != nil {
+			c.log.Error("ALARM: a NATS server has lost part of a stream; another one, which has it, leads it now", "stream", stream,
+				"server", server, "hint", "stop it, remove its directory and start it: it fetches everything from the others")
+		}
+		c.told[l] = true
+	}
 }
 
 // may reports whether another copy may be made to lead now.

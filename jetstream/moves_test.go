@@ -1,6 +1,9 @@
 package jetstream
 
 import (
+	"bytes"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 )
@@ -15,7 +18,7 @@ func TestLeadersAreMovedNowAndThen(t *testing.T) {
 			t.Fatalf("a leader may be moved only %d times", i)
 		}
 	}
-	c.forgive(movesAtOnce)
+	c.found("stream", nil, movesAtOnce)
 	for range movesAtOnce {
 		if !c.may(now) {
 			t.Fatal("moves that were not in vain count")
@@ -28,6 +31,21 @@ func TestLeadersAreMovedNowAndThen(t *testing.T) {
 		if now = now.Add(moveEvery); !c.may(now) {
 			t.Fatal("no leader may be moved any more")
 		}
+	}
+}
+
+// Each loss is reported once.
+func TestLossesAreReportedOnce(t *testing.T) {
+	t.Parallel()
+	var s Store
+	var log bytes.Buffer
+	s.ReportLosses(slog.New(slog.NewTextHandler(&log, nil)))
+	for range 2 {
+		s.copies.found("a", map[string]bool{"one": true}, 1)
+		s.copies.found("b", map[string]bool{"one": true}, 1)
+	}
+	if got := strings.Count(log.String(), "ALARM"); got != 2 {
+		t.Errorf("%d losses were reported of 2:\n%s", got, log.String())
 	}
 }
 

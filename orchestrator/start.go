@@ -99,6 +99,7 @@ func attach(ctx context.Context, conn *nats.Conn, o Options, space func() (used,
 	if err != nil {
 		return nil, err
 	}
+	store.ReportLosses(o.Logger)
 	if err := settings(ctx, store, o); err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -179,6 +180,8 @@ func (p *fakePuller) Give() {
 }
 
 func (f *fake) Go(run func()) { go run() }
+
+func (f *fake) ReportLosses(*slog.Logger) {}
 
 func (f *fake) OnHandOver(
 	_, _ string, give func(protocol.HandOver), ask func(string, []protocol.ActivityAttempt) []protocol.ActivityAttempt,

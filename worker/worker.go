@@ -89,6 +89,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	if w.store, err = w.open(ctx, w.namespace); err != nil {
 		return err
 	}
+	w.store.ReportLosses(w.log)
 	work, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
 	stop, err := w.start(ctx, work)
