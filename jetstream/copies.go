@@ -111,10 +111,13 @@ func (s *Store) whoHas(ctx context.Context, stream string) (has copied, known bo
 			return copied{}, false
 		}
 		var answer struct {
-			Cluster natsjs.ClusterInfo `json:"cluster"`
+			Cluster *natsjs.ClusterInfo `json:"cluster"`
 		}
 		if err := protocol.Unmarshal(reply.Data, &answer); err != nil {
 			return copied{}, false
+		}
+		if answer.Cluster == nil { // of a server that is alone
+			return copied{}, true
 		}
 		if answer.Cluster.Leader != "" {
 			return copiedBy(answer.Cluster), true
@@ -124,7 +127,7 @@ func (s *Store) whoHas(ctx context.Context, stream string) (has copied, known bo
 	return copied{}, false
 }
 
-func copiedBy(c natsjs.ClusterInfo) copied {
+func copiedBy(c *natsjs.ClusterInfo) copied {
 	has := copied{leader: c.Leader}
 	for _, current := range []bool{true, false} { // a new leader has not heard of all of them yet
 		for _, r := range c.Replicas {
