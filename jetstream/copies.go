@@ -87,9 +87,10 @@ func (s *Store) fromAnyCopy(ctx context.Context, stream string, look func() (fou
 		if next == "" || !s.copies.may(time.Now()) {
 			return false, nil
 		}
-		if moves++; !s.move(ctx, stream, next) {
-			return false, nil
-		}
+		moves++
+		if err := s.move(ctx, stream, next); errors.Is(err, protocol.ErrUnauthorized) {
+			return false, nil //nolint:nilerr // all is as without this
+		} // else it was told, or somebody else was faster
 	}
 	return false, nil
 }
@@ -146,11 +147,11 @@ type preferred struct {
 	} `json:"placement"`
 }
 
-// move has another server lead a stream, and reports whether it was told to.
-func (s *Store) move(ctx context.Context, stream, to string) bool {
+// move has another server lead a stream.
+func (s *Store) move(ctx context.Context, stream, to string) error {
 	var req preferred
 	req.Placement.Preferred = to
-	return s.call(ctx, "STREAM.LEADER.STEPDOWN."+stream, req) == nil
+	return s.call(ctx, "STREAM.LEADER.STEPDOWN."+stream, req)
 }
 
 // note counts that a server lacks something.
