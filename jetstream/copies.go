@@ -89,7 +89,7 @@ func (s *Store) fromAnyCopy(ctx context.Context, stream string, look func() (fou
 		}
 		moves++
 		if err := s.move(ctx, stream, next); errors.Is(err, protocol.ErrUnauthorized) {
-			return false, nil //nolint:nilerr // all is as without this
+			return false, nil
 		} // else it was told, or somebody else was faster
 	}
 	return false, nil
