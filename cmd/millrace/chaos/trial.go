@@ -265,7 +265,11 @@ func (t *trial) strike(ctx context.Context) error {
 	struckAt := time.Now()
 	t.log.Info("struck", "what", s.What, "shards", s.Shards, "worker", s.Worker, "for", s.For, "runs", t.done.Load())
 	if !s.Lasts && s.Worker == "" {
-		t.recovery(before, s.Harm, s.from)
+		began := s.Began
+		if began.IsZero() {
+			began = s.from
+		}
+		t.recovery(before, s.Harm, began)
 	}
 	pause(t.busy, s.For-time.Since(struckAt))
 	healed := time.Now()

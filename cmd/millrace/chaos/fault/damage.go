@@ -31,8 +31,12 @@ func zeroTail(r *rand.Rand, data []byte) []byte {
 // damage changes a file of messages of a NATS server that was killed: one of a stream, or of what the servers have agreed on. What is in
 // it, the others have.
 func damage(change func(r *rand.Rand, data []byte) []byte) func(context.Context, *fleet.Fleet, *rand.Rand) (Harm, error) {
-	return func(_ context.Context, f *fleet.Fleet, r *rand.Rand) (Harm, error) {
+	return func(ctx context.Context, f *fleet.Fleet, r *rand.Rand) (Harm, error) {
 		p := one(r, f.Servers)
+		if err := emptyDamaged(ctx, f, p); err != nil {
+			return Harm{}, err
+		}
+		began := time.Now()
 		p.Kill()
 		files, err := messages(p.Dir())
 		if err != nil {
@@ -46,9 +50,33 @@ func damage(change func(r *rand.Rand, data []byte) []byte) func(context.Context,
 		if err == nil {
 			err = os.WriteFile(file, change(r, data), 0o600)
 		}
+		if err == nil {
+			err = os.WriteFile(marked(p), nil, 0o600)
+		}
 		name, _ := filepath.Rel(p.Dir(), file) // it is below
-		return Harm{What: p.Name() + ", " + name, For: between(r, 0, 3*time.Second)}, err
+		return Harm{What: p.Name() + ", " + name, Began: began, For: between(r, 0, 3*time.Second)}, err
 	}
+}
+
+// marked is a file in the directory of a server that was damaged. It goes with the directory.
+func marked(p *fleet.Process) string { return filepath.Join(p.Dir(), "damaged") }
+
+// emptyDamaged has the servers that were damaged before begin with nothing, but for the one that is about to be, as docs/durability.md asks
+// of whoever runs them. NATS mends none, and of three copies only one may have lost something.
+func emptyDamaged(ctx context.Context, f *fleet.Fleet, except *fleet.Process) error {
+	for _, p := range f.Servers {
+		if _, err := os.Stat(marked(p)); p == except || errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		p.Kill()
+		if err := os.RemoveAll(p.Dir()); err != nil {
+			return err
+		}
+		if err := f.Restore(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // messages are the files below a directory in which NATS keeps messages, of those that have some.

@@ -27,6 +27,8 @@ type Fault struct {
 type Harm struct {
 	// What says to whom.
 	What string
+	// Began is when it began, if there was something to do before; zero: at once.
+	Began time.Time
 	// Shards are those that stand still until somebody does something about it; empty means all.
 	Shards []int
 	// Moves says that the shards go on once other nodes have them.
