@@ -117,6 +117,13 @@ func (s *senders) all() (replies []string) {
 	return replies
 }
 
+// refuseSenders has those who still wait tell the inbox.
+func (s *shard) refuseSenders() {
+	for _, reply := range s.senders.all() {
+		s.store.RefuseDirect(reply)
+	}
+}
+
 // refuse answers a start for which there is no room. One that is about a run that is there is taken nevertheless: a request that comes
 // again, or the signal or update of a signal-with-start or update-with-start.
 func (s *shard) refuse(in protocol.Input, d protocol.Delivery, why *protocol.Error) (taken bool) {

@@ -188,8 +188,8 @@ func (r *rows) flush() {
 		return
 	}
 	write := make([]protocol.Row, 0, len(batch))
-	for _, w := range batch {
-		write = append(write, w.row)
+	for _, key := range those(batch, every) {
+		write = append(write, batch[key].row)
 	}
 	if err := r.index.PutRows(ctx, write); err != nil {
 		r.log.Warn("rows could not be stored; they will be tried again", "rows", len(write), "error", err, "in", r.keep(batch))
@@ -199,13 +199,16 @@ func (r *rows) flush() {
 	if again := r.confirm(ctx, batch); len(again) > 0 {
 		r.keep(again)
 	}
-	for _, w := range batch {
+	for _, key := range those(batch, every) {
+		w := batch[key]
 		for _, done := range w.done {
 			done()
 		}
 		r.count(w.row.ID, len(w.done), true)
 	}
 }
+
+func every(*rowWrite) bool { return true }
 
 // forsake takes out of a batch what is another node's now. One that may have been stored since, after the other's, is put right: what a
 // network that stood still delivers late is before what this node hears and says now.

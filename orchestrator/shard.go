@@ -83,11 +83,6 @@ func newShard(
 	}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	s.chores, s.rest = context.WithCancel(s.ctx)
-	context.AfterFunc(s.ctx, func() {
-		for _, reply := range s.senders.all() {
-			store.RefuseDirect(reply)
-		}
-	})
 	s.source = &rowSource{shard: s.ctx, kept: s.kept, read: s.readRow}
 	s.quiet = sync.NewCond(&s.mu)
 	s.inbox = newReleases(func(ctx context.Context, seq uint64) error { return store.Release(ctx, id, seq) }, s.after)
@@ -192,6 +187,9 @@ func (s *shard) kept(ctx context.Context) bool {
 func (s *shard) stop(ctx context.Context, pass func(protocol.Baton) bool) (passed bool) {
 	cut := context.AfterFunc(ctx, s.cancel)
 	defer cut()
+	if s.ctx.Err() != nil {
+		s.refuseSenders()
+	}
 	s.rest()
 	s.stopListening() // first: what came directly may have to wait for what comes through the inbox
 	for _, stop := range []func(){s.stopTimers, s.stopInbox} {
@@ -212,6 +210,7 @@ func (s *shard) stop(ctx context.Context, pass func(protocol.Baton) bool) (passe
 	}
 	s.cancel()
 	s.waitQuiet(true)
+	s.refuseSenders()
 	return passed
 }
 
