@@ -16,8 +16,6 @@ const (
 	// AckWait is how long the broker waits for a sign of life of the worker that runs a task, before it gives the task to
 	// another one. Workers send one every third of it.
 	AckWait = 5 * time.Second
-	// pullExpiry is how long a request for tasks stands.
-	pullExpiry = 2 * time.Minute
 	// privateIdle is how long the consumer of a private queue outlives its worker. The worker may only be cut off for a while.
 	privateIdle = time.Hour
 )
@@ -180,7 +178,7 @@ func (p *Puller) ask() {
 	if !p.due() {
 		return
 	}
-	req, err := protocol.Marshal(pullRequest{p.free, pullExpiry, p.s.heartbeat()})
+	req, err := protocol.Marshal(pullRequest{p.free, p.s.pullExpiry(), p.s.heartbeat()})
 	if err != nil {
 		return
 	}
