@@ -3,7 +3,6 @@ package jetstream
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"sync"
 	"time"
 
@@ -36,15 +35,16 @@ type copies struct {
 	lacks map[string]int // how often, by the server's name
 	busy  time.Time      // the moves in vain so far were as many as there may be until then
 	told  map[loss]bool
-	log   *slog.Logger // may be nil
+
+	report func(*protocol.Error) // may be nil
 }
 
 // loss says that a server has lost a part of a stream.
 type loss struct{ stream, server string }
 
-// ReportLosses has the log told, once of each, when a server was found to have lost a part of a stream that another one has. It must be
-// called before anything is read.
-func (s *Store) ReportLosses(log *slog.Logger) { s.copies.log = log }
+// OnLoss has report told, once of each, when a server was found to have lost a part of a stream that another one has. It must be called
+// before anything is read.
+func (s *Store) OnLoss(report func(*protocol.Error)) { s.copies.report = report }
 
 // copied is who has the copies of a stream.
 type copied struct {
@@ -186,9 +186,10 @@ func (c *copies) found(stream string, lacking map[string]bool, moves int) {
 	}
 	for server := range lacking {
 		l := loss{stream, server}
-		if !c.told[l] && c.log != nil {
-			c.log.Error("ALARM: a NATS server has lost part of a stream; another one, which has it, leads it now", "stream", stream,
-				"server", server, "hint", "stop it, remove its directory and start it: it fetches everything from the others")
+		if !c.told[l] && c.report != nil {
+			c.report(protocol.Errorf(protocol.CodeCorrupt,
+				"%s has lost part of the stream %s; another server has it, and leads it now", server, stream).
+				WithHint("stop it, remove its directory and start it: it fetches everything from the others"))
 		}
 		c.told[l] = true
 	}

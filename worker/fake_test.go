@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -181,7 +180,7 @@ func (p *fakePuller) Give() {
 
 func (f *fake) Go(run func()) { go run() }
 
-func (f *fake) ReportLosses(*slog.Logger) {}
+func (f *fake) OnLoss(func(*protocol.Error)) {}
 
 func (f *fake) OnHandOver(
 	_, _ string, give func(protocol.HandOver), ask func(string, []protocol.ActivityAttempt) []protocol.ActivityAttempt,

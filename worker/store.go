@@ -3,7 +3,6 @@ package worker
 import (
 	"context"
 	"io"
-	"log/slog"
 	"time"
 
 	"github.com/millrace-dev/millrace/protocol"
@@ -22,8 +21,8 @@ type Store interface {
 	// of which it returns the ones that it still has. Neither may block.
 	OnHandOver(queue, worker string, give func(protocol.HandOver),
 		ask func(run string, attempts []protocol.ActivityAttempt) []protocol.ActivityAttempt) (stop func(), err error)
-	// ReportLosses has the log told when a NATS server was found to have lost something that another one has. It is called first.
-	ReportLosses(log *slog.Logger)
+	// OnLoss has report told when a NATS server was found to have lost something that another one has. It is called first.
+	OnLoss(report func(*protocol.Error))
 	// Tell stores an input in a workflow's inbox.
 	Tell(ctx context.Context, workflow string, body protocol.InputBody, id, reply string) error
 	// TellReady stores the word that a step can be taken here in a workflow's inbox. heard must be called: it returns once the workflow
