@@ -99,7 +99,9 @@ func attach(ctx context.Context, conn *nats.Conn, o Options, space func() (used,
 	if err != nil {
 		return nil, err
 	}
-	store.OnLoss(func(why *protocol.Error) { o.Logger.Error("ALARM: a NATS server has lost part of a stream", "error", why, "hint", why.Hint) })
+	store.OnLoss(func(why *protocol.Error) {
+		o.Logger.Error("ALARM: a NATS server has lost part of a stream", "error", why, "hint", why.Hint)
+	})
 	if err := settings(ctx, store, o); err != nil {
 		return nil, err
 	}

@@ -89,7 +89,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	if w.store, err = w.open(ctx, w.namespace); err != nil {
 		return err
 	}
-	w.store.OnLoss(func(why *protocol.Error) { w.log.Error("ALARM: a NATS server has lost part of a stream", "error", why, "hint", why.Hint) })
+	w.store.OnLoss(func(why *protocol.Error) {
+		w.log.Error("ALARM: a NATS server has lost part of a stream", "error", why, "hint", why.Hint)
+	})
 	work, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
 	stop, err := w.start(ctx, work)
