@@ -95,6 +95,7 @@ func (s *Store) fromAnyCopy(ctx context.Context, stream string, look func() (fou
 	return false, nil
 }
 
+// pause waits for a while, or until ctx ends.
 func pause(ctx context.Context, d time.Duration) {
 	select {
 	case <-time.After(d):
@@ -107,21 +108,14 @@ func (s *Store) whoHas(ctx context.Context, stream string) (has copied, known bo
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	for ctx.Err() == nil {
-		reply, err := s.askLeader(ctx, "STREAM.INFO."+stream, struct{}{})
-		if err != nil {
+		info, err := s.info(ctx, stream)
+		switch {
+		case err != nil:
 			return copied{}, false
-		}
-		var answer struct {
-			Cluster *natsjs.ClusterInfo `json:"cluster"`
-		}
-		if err := protocol.Unmarshal(reply.Data, &answer); err != nil {
-			return copied{}, false
-		}
-		if answer.Cluster == nil { // of a server that is alone
+		case info.Cluster == nil:
 			return copied{}, true
-		}
-		if answer.Cluster.Leader != "" {
-			return copiedBy(answer.Cluster), true
+		case info.Cluster.Leader != "":
+			return copiedBy(info.Cluster), true
 		}
 		pause(ctx, electionPause)
 	}

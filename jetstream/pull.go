@@ -149,10 +149,7 @@ func (p *Puller) run() {
 		}
 		for lost && p.ctx.Err() == nil {
 			if lost = p.connect(p.ctx) != nil; lost {
-				select {
-				case <-time.After(100 * time.Millisecond):
-				case <-p.ctx.Done():
-				}
+				pause(p.ctx, 100*time.Millisecond)
 			}
 		}
 	}

@@ -145,10 +145,7 @@ func (r *reader) run(ctx context.Context) {
 		}
 		for again && ctx.Err() == nil {
 			again = r.reopen(ctx) != nil
-			select {
-			case <-time.After(readerPause):
-			case <-ctx.Done():
-			}
+			pause(ctx, readerPause)
 		}
 	}
 }

@@ -57,26 +57,37 @@ func (s *Store) askLeader(ctx context.Context, call string, in any) (*nats.Msg, 
 // api is the subject of a JetStream request.
 func (s *Store) api(call string) string { return natsjs.DefaultAPIPrefix + call }
 
-// state is that of a stream, as its leader knows it.
-func (s *Store) state(ctx context.Context, stream string) (natsjs.StreamState, error) {
+// streamInfo is what is read of what a stream's leader tells of it.
+type streamInfo struct {
+	Error   *natsjs.APIError    `json:"error"`
+	State   natsjs.StreamState  `json:"state"`
+	Cluster *natsjs.ClusterInfo `json:"cluster"` // nil at a server that is alone
+}
+
+func (s *Store) info(ctx context.Context, stream string) (info streamInfo, err error) {
 	reply, err := s.askLeader(ctx, "STREAM.INFO."+stream, struct{}{})
 	if err != nil {
-		return natsjs.StreamState{}, wrap(err)
+		return info, wrap(err)
 	}
-	var answer struct {
-		Error *natsjs.APIError   `json:"error"`
-		State natsjs.StreamState `json:"state"`
-	}
-	if err := protocol.Unmarshal(reply.Data, &answer); err != nil {
-		return natsjs.StreamState{}, wrap(err)
-	}
+	err = protocol.Unmarshal(reply.Data, &info)
 	switch {
-	case answer.Error != nil && answer.Error.ErrorCode == natsjs.JSErrCodeStreamNotFound:
-		return natsjs.StreamState{}, wrap(natsjs.ErrStreamNotFound)
-	case answer.Error != nil:
-		return natsjs.StreamState{}, wrap(answer.Error)
+	case err != nil:
+		return info, wrap(err)
+	case info.Error != nil && info.Error.ErrorCode == natsjs.JSErrCodeStreamNotFound:
+		return info, wrap(natsjs.ErrStreamNotFound)
+	case info.Error != nil:
+		return info, wrap(info.Error)
 	}
-	return answer.State, nil
+	return info, nil
+}
+
+// state is that of a stream, as its leader knows it.
+func (s *Store) state(ctx context.Context, stream string) (natsjs.StreamState, error) {
+	info, err := s.info(ctx, stream)
+	if err != nil {
+		return natsjs.StreamState{}, err
+	}
+	return info.State, nil
 }
 
 // insist has a stream do something that may be done twice, at any later time as well, and reports why it was refused.
