@@ -40,11 +40,11 @@ func (c control) history(ctx context.Context, r protocol.HistoryRequest) (histor
 		p = &pager{run: run, after: r.After, room: min(pageBytes, c.store.MaxMessage()/2)}
 		p.page.Events = []json.RawMessage{}
 		return eachEntry(ctx, log, shard, r.ID, from, last.Seq, func(e protocol.Entry) (more bool, err error) {
-			record, err := decodeRaw(r.ID, e)
-			if err != nil {
+			var record rawRecord
+			if _, err := unpackRecord(r.ID, e, &record); err != nil {
 				return false, err
 			}
-			return p.take(e.Seq, record)
+			return p.take(e.Seq, &record)
 		})
 	})
 	if err == nil && !p.found {
@@ -134,18 +134,6 @@ type historyPage struct {
 type rawRecord struct {
 	Run    string            `json:"run_id"`
 	Events []json.RawMessage `json:"events"`
-}
-
-func decodeRaw(id string, e protocol.Entry) (*rawRecord, error) {
-	var record rawRecord
-	data, err := protocol.Unpack(e.Data)
-	if err == nil {
-		err = protocol.Unmarshal(data, &record)
-	}
-	if err != nil {
-		return nil, protocol.Errorf(protocol.CodeCorrupt, "workflow %q: the record at %d cannot be read: %v", id, e.Seq, err)
-	}
-	return &record, nil
 }
 
 // take adds a record's events, and reports whether there is room for another record.

@@ -103,18 +103,27 @@ func eachEntry(
 
 func decodeRecord(id string, e protocol.Entry) (*protocol.Record, error) {
 	var r protocol.Record
-	data, err := protocol.Unpack(e.Data)
+	size, err := unpackRecord(id, e, &r)
 	if err != nil {
-		return nil, protocol.Errorf(protocol.CodeCorrupt, "workflow %q: the record at %d cannot be read: %v", id, e.Seq, err)
+		return nil, err
 	}
-	if err := protocol.Unmarshal(data, &r); err != nil {
-		if perr := protocol.AsError(err); perr.Code == protocol.CodeUnsupported {
-			return nil, perr
-		}
-		return nil, protocol.Errorf(protocol.CodeCorrupt, "workflow %q: the record at %d cannot be read: %v", id, e.Seq, err)
-	}
-	r.Size = len(data)
+	r.Size = size
 	return &r, nil
+}
+
+// unpackRecord reads a record, or what somebody needs of one, and returns its length as JSON.
+func unpackRecord(id string, e protocol.Entry, into any) (size int, err error) {
+	data, err := protocol.Unpack(e.Data)
+	if err == nil {
+		err = protocol.Unmarshal(data, into)
+		if perr := protocol.AsError(err); err != nil && perr.Code == protocol.CodeUnsupported {
+			return 0, perr
+		}
+	}
+	if err != nil {
+		return 0, protocol.Errorf(protocol.CodeCorrupt, "workflow %q: the record at %d cannot be read: %v", id, e.Seq, err)
+	}
+	return len(data), nil
 }
 
 // loadEvents reads every event of a run up to and including the given one, if the run is the workflow's latest. An error of code conflict

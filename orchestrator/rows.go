@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -188,7 +189,8 @@ func (r *rows) flush() {
 		return
 	}
 	write := make([]protocol.Row, 0, len(batch))
-	for _, key := range those(batch, every) {
+	keys := slices.Sorted(maps.Keys(batch))
+	for _, key := range keys {
 		write = append(write, batch[key].row)
 	}
 	if err := r.index.PutRows(ctx, write); err != nil {
@@ -199,16 +201,17 @@ func (r *rows) flush() {
 	if again := r.confirm(ctx, batch); len(again) > 0 {
 		r.keep(again)
 	}
-	for _, key := range those(batch, every) {
+	for _, key := range keys {
 		w := batch[key]
+		if w == nil {
+			continue // it could not be confirmed
+		}
 		for _, done := range w.done {
 			done()
 		}
 		r.count(w.row.ID, len(w.done), true)
 	}
 }
-
-func every(*rowWrite) bool { return true }
 
 // forsake takes out of a batch what is another node's now. One that may have been stored since, after the other's, is put right: what a
 // network that stood still delivers late is before what this node hears and says now.

@@ -69,20 +69,7 @@ func (v *view) follow(ctx context.Context, log Log, shard int, last uint64) erro
 	if v.w.Seq == last {
 		return nil
 	}
-	for e, err := range log.Range(ctx, shard, v.w.ID, v.w.Seq+1, last) {
-		if err != nil {
-			return err
-		}
-		r, err := decodeRecord(v.w.ID, e)
-		if err != nil {
-			return err
-		}
-		if err := v.w.Apply(e.Seq, protocol.Digest(e.Data), r); err != nil {
-			return err
-		}
-	}
-	if v.w.Seq != last {
-		return protocol.ErrUnavailable // a follower that lags
-	}
-	return nil
+	return eachBetween(ctx, log, shard, v.w.ID, v.w.Seq+1, last, func(e protocol.Entry, r *protocol.Record) error {
+		return v.w.Apply(e.Seq, protocol.Digest(e.Data), r)
+	})
 }
