@@ -53,7 +53,7 @@ func (g *grants) blobs() {
 	store := g.ns.BlobStore()
 	g.readBlobs()
 	g.send("large payloads, to store them; the store cannot tell whose they are", "$O."+store+".>", api("STREAM.PURGE", "OBJ_"+store))
-	g.send("to read what one copy of them has lost from another", follow("OBJ_"+store))
+	g.send("to read what one copy of them has lost from another", api("STREAM.LEADER.STEPDOWN", "OBJ_"+store))
 }
 
 func (g *grants) readBlobs() {
@@ -77,7 +77,5 @@ func api(call string, tokens ...string) string {
 func info(stream string) string { return api("STREAM.INFO", stream) }
 
 func read(stream string) string { return api("STREAM.MSG.GET", stream) }
-
-func follow(stream string) string { return api("STREAM.LEADER.STEPDOWN", stream) }
 
 func readSubject(stream, subject string) string { return api("DIRECT.GET", stream, subject) }
