@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -265,11 +266,7 @@ func (t *trial) strike(ctx context.Context) error {
 	struckAt := time.Now()
 	t.log.Info("struck", "what", s.What, "shards", s.Shards, "worker", s.Worker, "for", s.For, "runs", t.done.Load())
 	if !s.Lasts && s.Worker == "" {
-		began := s.Began
-		if began.IsZero() {
-			began = s.from
-		}
-		t.recovery(before, s.Harm, began)
+		t.recovery(before, s.Harm, cmp.Or(s.Began, s.from))
 	}
 	pause(t.busy, s.For-time.Since(struckAt))
 	healed := time.Now()

@@ -68,8 +68,7 @@ func emptyDamaged(ctx context.Context, f *fleet.Fleet, except *fleet.Process) er
 		if _, err := os.Stat(marked(p)); p == except || errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		p.Kill()
-		if err := os.RemoveAll(p.Dir()); err != nil {
+		if err := empty(p); err != nil {
 			return err
 		}
 		if err := f.Restore(ctx); err != nil {
@@ -99,6 +98,11 @@ func messages(dir string) (files []string, err error) {
 // loseDisk has a server begin with nothing, beside others that have everything.
 func loseDisk(_ context.Context, f *fleet.Fleet, r *rand.Rand) (Harm, error) {
 	p := one(r, f.Servers)
+	return Harm{What: p.Name(), For: between(r, 0, 3*time.Second)}, empty(p)
+}
+
+// empty kills a server and removes all that it has.
+func empty(p *fleet.Process) error {
 	p.Kill()
-	return Harm{What: p.Name(), For: between(r, 0, 3*time.Second)}, os.RemoveAll(p.Dir())
+	return os.RemoveAll(p.Dir())
 }

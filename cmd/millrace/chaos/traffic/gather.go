@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -166,7 +167,11 @@ func (g *gatherer) files(ctx context.Context) (files, doomed map[string]bool, er
 func (g *gatherer) readNamed(ctx context.Context, e *verdict.Evidence) {
 	for _, entries := range e.Records {
 		for _, entry := range entries {
-			for _, b := range handles(entry.Data) {
+			data, err := protocol.Unpack(entry.Data)
+			if err != nil || !slices.ContainsFunc(protocol.BlobNames(data), func(name string) bool { return !e.Files[name] }) {
+				continue // what cannot be read, the judge tells
+			}
+			for _, b := range handles(data) {
 				if !e.Files[b.Name] {
 					e.Files[b.Name] = g.read(ctx, b)
 				}
@@ -178,9 +183,8 @@ func (g *gatherer) readNamed(ctx context.Context, e *verdict.Evidence) {
 // handles are the references to files in a record.
 func handles(record []byte) (found []protocol.Blob) {
 	var value any
-	data, err := protocol.Unpack(record)
-	if err != nil || json.Unmarshal(data, &value) != nil {
-		return nil // the judge says so
+	if json.Unmarshal(record, &value) != nil {
+		return nil // as above
 	}
 	walk(value, func(object map[string]any) {
 		var b protocol.Blob
