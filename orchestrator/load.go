@@ -163,17 +163,24 @@ func readRun(ctx context.Context, log Log, shard int, id, run string) (v *runVie
 }
 
 func tryRun(ctx context.Context, log Log, shard int, id, run string) (*runView, error) {
-	v, err := readLatest(ctx, log, shard, id)
-	if err != nil || run == "" || v.workflow.Run != nil && v.workflow.Run.ID() == run {
-		if err == nil && v.workflow.Run == nil {
-			err = notFound(id, run)
-		}
-		return v, err
+	last, err := log.Last(ctx, shard, id)
+	if err != nil {
+		return nil, err
 	}
-	// An earlier run: its records lie somewhere before, among those of other runs.
-	last := v.workflow.Seq
-	v = &runView{workflow: machine.New(id)}
-	err = eachBetween(ctx, log, shard, id, 1, last, func(e protocol.Entry, r *protocol.Record) error {
+	if last.Seq == 0 {
+		return nil, notFound(id, run)
+	}
+	latest, err := decodeRecord(id, last)
+	if err != nil {
+		return nil, err
+	}
+	// The records of an earlier run lie somewhere before, among those of other runs.
+	first := uint64(1)
+	if run == "" || run == latest.Run {
+		run, first = latest.Run, firstOf(latest, last.Seq)
+	}
+	v := &runView{workflow: machine.New(id)}
+	err = eachBetween(ctx, log, shard, id, first, last.Seq, func(e protocol.Entry, r *protocol.Record) error {
 		if r.Run != run {
 			return nil
 		}
@@ -183,15 +190,9 @@ func tryRun(ctx context.Context, log Log, shard int, id, run string) (*runView, 
 	case err != nil:
 	case v.workflow.Run == nil:
 		err = notFound(id, run)
-	case v.workflow.Run.Open():
+	case v.workflow.Run.Open() && run != latest.Run:
 		err = protocol.Errorf(protocol.CodeCorrupt, "workflow %q: the end of run %s is missing, and another run follows", id, run)
 	}
-	return v, err
-}
-
-func readLatest(ctx context.Context, log Log, shard int, id string) (*runView, error) {
-	v := &runView{workflow: machine.New(id)}
-	err := eachRecord(ctx, log, shard, id, v.add)
 	return v, err
 }
 
