@@ -18,7 +18,7 @@ const checkEvery = 250 * time.Millisecond
 const reading = 5 * time.Minute
 
 // Offer sends a workflow task to one worker, or to any of the queue when worker is empty, and waits for the answer. Code
-// no_worker says that nobody listens, or that the worker that took it is gone; timeout, that it is there and gave no sign of
+// no_worker says that no worker listens, or that the one that took it is gone; timeout, that it is there and gave no sign of
 // life for the time of patience.
 func (s *Store) Offer(
 	ctx context.Context, worker string, task *protocol.WorkflowTask, patience time.Duration,
@@ -52,16 +52,20 @@ func (s *Store) Offer(
 			if err != nil || !answer.Progress {
 				return answer, err
 			}
-			worker, silence = answer.Worker, 0
+			worker, silence, life.heard = answer.Worker, 0, true
 		case <-check.C:
 			check.Reset(checkEvery)
 			limit -= checkEvery
 			if silence += checkEvery; silence >= patience || limit <= 0 {
+				if life.watchedOnly() {
+					return nil, protocol.ErrNoWorker
+				}
 				return nil, protocol.Errorf(protocol.CodeTimeout, "the worker that took the workflow task fell silent")
 			}
 			life.ask(task.Queue, worker)
 		case m := <-life.answers.heard:
-			if noResponders(m) {
+			life.heard = true
+			if life.whom != "" && noResponders(m) {
 				return nil, protocol.ErrNoWorker
 			}
 		case <-ctx.Done():
@@ -72,23 +76,41 @@ func (s *Store) Offer(
 
 // lifeline asks a worker for signs of life. One that was killed is noticed by that at once, long before patience ends: the server knows
 // that its connection is gone.
+//
+// As long as nobody knows who took the task, any worker of the queue is asked, once. Somebody who watches the subjects, as `nats sub '>'`
+// does, is a listener as well, so the task of a queue without workers lies with nobody, and the server does not say so. Workers answer
+// this question at once, whatever else they do. If the server says that nobody listens any more, it was a worker, which died of the task
+// perhaps: that counts as an attempt, and the next one waits.
 type lifeline struct {
 	s       *Store
+	whom    string  // the worker that is asked; empty: any of the queue
 	answers replies // of nothing before the first question: most answers are there sooner
+	heard   bool
 }
 
 func (l *lifeline) ask(queue, worker string) {
-	if worker == "" {
-		return
+	if l.answers.mux != nil && worker != l.whom {
+		l.close() // what is said of the others does not count any more
+		l.answers = replies{}
 	}
 	if l.answers.mux == nil {
 		var err error
 		if l.answers, err = l.s.mux.open(1); err != nil {
 			return // without it there is patience
 		}
+	} else if worker == "" {
+		return
 	}
-	_ = l.s.nc.PublishMsg(&nats.Msg{Subject: l.s.ns.WorkerTasks(queue, worker), Reply: l.answers.to})
+	l.whom = worker
+	subject := l.s.ns.WorkerTasks(queue, worker)
+	if worker == "" {
+		subject = l.s.ns.WorkflowTasks(queue)
+	}
+	_ = l.s.nc.PublishMsg(&nats.Msg{Subject: subject, Reply: l.answers.to})
 }
+
+// watchedOnly reports whether no worker of the queue was heard although the server knows of a listener.
+func (l *lifeline) watchedOnly() bool { return l.answers.mux != nil && l.whom == "" && !l.heard }
 
 func (l *lifeline) close() {
 	if l.answers.mux != nil {

@@ -64,6 +64,38 @@ func TestOfferToNobodyIsAnsweredAtOnce(t *testing.T) {
 	}
 }
 
+// Somebody who watches every subject is a listener for the server, and no worker.
+func TestOfferToWatchersOnly(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t)
+		watch(t, w, ">", func(*nats.Msg) {})
+		_, err := w.Offer(t.Context(), "", workflowTask(), 2*time.Second)
+		wantCode(t, err, protocol.CodeNoWorker)
+
+		// A worker says that it is there, also while it is silent about its task.
+		stop, err := w.ServeWorkflowTasks(queue, "stuck", func(*protocol.WorkflowTask, jetstream.Responder) {})
+		must(t, err)
+		t.Cleanup(stop)
+		_, err = w.Offer(t.Context(), "", workflowTask(), 2*time.Second)
+		wantCode(t, err, protocol.CodeTimeout)
+	})
+}
+
+// A worker that dies of a task at once, and was the only one, has had it: that is an attempt.
+func TestWorkerThatDiesOfTheTaskAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t)
+		doomed := connect(t, w.srv)
+		_, err := doomed.QueueSubscribe(ns.WorkflowTasks(queue), protocol.WorkerGroup, func(*nats.Msg) { doomed.Close() })
+		must(t, err)
+		known(t, doomed)
+		_, err = w.Offer(t.Context(), "", workflowTask(), 2*time.Second)
+		wantCode(t, err, protocol.CodeTimeout)
+	})
+}
+
 // A worker that dies with the task in its hands is missed as soon as the server has noticed, however patient the node is.
 func TestWorkerThatDiesWithTheTaskIsMissed(t *testing.T) {
 	t.Parallel()
@@ -86,13 +118,23 @@ func TestWorkerThatDiesWithTheTaskIsMissed(t *testing.T) {
 // reply is a worker that does with a workflow task what a worker should not.
 func reply(t *testing.T, w *world, do func(m *nats.Msg)) {
 	t.Helper()
+	watch(t, w, ns.WorkflowTasks(queue), do)
+}
+
+// watch calls do for what is sent to a subject.
+func watch(t *testing.T, w *world, subject string, do func(m *nats.Msg)) {
+	t.Helper()
 	nc := connect(t, w.srv)
-	_, err := nc.Subscribe(ns.WorkflowTasks(queue), do)
+	_, err := nc.Subscribe(subject, do)
 	must(t, err)
-	_, err = nc.RequestWithContext(t.Context(), "nobody", nil) // the server knows the subscription when it answers
-	if !errors.Is(err, nats.ErrNoResponders) {
-		t.Fatal(err)
-	}
+	known(t, nc)
+}
+
+// known returns when the server knows the subscriptions of a connection, because it answers something else.
+func known(t *testing.T, nc *nats.Conn) {
+	t.Helper()
+	_, err := nc.RequestWithContext(t.Context(), "$JS.API.INFO", nil)
+	must(t, err)
 }
 
 func TestProgressRenewsPatience(t *testing.T) {
@@ -101,6 +143,9 @@ func TestProgressRenewsPatience(t *testing.T) {
 		w := start(t)
 		silent := make(chan bool, 1)
 		reply(t, w, func(m *nats.Msg) {
+			if len(m.Data) == 0 {
+				return // asked whether it is there
+			}
 			for range 20 {
 				<-time.After(time.Second)
 				must(t, m.Respond([]byte(`{"progress":true}`)))
