@@ -16,6 +16,13 @@ type alone struct {
 	server string // the ID of the server that is or was asked
 	left   int    // how often it may be asked again; nobody waits for its answer
 	yes    bool
+	late   *introduction // that was not heard yet by the end of the query which asked for it; nil: none
+}
+
+// introduction is what a server that was asked says of itself.
+type introduction struct {
+	server string
+	replies
 }
 
 // askAlone is how often a server is asked that does not answer: perhaps it is not allowed.
@@ -26,6 +33,7 @@ func (a *alone) is(nc *nats.Conn) (yes, ask bool) {
 	server := nc.ConnectedServerId()
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.listen(nc, a.late)
 	if a.server != server {
 		a.server, a.left, a.yes = server, askAlone, false
 	}
@@ -44,7 +52,32 @@ func (a *alone) giveUp(server string) {
 	}
 }
 
-// note reads the answer of a server to the request for the information of a stream: its leader must be the server itself.
+// keep takes what a server says of itself, whenever it does.
+func (a *alone) keep(nc *nats.Conn, in introduction) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.late != nil {
+		a.late.close()
+	}
+	a.listen(nc, &in)
+}
+
+// listen takes an answer if it is there, and leaves it for the next query if not. The lock is held.
+func (a *alone) listen(nc *nats.Conn, in *introduction) {
+	a.late = nil
+	if in == nil {
+		return
+	}
+	select {
+	case m := <-in.heard:
+		in.close()
+		a.note(nc, in.server, m)
+	default:
+		a.late = in
+	}
+}
+
+// note reads the answer of a server to the request for the information of a stream: its leader must be the server itself. The lock is held.
 func (a *alone) note(nc *nats.Conn, server string, info *nats.Msg) {
 	var answer natsjs.StreamInfo
 	if err := json.Unmarshal(info.Data, &answer); err != nil || answer.Cluster == nil {
@@ -52,8 +85,6 @@ func (a *alone) note(nc *nats.Conn, server string, info *nats.Msg) {
 	}
 	c := answer.Cluster
 	name, cluster := nc.ConnectedServerName(), nc.ConnectedClusterName()
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	if a.server != server {
 		return
 	}

@@ -116,8 +116,6 @@ type asking struct {
 	query    protocol.WorkflowQuery
 
 	records, answers <-chan *nats.Msg
-	infos            <-chan *nats.Msg // what a server that is not known yet says of itself; nobody waits for it
-	server           string
 	stops            []func()
 
 	asked  keeper                       // who was told last
@@ -162,17 +160,30 @@ func (a *asking) read() (err error) {
 		return err
 	}
 	if a.records, err = a.send(1, a.s.api("STREAM.MSG.GET."+stream), body); err == nil && ask {
-		a.server = a.s.nc.ConnectedServerId()
-		refusal, done := a.s.allowed(context.Background(), a.s.api("STREAM.INFO."+stream))
-		context.AfterFunc(refusal, func() {
-			if errors.Is(context.Cause(refusal), protocol.ErrUnauthorized) {
-				a.s.alone.giveUp(a.server)
-			}
-		})
-		a.stops = append(a.stops, func() { _ = done(nil) })
-		a.infos, err = a.send(1, a.s.api("STREAM.INFO."+stream), nil)
+		err = a.askAlone(stream)
 	}
 	return err
+}
+
+// askAlone asks the server whether it is alone. Nobody waits for the answer: whoever is there takes it.
+func (a *asking) askAlone(stream string) error {
+	server := a.s.nc.ConnectedServerId()
+	answers, err := a.s.mux.open(1)
+	if err != nil {
+		return err
+	}
+	subject := a.s.api("STREAM.INFO." + stream)
+	refusal, done := a.s.allowed(context.Background(), subject)
+	context.AfterFunc(refusal, func() {
+		if errors.Is(context.Cause(refusal), protocol.ErrUnauthorized) {
+			a.s.alone.giveUp(server)
+		}
+	})
+	a.stops = append(a.stops, func() {
+		_ = done(nil)
+		a.s.alone.keep(a.s.nc, introduction{server, answers})
+	})
+	return a.s.nc.PublishMsg(&nats.Msg{Subject: subject, Reply: answers.to})
 }
 
 func (a *asking) send(most int, subject string, body []byte) (<-chan *nats.Msg, error) {
@@ -204,8 +215,6 @@ func (a *asking) await(ctx context.Context) bool {
 				continue
 			}
 			a.answer = answer
-		case m := <-a.infos:
-			a.s.alone.note(a.s.nc, a.server, m)
 		case <-silence.C:
 			if a.last == nil && a.s.nc.IsConnected() {
 				a.s.keepers.pause()
