@@ -53,6 +53,11 @@ func serveFar(nc *nats.Conn) (stop func(), err error) {
 	}, nc.Flush()
 }
 
+// atOnce is how many messages the far end asks for. While the library (nats.go 1.55) is busy asking for more it does not notice that more are
+// needed. If all that it had asked for come in that time it waits for half a minute, which with its 500 they did, on a busy machine, when
+// there were two streams.
+const atOnce = 1 << 14
+
 // consume takes messages of a stream until stop is called, and tells how long each took. A hop is over when the broker has confirmed the
 // acknowledgement: until then it may deliver the message again. None waits for the confirmation of another. The time of a message's publish
 // is in its header: near and far are on one machine, and so have one clock.
@@ -65,7 +70,7 @@ func consume(js natsjs.JetStream, nc *nats.Conn, stream string) (stop func(), er
 	if err != nil {
 		return nil, err
 	}
-	consuming, err := c.Consume(func(m natsjs.Msg) { go conclude(nc, m) })
+	consuming, err := c.Consume(func(m natsjs.Msg) { go conclude(nc, m) }, natsjs.PullMaxMessages(atOnce))
 	if err != nil {
 		return nil, err
 	}
