@@ -16,9 +16,9 @@ func TestCeilingOfMemory(t *testing.T) {
 		"little":           {long(100 << 20), 1 << 30},
 		"much for a while": {append(long(100 << 20)[1:], 4<<30), 1 << 30},
 		"not for long yet": {long(4 << 30)[1:], 1 << 30},
-		"two thirds":       {long(682 << 20), 1 << 30},
-		"much":             {long(4 << 30), 6 << 30},
-		"a bit more":       {long(4<<30 + 1000), 6<<30 + 256<<20},
+		"half":             {long(512 << 20), 1 << 30},
+		"much":             {long(4 << 30), 8 << 30},
+		"a bit more":       {long(4<<30 + 1000), 8<<30 + 256<<20},
 	} {
 		if got := ceiling(x.live); got != x.want {
 			t.Errorf("%s: %d, want %d", name, got, x.want)
