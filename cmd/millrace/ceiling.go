@@ -44,9 +44,9 @@ func keepBelow(ctx context.Context) {
 	}
 }
 
-// ceiling is that of a process which had so much in use in the last looks: twice that, as the runtime has it by itself. With a million closed
-// runs an embedded server has nearly a gigabyte in use, all of which is looked through for each collection. It goes in steps of a quarter of
-// the usual one.
+// ceiling is that of a process which had so much in use in the last looks: twice that, as the runtime has it by itself. With a million
+// closed runs an embedded server has nearly a gigabyte in use, and each collection looks through all of it. It goes in steps of a quarter
+// of the usual one.
 func ceiling(live []uint64) int64 {
 	if len(live) < ceilingOf {
 		return usualCeiling

@@ -53,9 +53,9 @@ func serveFar(nc *nats.Conn) (stop func(), err error) {
 	}, nc.Flush()
 }
 
-// atOnce is how many messages the far end asks for. While the library (nats.go 1.55) is busy asking for more it does not notice that more are
-// needed. If all that it had asked for come in that time it waits for half a minute, which with its 500 they did, on a busy machine, when
-// there were two streams.
+// atOnce is how many messages the far end asks for. While the library (nats.go 1.55) is busy asking for more, it does not notice that more
+// are needed. If all that it had asked for come in that time it waits for half a minute. With its 500 that happened in most measurements of
+// two streams.
 const atOnce = 1 << 14
 
 // consume takes messages of a stream until stop is called, and tells how long each took. A hop is over when the broker has confirmed the
