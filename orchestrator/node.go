@@ -47,7 +47,7 @@ type node struct {
 
 	mu      sync.Mutex
 	shards  map[int]*ownedShard
-	moving  map[int]bool // shards that are being taken, or given up, and are not among the others
+	moving  map[int]chan struct{} // closed when it ends, for shards that are being taken, or given up, and are not among the others
 	moves   sync.WaitGroup
 	leaving bool
 }
@@ -57,7 +57,7 @@ func newNode(self protocol.Node, ns protocol.Namespace, store Store, log *slog.L
 	return &node{
 		self: self, ns: ns, store: store, log: log, rows: newRows(store, log),
 		gate: newGate(store.Load, log), time: newTimekeeper(store.Time, log),
-		shards: make(map[int]*ownedShard), moving: make(map[int]bool), missed: make(map[string]int), news: make(chan struct{}, 1),
+		shards: make(map[int]*ownedShard), moving: make(map[int]chan struct{}), missed: make(map[string]int), news: make(chan struct{}, 1),
 	}
 }
 

@@ -18,24 +18,50 @@ type ownedShard struct {
 	stale *atomic.Bool // it is to be taken anew
 }
 
-// claim keeps everybody else from taking a shard or giving it up, until done is called, and returns it if this node has it.
-func (n *node) claim(id int) (held *ownedShard, ok bool) {
+// takeWithin is how long a shard that is handed over may wait for whoever has claimed it here. Who hands it over waits for longer.
+const takeWithin = time.Second
+
+// claim keeps everybody else from taking a shard or giving it up, until done is called, and returns it if this node has it. While somebody
+// else has claimed it there is claimed, which is closed when that ends; it is nil when this node takes no shard any more.
+func (n *node) claim(id int) (held *ownedShard, claimed <-chan struct{}, ok bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.moving[id] || n.leaving {
-		return nil, false
+	if n.leaving {
+		return nil, nil, false
+	}
+	if claimed := n.moving[id]; claimed != nil {
+		return nil, claimed, false
 	}
 	held = n.shards[id]
 	delete(n.shards, id)
-	n.moving[id] = true
+	n.moving[id] = make(chan struct{})
 	n.moves.Add(1)
-	return held, true
+	return held, nil, true
+}
+
+// claimSoon is claim for a shard that comes from another node's hands. This node may be looking at it right now, or may have given it to
+// that node and be about to end that claim: refused, the shard would be nobody's for a while.
+func (n *node) claimSoon(id int) (held *ownedShard, ok bool) {
+	limit := time.NewTimer(takeWithin)
+	defer limit.Stop()
+	for {
+		held, claimed, ok := n.claim(id)
+		if ok || claimed == nil {
+			return held, ok
+		}
+		select {
+		case <-claimed:
+		case <-limit.C:
+			return nil, false
+		}
+	}
 }
 
 // done ends a claim. held is the shard if this node has it.
 func (n *node) done(id int, held *ownedShard) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	close(n.moving[id])
 	delete(n.moving, id)
 	if held != nil {
 		n.shards[id] = held
@@ -47,7 +73,7 @@ func (n *node) done(id int, held *ownedShard) {
 func (n *node) settle(
 	ctx context.Context, id int, owner string, lease protocol.HeldLease, live map[string]bool, since time.Time,
 ) (err error) {
-	held, ok := n.claim(id)
+	held, _, ok := n.claim(id)
 	if !ok {
 		return nil
 	}
@@ -107,7 +133,7 @@ func (n *node) take(b protocol.Baton) (taken bool) {
 	if !n.pulse.sure() {
 		return false // it may have been handed over a while ago
 	}
-	held, ok := n.claim(b.Shard)
+	held, ok := n.claimSoon(b.Shard)
 	if !ok {
 		return false
 	}

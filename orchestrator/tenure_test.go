@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/millrace-dev/millrace/jetstream"
 	"github.com/millrace-dev/millrace/jetstream/embedded"
@@ -85,11 +86,15 @@ func (n *nodes) start(node *node) (stop func()) {
 // until reads the leases until they are as they should be.
 func (n *nodes) until(store Store, what string, holds func(map[int]protocol.HeldLease) bool) {
 	n.t.Helper()
+	var leases map[int]protocol.HeldLease
+	ctx, cancel := context.WithTimeout(n.t.Context(), time.Minute)
+	defer cancel()
 	for {
-		leases, err := store.Leases(n.t.Context())
+		now, err := store.Leases(ctx)
 		if err != nil {
-			n.t.Fatalf("%s: %v", what, err)
+			n.t.Fatalf("waited for %s; the leases were %v: %v", what, leases, err)
 		}
+		leases = now
 		if holds(leases) {
 			return
 		}
