@@ -16,7 +16,7 @@ type alone struct {
 	server string // the ID of the server that is or was asked
 	left   int    // how often it may be asked again; nobody waits for its answer
 	yes    bool
-	late   *introduction // that was not heard yet by the end of the query which asked for it; nil: none
+	late   *introduction // that was asked for and not heard yet; nil: none
 }
 
 // introduction is what a server that was asked says of itself.
@@ -33,7 +33,7 @@ func (a *alone) is(nc *nats.Conn) (yes, ask bool) {
 	server := nc.ConnectedServerId()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.listen(nc, a.late)
+	a.listen(nc)
 	if a.server != server {
 		a.server, a.left, a.yes = server, askAlone, false
 	}
@@ -52,28 +52,27 @@ func (a *alone) giveUp(server string) {
 	}
 }
 
-// keep takes what a server says of itself, whenever it does.
-func (a *alone) keep(nc *nats.Conn, in introduction) {
+// keep leaves what a server will say of itself to the next query.
+func (a *alone) keep(in introduction) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.late != nil {
 		a.late.close()
 	}
-	a.listen(nc, &in)
+	a.late = &in
 }
 
-// listen takes an answer if it is there, and leaves it for the next query if not. The lock is held.
-func (a *alone) listen(nc *nats.Conn, in *introduction) {
-	a.late = nil
-	if in == nil {
+// listen takes what a server said of itself, if it has. The lock is held.
+func (a *alone) listen(nc *nats.Conn) {
+	if a.late == nil {
 		return
 	}
 	select {
-	case m := <-in.heard:
-		in.close()
-		a.note(nc, in.server, m)
+	case m := <-a.late.heard:
+		a.note(nc, a.late.server, m)
+		a.late.close()
+		a.late = nil
 	default:
-		a.late = in
 	}
 }
 

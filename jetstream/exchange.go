@@ -28,16 +28,12 @@ func (s *Store) Offer(
 		return nil, err
 	}
 	data = protocol.Pack(data)
-	subject := s.ns.WorkflowTasks(task.Queue)
-	if worker != "" {
-		subject = s.ns.WorkerTasks(task.Queue, worker)
-	}
 	answers, err := s.mux.open(4)
 	if err != nil {
 		return nil, err
 	}
 	defer answers.close()
-	if err := s.nc.PublishMsg(&nats.Msg{Subject: subject, Reply: answers.to, Data: data}); err != nil {
+	if err := s.nc.PublishMsg(&nats.Msg{Subject: s.tasksFor(task.Queue, worker), Reply: answers.to, Data: data}); err != nil {
 		return nil, wrap(err)
 	}
 	life := lifeline{s: s}
@@ -74,6 +70,14 @@ func (s *Store) Offer(
 	}
 }
 
+// tasksFor is where one worker is sent workflow tasks, or any of the queue when worker is empty.
+func (s *Store) tasksFor(queue, worker string) string {
+	if worker == "" {
+		return s.ns.WorkflowTasks(queue)
+	}
+	return s.ns.WorkerTasks(queue, worker)
+}
+
 // lifeline asks a worker for signs of life. One that was killed is noticed by that at once, long before patience ends: the server knows
 // that its connection is gone.
 //
@@ -102,11 +106,7 @@ func (l *lifeline) ask(queue, worker string) {
 		return
 	}
 	l.whom = worker
-	subject := l.s.ns.WorkerTasks(queue, worker)
-	if worker == "" {
-		subject = l.s.ns.WorkflowTasks(queue)
-	}
-	_ = l.s.nc.PublishMsg(&nats.Msg{Subject: subject, Reply: l.answers.to})
+	_ = l.s.nc.PublishMsg(&nats.Msg{Subject: l.s.tasksFor(queue, worker), Reply: l.answers.to})
 }
 
 // watchedOnly reports whether no worker of the queue was heard although the server knows of a listener.

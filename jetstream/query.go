@@ -181,7 +181,7 @@ func (a *asking) askAlone(stream string) error {
 	})
 	a.stops = append(a.stops, func() {
 		_ = done(nil)
-		a.s.alone.keep(a.s.nc, introduction{server, answers})
+		a.s.alone.keep(introduction{server, answers})
 	})
 	return a.s.nc.PublishMsg(&nats.Msg{Subject: subject, Reply: answers.to})
 }

@@ -173,10 +173,10 @@ func TestQueryCachedReadsDirectlyFromAServerThatIsAlone(t *testing.T) {
 	_, err := spy.ChanSubscribe("$JS.API.DIRECT.GET.MR_default_HISTORY_0.>", calls)
 	must(t, err)
 	must(t, spy.Flush())
-	for len(calls) == 0 { // until what the server says of itself is heard
+	for begin := time.Now(); len(calls) == 0 && time.Since(begin) < patience; { // until what the server says of itself is heard
 		wantAnswer(t, s, "", "ada says hello")
 	}
-	if m := <-calls; m.Subject != "$JS.API.DIRECT.GET.MR_default_HISTORY_0.mr.default.hist.0.wf" {
+	if m := next(t, calls, "a direct get"); m.Subject != "$JS.API.DIRECT.GET.MR_default_HISTORY_0.mr.default.hist.0.wf" {
 		t.Errorf("the server was asked on %s", m.Subject)
 	}
 }

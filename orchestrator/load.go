@@ -49,18 +49,31 @@ func fromWhole(ctx context.Context, log Log, shard int, read func(Log) error) er
 
 // eachRecord calls f for every record of the workflow's latest run. The last record is read from the stream's leader.
 func eachRecord(ctx context.Context, log Log, shard int, id string, f func(protocol.Entry, *protocol.Record) error) error {
-	last, err := log.Last(ctx, shard, id)
-	if err != nil || last.Seq == 0 {
+	last, record, err := lastRecord(ctx, log, shard, id)
+	if err != nil || record == nil {
 		return err
 	}
-	record, err := decodeRecord(id, last)
-	if err != nil {
-		return err
+	return eachUpTo(ctx, log, shard, id, firstOf(record, last.Seq), last, record, f)
+}
+
+// lastRecord is the workflow's last record, read from the stream's leader; nil when there is none.
+func lastRecord(ctx context.Context, log Log, shard int, id string) (last protocol.Entry, record *protocol.Record, err error) {
+	if last, err = log.Last(ctx, shard, id); err != nil || last.Seq == 0 {
+		return last, nil, err
 	}
-	if record.First == 0 {
+	record, err = decodeRecord(id, last)
+	return last, record, err
+}
+
+// eachUpTo calls f for every record of the workflow from one to the last, which is not read again if it is the only one.
+func eachUpTo(
+	ctx context.Context, log Log, shard int, id string, first uint64, last protocol.Entry, record *protocol.Record,
+	f func(protocol.Entry, *protocol.Record) error,
+) error {
+	if first == last.Seq {
 		return f(last, record)
 	}
-	return eachBetween(ctx, log, shard, id, record.First, last.Seq, f)
+	return eachBetween(ctx, log, shard, id, first, last.Seq, f)
 }
 
 // eachBetween calls f for every record of the workflow between two, both included.
@@ -163,16 +176,12 @@ func readRun(ctx context.Context, log Log, shard int, id, run string) (v *runVie
 }
 
 func tryRun(ctx context.Context, log Log, shard int, id, run string) (*runView, error) {
-	last, err := log.Last(ctx, shard, id)
+	last, latest, err := lastRecord(ctx, log, shard, id)
 	if err != nil {
 		return nil, err
 	}
-	if last.Seq == 0 {
+	if latest == nil {
 		return nil, notFound(id, run)
-	}
-	latest, err := decodeRecord(id, last)
-	if err != nil {
-		return nil, err
 	}
 	// The records of an earlier run lie somewhere before, among those of other runs.
 	first := uint64(1)
@@ -180,7 +189,7 @@ func tryRun(ctx context.Context, log Log, shard int, id, run string) (*runView, 
 		run, first = latest.Run, firstOf(latest, last.Seq)
 	}
 	v := &runView{workflow: machine.New(id)}
-	err = eachBetween(ctx, log, shard, id, first, last.Seq, func(e protocol.Entry, r *protocol.Record) error {
+	err = eachUpTo(ctx, log, shard, id, first, last, latest, func(e protocol.Entry, r *protocol.Record) error {
 		if r.Run != run {
 			return nil
 		}

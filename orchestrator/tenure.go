@@ -41,7 +41,7 @@ func (n *node) claim(id int) (held *ownedShard, claimed <-chan struct{}, ok bool
 
 // claimSoon is claim for a shard that comes from another node's hands. This node may be looking at it right now, or may have given it to
 // that node and be about to end that claim: refused, the shard would be nobody's for a while.
-func (n *node) claimSoon(id int) (held *ownedShard, ok bool) {
+func (n *node) claimSoon(id int) (*ownedShard, bool) {
 	limit := time.NewTimer(takeWithin)
 	defer limit.Stop()
 	for {
