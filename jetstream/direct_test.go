@@ -83,13 +83,13 @@ func TestReadyIsHeard(t *testing.T) {
 	w := start(t)
 	ready := protocol.WorkerReady{Run: "run", ScheduledID: 2, Worker: "me"}
 	began := time.Now()
-	heard, err := w.TellReady(t.Context(), "wf", ready, "ready-1")
+	heard, err := w.TellReady(t.Context(), "wf", ready)
 	must(t, err)
 	over := make(chan struct{})
 	close(over)
 	heard(over) // nobody reads the inbox
 	answer(t, w, func(protocol.Delivery) protocol.Verdict { return protocol.Verdict{ID: "wf"} })
-	heard, err = w.TellReady(t.Context(), "wf", ready, "ready-2")
+	heard, err = w.TellReady(t.Context(), "wf", ready)
 	must(t, err)
 	heard(nil)
 	if took := time.Since(began); took > 5*time.Second {

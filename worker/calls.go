@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/millrace-dev/millrace/protocol"
 )
@@ -18,8 +17,7 @@ func (w *Worker) answerCall(ctx context.Context, t Task) {
 		return
 	}
 	ready := protocol.WorkerReady{Run: call.Run, ScheduledID: call.ScheduledID, Worker: w.identity}
-	id := fmt.Sprintf("ready-%s-%d-%s-%d", call.Run, call.ScheduledID, w.identity, t.Delivered())
-	heard, err := w.store.TellReady(ctx, call.Workflow, ready, id)
+	heard, err := w.store.TellReady(ctx, call.Workflow, ready)
 	if err != nil {
 		w.log.Warn("a call for a worker could not be answered; it goes back", "workflow_id", call.Workflow, "error", err)
 		w.settle(t.Nak())

@@ -213,15 +213,13 @@ func (f *fake) Tell(ctx context.Context, workflow string, body protocol.InputBod
 	return err
 }
 
-func (f *fake) TellReady(
-	ctx context.Context, workflow string, ready protocol.WorkerReady, id string,
-) (heard func(<-chan struct{}), err error) {
+func (f *fake) TellReady(ctx context.Context, workflow string, ready protocol.WorkerReady) (heard func(<-chan struct{}), err error) {
 	leave, err := f.enter(ctx, "TellReady")
 	defer leave()
 	if err != nil {
 		return nil, err
 	}
-	f.told = append(f.told, told{workflow, id, ready})
+	f.told = append(f.told, told{workflow, "", ready})
 	return func(until <-chan struct{}) {
 		if f.heard == nil {
 			return

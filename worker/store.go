@@ -27,7 +27,7 @@ type Store interface {
 	Tell(ctx context.Context, workflow string, body protocol.InputBody, id, reply string) error
 	// TellReady stores the word that a step can be taken here in a workflow's inbox. heard must be called: it returns once the workflow
 	// has dealt with it, or when until is closed, or nothing is heard for long.
-	TellReady(ctx context.Context, workflow string, ready protocol.WorkerReady, id string) (heard func(until <-chan struct{}), err error)
+	TellReady(ctx context.Context, workflow string, ready protocol.WorkerReady) (heard func(until <-chan struct{}), err error)
 	// PublishResult stores how an attempt ended; the first result of an attempt wins.
 	PublishResult(ctx context.Context, workflow string, r protocol.ActivityResult) error
 	// Request calls an endpoint of the control API.

@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 )
 
 // fault is a kind of thing that goes wrong.
@@ -64,6 +65,16 @@ func newMisfortune(rng *rand.Rand, spared map[int]bool, note func(string)) *misf
 		case election, stall:
 			m.chance[f] /= 2
 		default:
+		}
+	}
+	if rng.IntN(3) == 0 { // what needs several kinds of bad luck at once is rare among nineteen
+		picked := rng.Perm(int(faults))[:2]
+		for f := range faults {
+			if slices.Contains(picked, int(f)) {
+				m.chance[f] = max(m.chance[f], 0.1)
+			} else {
+				m.chance[f] = 0
+			}
 		}
 	}
 	return m

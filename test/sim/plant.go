@@ -12,5 +12,6 @@ const (
 	InFlightIsSuccess          Plant = "10164 counts as success"
 	StaleRead                  Plant = "state is read from a stale follower"
 	NoArmFence                 Plant = "a wake-up takes whatever place it finds"
+	RepeatedWord               Plant = "a worker's word for the second call has the ID of its first"
 	NoTaskID                   Plant = "a task is dispatched again without its ID"
 )

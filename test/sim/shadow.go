@@ -178,18 +178,23 @@ func (s *shadow) owe(wf *machine.Workflow, r *protocol.Record) {
 		debts = append(debts, runOf(wf.Run.Outcome.Next))
 	}
 	shard := protocol.Shard(r.Workflow, s.w.shards)
+	led := map[string]uint64{} // of what was told twice, the last: one before it was refused, or else this one would be passed over
 	for _, in := range r.Inputs {
-		if m, ok := s.w.inbox[shard].next("", in); ok && m.seq == in && !s.answered[reply(m)] && led(m, r) {
-			s.debts[place{shard, in}] = debts
+		if m, ok := s.w.inbox[shard].next("", in); ok && m.seq == in && !s.answered[reply(m)] && leads(m, r) {
+			id, _, _ := strings.Cut(protocol.Delivery{Header: m.header}.Get(protocol.HeaderMsgID), "~")
+			led[id] = in
 		}
+	}
+	for _, in := range led {
+		s.debts[place{shard, in}] = debts
 	}
 }
 
 // reply is the subject that wants to know what became of an input.
 func reply(m message) string { return protocol.Delivery{Header: m.header}.Get(protocol.HeaderReply) }
 
-// led reports whether an input led to a record. A record also lists those that were decided before, without one.
-func led(m message, r *protocol.Record) bool {
+// leads reports whether an input leads to a record. A record also lists those that were decided before, without one.
+func leads(m message, r *protocol.Record) bool {
 	kind, _, err := ns.ParseInput(m.subject)
 	if err != nil {
 		return false

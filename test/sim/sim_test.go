@@ -160,7 +160,8 @@ func TestPlants(t *testing.T) {
 	t.Parallel()
 	for plant, within := range map[Plant]uint64{
 		NoFence: 2_000, WildcardFence: 5_000, ReleaseBeforeEffects: 2_000, DuplicateInFlightIsSuccess: 20_000,
-		InFlightIsSuccess: 2_000, StaleRead: 2_000, NoTaskID: 2_000, NoArmFence: 100_000,
+		InFlightIsSuccess: 2_000, StaleRead: 2_000, NoTaskID: 2_000, RepeatedWord: 20_000,
+		NoArmFence: 120_000,
 	} {
 		t.Run(string(plant), func(t *testing.T) {
 			if within > max(*seeds, 20_000) {

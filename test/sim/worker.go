@@ -26,6 +26,7 @@ type crew struct {
 	refused map[string]bool      // attempts that were handed over and of which it was said that they are not here
 	taken   map[string]time.Time // the same of attempts that are taken off the queue, and when
 	steps   int
+	busy    time.Time // until then
 }
 
 // kept is a run as a step left it.
@@ -90,9 +91,12 @@ func (c *crew) forget() {
 func (c *crew) step(task *protocol.WorkflowTask) *protocol.WorkflowTaskAnswer {
 	if c.w.bad.strikes(workerBusy, c.name) {
 		if c.w.rng.IntN(2) == 1 {
-			return &protocol.WorkflowTaskAnswer{Worker: c.name, Refusal: protocol.RefusalBusy}
+			c.busy = time.Now().Add(c.w.some(4 * time.Second)) // others take all its steps: a call may be answered in vain, twice
 		}
 		c.forget()
+	}
+	if time.Now().Before(c.busy) {
+		return &protocol.WorkflowTaskAnswer{Worker: c.name, Refusal: protocol.RefusalBusy}
 	}
 	base := cmp.Or(task.Base, task.Last)
 	k := c.cache[task.Run]
@@ -369,6 +373,9 @@ func (c *crew) answerCall(m message, delivered int, done func()) {
 		return
 	}
 	ready := protocol.WorkerReady{Run: call.Run, ScheduledID: call.ScheduledID, Worker: c.name}
-	id := fmt.Sprintf("ready-%s-%d-%s-%d", call.Run, call.ScheduledID, c.name, delivered)
+	id := fmt.Sprintf("ready-%d-%s-%d", m.seq, c.name, delivered)
+	if c.w.scenario.Plant == RepeatedWord {
+		id = fmt.Sprintf("ready-%s-%d-%s-%d", call.Run, call.ScheduledID, c.name, delivered)
+	}
 	c.tell(call.Workflow, ready, id, "", func(ack) { done() })
 }
