@@ -11,16 +11,24 @@ import (
 )
 
 // A task that a worker has done is acknowledged, which the server notes in two places: the consumer counts it as done, and the stream loses
-// it. Each is flushed to disk on its own. After a power cut a task may be back in the stream that its consumer will never deliver again: it
-// lies there for ever, and its subject refuses the next task of that name.
+// it. Each is flushed to disk on its own. After a power cut, or with a damaged file, one of them may know more than the other:
+//
+//   - A task is back in the stream that its consumer will never deliver again: it lies there for ever, and its subject refuses the next
+//     task of that name.
+//   - The consumer was given more than there is any more. The stream gives those sequences out again, and whatever gets one of them would
+//     be passed over. The server rewinds such a consumer when it starts, unless nothing that it had delivered was acknowledged: then it
+//     reads the old state back from its own file (nats-server 2.15.3, consumerFileStore.ForceUpdate).
 
-// RemoveSpent removes the tasks that their consumers know to be done, as all before them are. Those that are done while an earlier one is
-// still in work cannot be told from it: see [protocol.ErrTaken].
-func (s *Store) RemoveSpent(ctx context.Context) error {
+// MendQueues rewinds the consumers that remember more than their stream does, and removes the tasks that their consumers know to be done,
+// as all before them are. Those that are done while an earlier one is still in work cannot be told from it: see [protocol.ErrTaken].
+func (s *Store) MendQueues(ctx context.Context) error {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
 	queues, err := s.queues(ctx)
 	if err != nil {
+		return err
+	}
+	if err := s.rewind(ctx, queues); err != nil {
 		return err
 	}
 	group, within := errgroup.WithContext(ctx)
@@ -34,6 +42,30 @@ func (s *Store) RemoveSpent(ctx context.Context) error {
 		}
 	}
 	return group.Wait()
+}
+
+// rewind has consumers go on where their stream ends, if they are past it. They were asked before the end is: it only grows.
+func (s *Store) rewind(ctx context.Context, queues []*natsjs.ConsumerInfo) (err error) {
+	tasks := s.ns.TasksStream()
+	ctx, done := s.allowed(ctx, s.api("STREAM.INFO."+tasks), s.api("CONSUMER.RESET."+tasks))
+	defer func() { err = wrap(done(err)) }()
+	st, err := s.js.Stream(ctx, tasks)
+	if err != nil {
+		return err
+	}
+	last := st.CachedInfo().State.LastSeq
+	for _, c := range queues {
+		if c.Delivered.Stream <= last {
+			continue
+		}
+		// Not to the first sequence, as the server would read its old state again. It is that of the message that nobody takes.
+		next := max(2, min(c.AckFloor.Stream, last)+1)
+		if _, err := s.js.ResetConsumerToSequence(ctx, tasks, c.Name, next); err != nil {
+			return err
+		}
+		c.AckFloor.Stream = next - 1
+	}
+	return nil
 }
 
 // queues are the consumers of all queues.

@@ -83,7 +83,7 @@ func TestQueuedActivitiesOfARun(t *testing.T) {
 	ch := pull(t, w.Store, 1)
 	next(t, ch, "the task")
 	want(true)
-	must(t, w.RemoveSpent(t.Context())) // it is not done
+	must(t, w.MendQueues(t.Context())) // it is not done
 	want(true)
 }
 

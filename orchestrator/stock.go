@@ -91,7 +91,7 @@ func (s *shard) missTails(end uint64, tails protocol.Tails) error {
 		lost = append(lost, "history")
 	}
 	if s.losses = len(lost) > 0 || end > 0 && s.server != "" && s.server != then.Server; s.losses {
-		if err := s.store.RemoveSpent(s.ctx); err != nil {
+		if err := s.store.MendQueues(s.ctx); err != nil {
 			return err
 		}
 	}

@@ -106,8 +106,8 @@ type Queue interface {
 	// QueuedActivities reads all attempts of a run's activities that lie on queues or are with workers, and RemoveQueued removes one.
 	QueuedActivities(ctx context.Context, run string) ([]protocol.QueuedActivity, error)
 	RemoveQueued(ctx context.Context, subject string) error
-	// RemoveSpent removes tasks that are done and whose removal got lost.
-	RemoveSpent(ctx context.Context) error
+	// MendQueues removes tasks that are done and whose removal got lost, and has what gets a lost task's place on its queue be delivered.
+	MendQueues(ctx context.Context) error
 	// RecallActivities asks the workers of a queue which of some attempts of a run they run, and those to stop if there is a reason; none
 	// of the others will be begun.
 	RecallActivities(ctx context.Context, queue, run string, attempts []protocol.ActivityAttempt, why protocol.StopReason) (

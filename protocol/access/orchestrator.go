@@ -27,6 +27,7 @@ func (g *grants) orchestrator() {
 	g.send("to keep what records refer to, and to collect what nothing refers to", "$O."+ns.BlobStore()+".M.*")
 	g.stream(ns.TasksStream(), "PURGE")
 	g.send("to find tasks that are done and whose removal got lost", api("CONSUMER.LIST", ns.TasksStream()))
+	g.send("to have queues go on after their stream has lost its end", api("CONSUMER.RESET", ns.TasksStream(), "*"))
 	g.stream(ns.DeadStream())
 	for i := range g.Shards {
 		g.stream(ns.InboxStream(i), "PURGE", "MSG.DELETE")

@@ -105,8 +105,8 @@ func (s *store) RemoveQueued(ctx context.Context, subject string) error {
 	return s.purge(ctx, s.node.w.tasks, subject, 0)
 }
 
-// RemoveSpent implements [orchestrator.Queue]. What is done is gone.
-func (s *store) RemoveSpent(context.Context) error { return nil }
+// MendQueues implements [orchestrator.Queue]. What is done is gone.
+func (s *store) MendQueues(context.Context) error { return nil }
 
 // Heartbeat implements [orchestrator.Queue].
 func (s *store) Heartbeat(context.Context, string, int64) (*protocol.Heartbeat, error) {
