@@ -88,7 +88,7 @@ func (s *Store) create(ctx context.Context, o Options) error {
 		_, err := s.js.CreateObjectStore(ctx, natsjs.ObjectStoreConfig{
 			Bucket: s.ns.BlobStore(), Description: "Millrace: large payloads", Replicas: o.Replicas,
 		})
-		return unlessThere(err)
+		return unlessThere("OBJ_"+s.ns.BlobStore(), err)
 	})
 	if err := group.Wait(); err != nil {
 		return err
@@ -164,14 +164,14 @@ func (s *Store) decide(ctx context.Context, o Options) error {
 // stream makes a stream unless it is there. One that is there is left as it is: an operator may have tuned it.
 func (s *Store) stream(ctx context.Context, cfg natsjs.StreamConfig) error {
 	_, err := s.js.CreateStream(ctx, cfg)
-	return unlessThere(err)
+	return unlessThere(cfg.Name, err)
 }
 
 // bucket makes a bucket unless it is there. An update would give it this node's number of replicas: a node that is started
 // without that flag would take the copies of a replicated namespace away.
 func (s *Store) bucket(ctx context.Context, cfg natsjs.KeyValueConfig) error {
 	_, err := s.js.CreateKeyValue(ctx, cfg)
-	return unlessThere(err)
+	return unlessThere(bucketStream(cfg.Bucket), err)
 }
 
 // tuneBuckets changes what the call that makes buckets knows nothing of. Rows of runs are written by atomic batches. Into the other two
@@ -200,9 +200,16 @@ func (s *Store) tune(ctx context.Context, bucket string, change func(*natsjs.Str
 	return err
 }
 
-func unlessThere(err error) error {
+// unlessThere is the error of making a stream that may be there. One with a damaged file is not, though it was: some bits of a message are
+// not covered by its checksum, and for them the server gives the whole stream up.
+func unlessThere(stream string, err error) error {
 	if errors.Is(err, natsjs.ErrStreamNameAlreadyInUse) || errors.Is(err, natsjs.ErrBucketExists) {
 		return nil
+	}
+	if hasCode(err, codeNotOpened) {
+		return protocol.Errorf(protocol.CodeUnavailable, "NATS cannot open its files of the stream %s", stream).WithHint(
+			"its log says why; if a file is damaged, stop the server, move the directory streams/%s away, and start it again: what "+
+				"follows from history is made anew, and the rest is in a backup", stream)
 	}
 	return err
 }

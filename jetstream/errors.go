@@ -15,6 +15,7 @@ import (
 // Error codes of the server that decide what happens next.
 const (
 	codeWrongLastSequence natsjs.ErrorCode = 10071 // the expected sequence is not the last: a conflict, or my own earlier write
+	codeNotOpened         natsjs.ErrorCode = 10049 // a stream's files cannot be read, or none can be made
 	codeNoMessage         natsjs.ErrorCode = 10043 // there is no message of this sequence to delete
 	codeNotDeleted        natsjs.ErrorCode = 10057 // there is none any more
 	codeStoreFailed       natsjs.ErrorCode = 10077 // the text says why: the subject holds its one message already, or the disk is full

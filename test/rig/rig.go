@@ -45,17 +45,27 @@ type Engine struct {
 // Start runs an engine until the test ends. Change changes its options.
 func Start(t *testing.T, change ...func(*orchestrator.Options)) *Engine {
 	t.Helper()
+	e, err := Try(t, change...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// Try is Start for an engine that may not come up.
+func Try(t *testing.T, change ...func(*orchestrator.Options)) (*Engine, error) {
+	t.Helper()
 	o := orchestrator.Options{Dir: t.TempDir(), Sync: noSync, Shards: 1, Logger: Logger(t)}
 	for _, f := range change {
 		f(&o)
 	}
 	srv, err := orchestrator.Start(t.Context(), o)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	e := &Engine{Server: srv, Dir: o.Dir}
 	t.Cleanup(func() { e.Halt(t) })
-	return e
+	return e, nil
 }
 
 // In starts the engine on a directory.
