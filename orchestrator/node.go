@@ -161,6 +161,11 @@ func (n *node) rebalance(ctx context.Context) (alone bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	server, err := n.store.Server(ctx)
+	if err != nil {
+		return false, err
+	}
+	n.outlive(server)
 	owners := assign(n.store.Shards(), append([]string{n.self.ID}, n.heirs...))
 	failed := make([]error, len(owners))
 	var g errgroup.Group

@@ -108,6 +108,7 @@ func (n *node) check(ctx context.Context, held *ownedShard, read protocol.HeldLe
 	}
 	n.log.Warn("a shard was taken by another node", "shard", held.id, "by", read.Node)
 	held.drop()
+	n.hear() // the lease may be nobody's: a server that lost it was started anew
 	return nil, nil
 }
 
@@ -215,6 +216,20 @@ func (n *node) giveAll(ctx context.Context) {
 		all.Go(func() { n.give(ctx, id, s, to[id]) })
 	}
 	all.Wait()
+}
+
+// outlive has the shards taken anew that this node had before the only server that has their streams was started anew. What the server had
+// not flushed by then is lost, and only who takes a shard looks for that. Nothing may tell of the new end of a stream before.
+func (n *node) outlive(server string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, s := range n.shards {
+		if server == "" || s.server == "" || s.server == server || s.stale.Swap(true) {
+			continue
+		}
+		s.ledger.freeze()
+		n.log.Info("the NATS server was started anew; a shard is taken anew", "shard", s.id)
+	}
 }
 
 // recover has the shards that this node still owns after a standstill hear anew what is sent to them: what waits to be heard is old.
