@@ -1,6 +1,7 @@
 package security
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,12 +47,15 @@ func TestTenantInItsOwnAccount(t *testing.T) {
 	if got := ask("start", `{"type": "x", "id": "wf", "queue": "q1"}`); !strings.Contains(got, `"run_id"`) {
 		t.Errorf("a start is answered with %s", got)
 	}
-	// It is free to name any subject of its own account; nothing of the engine's can be hit by that.
-	for _, reply := range []string{"$JS.API.STREAM.PURGE.MR_default_HISTORY_0", "mr.default.hist.0.wf"} {
-		if err := nc.PublishMsg(&nats.Msg{Subject: protocol.DefaultNamespace.API("describe"), Reply: reply, Data: []byte(`{"id": "wf"}`)}); err != nil {
+	// It is free to name any subject of its own account for the answer; nothing of the engine's can be hit by that. A subject of the server's
+	// own API it may not name at all.
+	answerOn := func(reply string) {
+		m := &nats.Msg{Subject: protocol.DefaultNamespace.API("describe"), Reply: reply, Data: []byte(`{"id": "wf"}`)}
+		if err := nc.PublishMsg(m); err != nil {
 			t.Fatal(err)
 		}
 	}
+	answerOn("mr.default.hist.0.wf")
 	if got := ask("describe", `{"id": "wf"}`); !strings.Contains(got, `"status":"Running"`) {
 		t.Errorf("a question is answered with %s", got)
 	}
@@ -60,4 +64,15 @@ func TestTenantInItsOwnAccount(t *testing.T) {
 		t.Errorf("the tenant asks for a stream of the engine and gets %v, %v", m, err)
 	}
 	h.nothingRefused()
+	const purge = "$JS.API.STREAM.PURGE.MR_default_HISTORY_0"
+	answerOn(purge)
+	if err := nc.Flush(); err != nil { // a refusal comes before the answer to the ping
+		t.Fatal(err)
+	}
+	if err := nc.LastError(); !errors.Is(err, nats.ErrPermissionViolation) || !strings.Contains(err.Error(), purge) {
+		t.Errorf("the tenant has its answer sent to %s: %v", purge, err)
+	}
+	if got := ask("describe", `{"id": "wf"}`); !strings.Contains(got, `"status":"Running"`) {
+		t.Errorf("a question is answered with %s", got)
+	}
 }
