@@ -47,19 +47,18 @@ func (s *Store) MendQueues(ctx context.Context) error {
 // rewind has consumers go on where their stream ends, if they are past it. They were asked before the end is: it only grows.
 func (s *Store) rewind(ctx context.Context, queues []*natsjs.ConsumerInfo) (err error) {
 	tasks := s.ns.TasksStream()
-	ctx, done := s.allowed(ctx, s.api("STREAM.INFO."+tasks), s.api("CONSUMER.RESET."+tasks))
-	defer func() { err = wrap(done(err)) }()
-	st, err := s.js.Stream(ctx, tasks)
+	state, err := s.state(ctx, tasks)
 	if err != nil {
 		return err
 	}
-	last := st.CachedInfo().State.LastSeq
+	ctx, done := s.allowed(ctx, s.api("CONSUMER.RESET."+tasks))
+	defer func() { err = wrap(done(err)) }()
 	for _, c := range queues {
-		if c.Delivered.Stream <= last {
+		if c.Delivered.Stream <= state.LastSeq {
 			continue
 		}
 		// Not to the first sequence, as the server would read its old state again. It is that of the message that nobody takes.
-		next := max(2, min(c.AckFloor.Stream, last)+1)
+		next := max(2, min(c.AckFloor.Stream, state.LastSeq)+1)
 		if _, err := s.js.ResetConsumerToSequence(ctx, tasks, c.Name, next); err != nil {
 			return err
 		}

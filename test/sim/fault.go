@@ -3,7 +3,6 @@ package sim
 import (
 	"fmt"
 	"math/rand/v2"
-	"slices"
 )
 
 // fault is a kind of thing that goes wrong.
@@ -67,15 +66,12 @@ func newMisfortune(rng *rand.Rand, spared map[int]bool, note func(string)) *misf
 		default:
 		}
 	}
-	if rng.IntN(3) == 0 { // what needs several kinds of bad luck at once is rare among nineteen
-		picked := rng.Perm(int(faults))[:2]
-		for f := range faults {
-			if slices.Contains(picked, int(f)) {
-				m.chance[f] = max(m.chance[f], 0.1)
-			} else {
-				m.chance[f] = 0
-			}
+	if rng.IntN(3) == 0 { // what needs two kinds of bad luck at once is rare among nineteen
+		var two [faults]float64
+		for _, f := range rng.Perm(int(faults))[:2] {
+			two[f] = max(m.chance[f], 0.1)
 		}
+		m.chance = two
 	}
 	return m
 }
