@@ -92,6 +92,9 @@ func TestReadyIsHeard(t *testing.T) {
 	heard, err = w.TellReady(t.Context(), "wf", ready)
 	must(t, err)
 	heard(nil)
+	if _, last, err := w.InboxBounds(t.Context(), 0); err != nil || last != 2 {
+		t.Errorf("the inbox ends with %d, %v; a word that is said again is a new one", last, err)
+	}
 	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("that took %s", took)
 	}

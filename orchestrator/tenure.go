@@ -224,7 +224,8 @@ func (n *node) outlive(server string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, s := range n.shards {
-		if server == "" || s.server == "" || s.server == server || s.stale.Swap(true) {
+		anew := server != "" && s.server != "" && s.server != server
+		if !anew || s.stale.Swap(true) {
 			continue
 		}
 		s.ledger.freeze()

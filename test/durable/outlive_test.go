@@ -98,6 +98,9 @@ func outlive(t *testing.T, stream string) {
 	case gone > 0 && !lossy:
 		t.Errorf("%d runs are gone, and their histories were not touched", gone)
 	}
+	if lossy {
+		rig.Until(t, "an alarm", func() bool { return log.has("ALARM") })
+	}
 	rig.Until(t, "the shard to be taken anew", func() bool { return log.has("taken anew") || log.has("taken by another node") })
 }
 

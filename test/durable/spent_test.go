@@ -6,8 +6,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	natsjs "github.com/nats-io/nats.go/jetstream"
-
 	"github.com/millrace-dev/millrace/orchestrator/client"
 	"github.com/millrace-dev/millrace/protocol"
 	"github.com/millrace-dev/millrace/test/rig"
@@ -75,8 +73,8 @@ func TestTasksWhoseRemovalIsLost(t *testing.T) {
 			rig.Until(t, "them to be acknowledged", func() bool { return unacknowledged(t, e) == tt.unhandled })
 			e.Halt(t)
 
-			delivered := filepath.Join("nats", "jetstream", "$G", "streams", "MR_default_TASKS", "obs")
-			for _, gone := range []string{delivered, filepath.Join("nats", "jetstream", "$G", "streams", "KV_MR_default_leases")} {
+			delivered := filepath.Join(streamDir("", "MR_default_TASKS"), "obs")
+			for _, gone := range []string{delivered, streamDir("", "KV_MR_default_leases")} {
 				if err := os.RemoveAll(filepath.Join(left, gone)); err != nil {
 					t.Fatal(err)
 				}
@@ -110,14 +108,5 @@ func completed(t *testing.T, e *rig.Engine) int {
 // unacknowledged is how many tasks of the queue workers were given and have not acknowledged.
 func unacknowledged(t *testing.T, e *rig.Engine) int {
 	t.Helper()
-	js, err := natsjs.New(e.Conn())
-	if err != nil {
-		t.Fatal(err)
-	}
-	ns := protocol.DefaultNamespace
-	c, err := js.Consumer(t.Context(), ns.TasksStream(), ns.TaskConsumer(protocol.TaskActivity, apart))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c.CachedInfo().NumAckPending
+	return e.Consumer(t, protocol.TaskActivity, apart).NumAckPending
 }

@@ -3,8 +3,6 @@ package engine
 import (
 	"testing"
 
-	natsjs "github.com/nats-io/nats.go/jetstream"
-
 	"github.com/millrace-dev/millrace/orchestrator/client"
 	"github.com/millrace-dev/millrace/protocol"
 	"github.com/millrace-dev/millrace/test/rig"
@@ -36,18 +34,8 @@ func TestBusyWorkerIsCalledAgain(t *testing.T) {
 	}()
 	<-h.entered
 	short := rig.Run(t, e, h.Short, "Ada")
-	js, err := natsjs.New(e.Conn())
-	if err != nil {
-		t.Fatal(err)
-	}
-	calls, err := js.Consumer(t.Context(), protocol.DefaultNamespace.TasksStream(),
-		protocol.DefaultNamespace.TaskConsumer(protocol.TaskWorkflow, rig.Queue))
-	if err != nil {
-		t.Fatal(err)
-	}
 	rig.Until(t, "the second call", func() bool {
-		info, err := calls.Info(t.Context())
-		return err == nil && info.Delivered.Consumer >= 2
+		return e.Consumer(t, protocol.TaskWorkflow, rig.Queue).Delivered.Consumer >= 2
 	})
 	close(h.leave)
 	if got := rig.Result(t, short); got != "Ada" {

@@ -149,6 +149,21 @@ func (e *Engine) Tasks(t *testing.T) uint64 {
 	return s.CachedInfo().State.Msgs
 }
 
+// Consumer is what NATS says of a queue's consumer.
+func (e *Engine) Consumer(t *testing.T, kind protocol.TaskKind, queue string) *natsjs.ConsumerInfo {
+	t.Helper()
+	js, err := natsjs.New(e.Conn())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ns := protocol.DefaultNamespace
+	c, err := js.Consumer(t.Context(), ns.TasksStream(), ns.TaskConsumer(kind, queue))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.CachedInfo()
+}
+
 // History reads the events of a workflow's latest run and checks that they are numbered as they must be.
 func (e *Engine) History(t *testing.T, id string) []protocol.Event {
 	t.Helper()
