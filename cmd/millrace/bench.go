@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime/pprof"
 	"slices"
 
 	"github.com/millrace-dev/millrace/cmd/millrace/bench"
-	"github.com/millrace-dev/millrace/protocol"
 )
 
 // benchCmd measures the engine.
@@ -35,12 +33,12 @@ type benchCmd struct {
 	Check      string `help:"Compare the ratios with a file's; fail if one is worse by a quarter." placeholder:"FILE" xor:"baseline"`
 	Save       string `help:"Write the ratios to a file, for --check." placeholder:"FILE" xor:"baseline"`
 	Markdown   bool   `help:"Write the tables in Markdown."`
-	CPUProfile string `help:"Write a CPU profile to a file. For the layout in one process." name:"cpuprofile" placeholder:"FILE"`
+	CPUProfile string `help:"Write CPU profiles: to a file, of other processes to FILE.ROLE." name:"cpuprofile" placeholder:"FILE"`
 }
 
 // Run prints the floor, the engine and their ratio.
 func (b *benchCmd) Run(ctx context.Context, a *app) (err error) {
-	stop, err := b.profile()
+	stop, err := profile(b.CPUProfile)
 	if err != nil {
 		return err
 	}
@@ -86,6 +84,9 @@ func (b *benchCmd) options(a *app) bench.Options {
 	if b.Grow {
 		o.Grow = b.Closed
 	}
+	if b.CPUProfile != "" {
+		o.Command = profiled(b.CPUProfile)
+	}
 	if isTerminal(a.err) && !a.JSON {
 		o.Progress = func(what string, done, of int) {
 			line := "\r\033[Kmeasuring " + what
@@ -98,35 +99,20 @@ func (b *benchCmd) options(a *app) bench.Options {
 	return o
 }
 
-// profile begins to profile this process, if it is asked for.
-func (b *benchCmd) profile() (stop func() error, err error) {
-	if b.CPUProfile == "" {
-		return func() error { return nil }, nil
-	}
-	if b.Layout != bench.OneProcess {
-		return nil, protocol.Errorf(protocol.CodeBadRequest, "a profile shows one process, and the layout %s has several", b.Layout).
-			WithHint("--layout one")
-	}
-	f, err := os.Create(b.CPUProfile)
-	if err != nil {
-		return nil, err
-	}
-	if err := pprof.StartCPUProfile(f); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return func() error {
-		pprof.StopCPUProfile()
-		return f.Close()
-	}, nil
-}
-
 // benchRoleCmd is one part of a bench with several processes.
 type benchRoleCmd struct {
+	CPUProfile string `name:"cpuprofile"`
+
 	Args []string `arg:""`
 }
 
 // Run runs the part until its standard input ends.
-func (b *benchRoleCmd) Run(ctx context.Context, a *app) error {
+func (b *benchRoleCmd) Run(ctx context.Context, a *app) (err error) {
+	stop, err := profile(b.CPUProfile)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
 	working, stopped := context.WithCancel(ctx)
 	defer stopped()
 	if !bench.Plain(b.Args) {

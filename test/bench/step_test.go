@@ -1,7 +1,6 @@
 package bench_test
 
 import (
-	"encoding/json"
 	"strconv"
 	"testing"
 	"time"
@@ -100,7 +99,7 @@ func BenchmarkDecodeRecord(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		var r protocol.Record
-		if err := json.Unmarshal(data, &r); err != nil {
+		if err := protocol.Unmarshal(data, &r); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -153,8 +153,8 @@ func (s *site) part(ctx context.Context, command Command, args ...string) (*chil
 // Command makes the process of a part of the bench.
 type Command func(ctx context.Context, args ...string) *exec.Cmd
 
-// selfCommand runs this program as a part of the bench.
-func selfCommand(ctx context.Context, args ...string) *exec.Cmd {
+// Self runs this program as a part of the bench: the command of [Options] by default.
+func Self(ctx context.Context, args ...string) *exec.Cmd {
 	self, err := os.Executable()
 	if err != nil {
 		self = os.Args[0]

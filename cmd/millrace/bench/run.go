@@ -68,7 +68,7 @@ func (o Options) withDefaults() Options {
 		o.Settling = 40 * time.Second
 	}
 	if o.Command == nil {
-		o.Command = selfCommand
+		o.Command = Self
 	}
 	if o.Progress == nil {
 		o.Progress = func(string, int, int) {}
