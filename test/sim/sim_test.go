@@ -17,7 +17,7 @@ import (
 )
 
 var (
-	seeds    = flag.Uint64("seeds", 0, "how many `seeds` to play; by default as many of 100,000 as three minutes hold, and 2,000 with -short")
+	seeds    = flag.Uint64("seeds", 0, "how many `seeds` to play; by default as many of 100,000 as three minutes hold, and 500 with -short")
 	first    = flag.Uint64("first", 0, "the first `seed`")
 	scenario = flag.String("scenario", "", "the `file` of a scenario to play, with its trace")
 )
@@ -80,7 +80,7 @@ func TestSeeds(t *testing.T) {
 	if n == 0 {
 		n = 100_000
 		if testing.Short() {
-			n = 2_000
+			n = 500
 		}
 		if soon := time.Now().Add(3 * time.Minute); !limited || soon.Before(deadline) {
 			deadline, limited = soon, true
@@ -113,7 +113,7 @@ func TestASeedTakesTheSameCourse(t *testing.T) {
 	switch {
 	case n > 0:
 	case testing.Short():
-		n = 200
+		n = 100
 	default:
 		n = 5_000
 	}

@@ -64,6 +64,9 @@ func stored(t *testing.T, e *rig.Engine) (names []string) {
 // For a week clients store files, the same ones again and again, start runs with them, and pass on what older runs return, while the node
 // removes runs and collects files. Every run reads its file at the beginning and at the end; in the end nothing is left.
 func TestFilesOfAWeek(t *testing.T) {
+	if testing.Short() {
+		t.Skip("weeks of pulses, one a second")
+	}
 	virtual(t, func(t *testing.T) {
 		e := rig.Start(t, func(o *orchestrator.Options) { o.Retention = 6 * time.Hour })
 		e.Work(t, worker.Workflow(Borrow), worker.Activity(Read))
@@ -125,6 +128,9 @@ func Publish(ctx workflow.Context, text string) (string, error) {
 
 // Nothing refers to a file before the attempt that stored it has returned it. It is not collected for that.
 func TestFileOfALongAttempt(t *testing.T) {
+	if testing.Short() {
+		t.Skip("days of pulses, one a second")
+	}
 	virtual(t, func(t *testing.T) {
 		e := rig.Start(t)
 		e.Work(t, worker.Workflow(Publish), worker.Activity(Compile), worker.Activity(Read))

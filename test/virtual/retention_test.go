@@ -16,6 +16,9 @@ import (
 // Runs that ended are gone when their time is over, with their rows; a run that sleeps stays, however old its records are, and so
 // does what ended just now. An ID that was used before is as good as new.
 func TestRetention(t *testing.T) {
+	if testing.Short() {
+		t.Skip("days of pulses, one a second")
+	}
 	virtual(t, func(t *testing.T) {
 		e := rig.Start(t, func(o *orchestrator.Options) { o.Retention = 24 * time.Hour })
 		e.Work(t, worker.Workflow(Nap))

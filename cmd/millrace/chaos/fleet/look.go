@@ -78,7 +78,7 @@ func (f *Fleet) copied(ctx context.Context) error {
 		}
 	}
 	if err := all.Err(); err != nil {
-		return err
+		return fmt.Errorf("%d streams of %d answered: %w", found, len(f.Streams()), err)
 	}
 	if found < len(f.Streams()) {
 		return fmt.Errorf("%d streams of %d answer", found, len(f.Streams()))
