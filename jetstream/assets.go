@@ -154,11 +154,12 @@ func (s *Store) decide(ctx context.Context, o Options) error {
 	if !errors.Is(err, natsjs.ErrKeyExists) {
 		return err
 	}
-	entry, err := kv.Get(ctx, protocol.ConfigKey)
+	// From the leader: another copy may not know yet of what somebody else has just written.
+	entry, err := s.lastOf(ctx, bucketStream(name), bucketKey(name, protocol.ConfigKey))
 	if err != nil {
 		return err
 	}
-	return s.configure(entry.Value())
+	return s.configure(entry.Data)
 }
 
 // stream makes a stream unless it is there. One that is there is left as it is: an operator may have tuned it.

@@ -8,7 +8,10 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
+
+	"github.com/nats-io/nats.go"
 
 	"github.com/millrace-dev/millrace/jetstream"
 	"github.com/millrace-dev/millrace/protocol"
@@ -253,5 +256,40 @@ func TestAppendTooLargeIsRefusedWithAHint(t *testing.T) {
 	wantCode(t, err, protocol.CodeTooLarge)
 	if e := protocol.AsError(err); e.Hint == "" {
 		t.Error("the refusal has no hint")
+	}
+}
+
+// What a server without a copy that can be opened says of a stream, that nobody leads it, does not hide what the leader says.
+func TestALeaderIsHeardBesideOneWhoKnowsNone(t *testing.T) {
+	t.Parallel()
+	w := start(t)
+	seq, err := w.Append(t.Context(), 0, record("wf", "n1"), []byte(`{"inputs":[7]}`), 0)
+	must(t, err)
+	const knowsNone = `{"error":{"code":503,"err_code":10008,"description":"JetStream system temporarily unavailable"}}`
+	broken := connect(t, w.srv)
+	var asked atomic.Int32
+	for _, calls := range []string{"STREAM.MSG.GET.*", "STREAM.INFO.*", "CONSUMER.CREATE.>"} {
+		_, err = broken.Subscribe("$JS.API."+calls, func(m *nats.Msg) {
+			asked.Add(1)
+			_ = m.Respond([]byte(knowsNone))
+		})
+		must(t, err)
+	}
+	must(t, broken.Flush())
+	for range 100 {
+		last, err := w.Last(t.Context(), 0, "wf")
+		must(t, err)
+		if last.Seq != seq {
+			t.Fatalf("the last record is %d, want %d", last.Seq, seq)
+		}
+		if upTo, err := w.Consumed(t.Context(), 0, 1); err != nil || upTo != 7 {
+			t.Fatalf("the records consumed up to %d, %v, want 7", upTo, err)
+		}
+		stop, err := w.Inputs(t.Context(), 0, 0, func(protocol.Delivery) {})
+		must(t, err)
+		stop()
+	}
+	if asked.Load() == 0 {
+		t.Error("the other was not asked")
 	}
 }

@@ -101,10 +101,8 @@ func (s *Store) PullTasks(
 func (p *Puller) connect(ctx context.Context) error {
 	ctx, cancel := bounded(ctx)
 	defer cancel()
-	ctx, done := p.s.allowed(ctx, p.s.api("CONSUMER.CREATE."+p.stream+"."+p.cfg.Durable+"."))
-	_, err := p.s.js.CreateOrUpdateConsumer(ctx, p.stream, p.cfg)
-	if err = done(err); err != nil {
-		return wrap(err)
+	if err := p.s.makeConsumer(ctx, p.stream, p.cfg); err != nil {
+		return err
 	}
 	inbox := p.s.nc.NewInbox()
 	sub, err := p.s.nc.Subscribe(inbox, func(m *nats.Msg) { p.receive(inbox, m) })

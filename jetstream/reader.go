@@ -74,8 +74,8 @@ func (s *Store) read(
 // open makes a consumer that goes on where the reader is.
 func (r *reader) open(ctx context.Context) error {
 	cfg := r.close()
-	if _, err := r.s.js.CreateConsumer(ctx, r.stream, cfg); err != nil {
-		return wrap(err)
+	if err := r.s.makeConsumer(ctx, r.stream, cfg); err != nil {
+		return err
 	}
 	inbox := r.s.nc.NewInbox()
 	sub, err := r.s.nc.Subscribe(inbox, func(m *nats.Msg) { r.receive(inbox, m) })

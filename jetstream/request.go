@@ -17,10 +17,19 @@ const (
 	// streamPatience is the same of a server that has a stream. A leader that dies says nothing, and nobody speaks for it until there is
 	// another: what was asked a moment before that would wait for the end of its time, while everybody else goes on.
 	streamPatience = time.Second
+	// leaderGrace is how long a leader may take to answer after another server has said that there is none.
+	leaderGrace = 250 * time.Millisecond
 )
 
 // request sends a core request, and again after a while: the first answer counts. So it must be one that may be asked twice.
 func (s *Store) request(ctx context.Context, subject string, data []byte, patience time.Duration) (*nats.Msg, error) {
+	return s.requestOf(ctx, subject, data, patience, func(*nats.Msg) bool { return true })
+}
+
+// requestOf is request for an answer that counts. One that does not counts after all if no other is heard soon.
+func (s *Store) requestOf(
+	ctx context.Context, subject string, data []byte, patience time.Duration, counts func(*nats.Msg) bool,
+) (*nats.Msg, error) {
 	answers, err := s.mux.open(verdictsKept)
 	if err != nil {
 		return nil, err
@@ -30,28 +39,58 @@ func (s *Store) request(ctx context.Context, subject string, data []byte, patien
 		if err := s.nc.PublishRequest(subject, answers.to, data); err != nil {
 			return nil, err
 		}
-		again := s.limits.start(patience)
+		if m, err := s.hear(ctx, answers, patience, counts); m != nil || err != nil {
+			return m, err
+		}
+	}
+}
+
+// hear waits for an answer; nil when there is none.
+func (s *Store) hear(ctx context.Context, answers replies, patience time.Duration, counts func(*nats.Msg) bool) (*nats.Msg, error) {
+	enough := s.limits.start(patience)
+	defer s.limits.stop(enough)
+	var other *nats.Msg
+	for {
 		select {
 		case m := <-answers.heard:
-			s.limits.stop(again)
-			if noResponders(m) {
+			switch {
+			case noResponders(m):
 				return nil, nats.ErrNoResponders
+			case counts(m):
+				return m, nil
 			}
-			return m, nil
-		case <-again.C:
-			s.limits.stop(again)
+			if other == nil {
+				enough.Reset(leaderGrace)
+			}
+			other = m
+		case <-enough.C:
+			return other, nil
 		case <-ctx.Done():
-			s.limits.stop(again)
 			return nil, ctx.Err()
 		}
 	}
 }
 
-// askLeader is request for what only the leader of a stream answers.
+// askLeader is request for what only the leader of a stream answers. Any other server that has a copy may say that nobody leads the stream,
+// and one whose copy cannot be opened says so for ever, sooner than the leader answers if it is the server of this connection (nats-server
+// 2.15.3). So that counts only if nothing else is heard.
 func (s *Store) askLeader(ctx context.Context, call string, in any) (*nats.Msg, error) {
 	return s.send(ctx, call, in, func(ctx context.Context, subject string, data []byte) (*nats.Msg, error) {
-		return s.request(ctx, subject, data, streamPatience)
+		return s.requestOf(ctx, subject, data, streamPatience, knowsALeader)
 	})
+}
+
+// knowsALeader reports whether an answer of the JetStream API is something else than that nobody leads a stream.
+func knowsALeader(m *nats.Msg) bool {
+	const longest = 512 // of such an answer
+	if len(m.Data) > longest {
+		return true
+	}
+	var answer struct {
+		Error *natsjs.APIError `json:"error"`
+	}
+	err := protocol.Unmarshal(m.Data, &answer)
+	return err != nil || answer.Error == nil || !hasNoLeader(answer.Error)
 }
 
 // api is the subject of a JetStream request.

@@ -29,11 +29,16 @@ func (s *Store) scan(ctx context.Context, stream, filter string, from uint64, bo
 	return func(yield func(protocol.Delivery, error) bool) {
 		state, err := s.state(ctx, stream)
 		for err == nil {
-			var more bool
-			if more, err = s.reaches(ctx, stream, filter, from, state.LastSeq); err != nil || !more {
+			var first storedMsg
+			if first, err = s.first(ctx, stream, filter, from, state.LastSeq); err != nil || first.Seq == 0 {
 				break
 			}
-			if from, err = s.part(ctx, stream, filter, from, state.LastSeq, bodies, yield); from == 0 {
+			began := from
+			from, err = s.part(ctx, stream, filter, from, state.LastSeq, bodies, yield)
+			if from == began && hasNoLeader(err) { // says a server that cannot open its copy, and somebody leads: one by one, then
+				from, err = first.yield(yield)
+			}
+			if from == 0 {
 				return
 			}
 		}
@@ -114,11 +119,26 @@ func next(ctx context.Context, messages natsjs.MessagesContext) (d protocol.Deli
 	}, meta.NumPending == 0, nil
 }
 
-// reaches asks the leader of a stream whether it has a message between two sequences, both included.
-func (s *Store) reaches(ctx context.Context, stream, filter string, from, to uint64) (bool, error) {
+// first asks the leader of a stream for its first message between two sequences, both included; the zero value says that there is none.
+func (s *Store) first(ctx context.Context, stream, filter string, from, to uint64) (storedMsg, error) {
 	if from > to {
-		return false, nil
+		return storedMsg{}, nil
 	}
 	m, err := s.leaderGet(ctx, stream, map[string]any{"next_by_subj": filter, "seq": max(from, 1)})
-	return m.Seq != 0 && m.Seq <= to, wrap(err)
+	if err != nil || m.Seq > to {
+		return storedMsg{}, wrap(err)
+	}
+	return m, nil
+}
+
+// yield passes the message on, and returns where to go on: 0 when no more are wanted.
+func (m storedMsg) yield(yield func(protocol.Delivery, error) bool) (uint64, error) {
+	header, err := m.header()
+	if err != nil {
+		return m.Seq, err
+	}
+	if !yield(protocol.Delivery{Seq: m.Seq, Time: m.Time, Subject: m.Subject, Header: header, Data: m.Data}, nil) {
+		return 0, nil
+	}
+	return m.Seq + 1, nil
 }

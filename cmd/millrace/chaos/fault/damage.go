@@ -13,8 +13,12 @@ import (
 	"github.com/millrace-dev/millrace/cmd/millrace/chaos/fleet"
 )
 
-// tail is the part of a file, at most, whose end is lost.
-const tail = 4
+const (
+	// tail is the part of a file, at most, whose end is lost.
+	tail = 4
+	// opening is how long a server may take until its copies are like those of the others.
+	opening = 30 * time.Second
+)
 
 func flipBit(r *rand.Rand, data []byte) []byte {
 	data[r.IntN(len(data))] ^= 1 << r.IntN(8)
@@ -54,8 +58,23 @@ func damage(change func(r *rand.Rand, data []byte) []byte) func(context.Context,
 			err = os.WriteFile(marked(p), nil, 0o600)
 		}
 		name, _ := filepath.Rel(p.Dir(), file) // it is below
-		return Harm{What: p.Name() + ", " + name, Began: began, For: between(r, 0, 3*time.Second)}, err
+		mend := func(ctx context.Context) error { return mend(ctx, f, p) }
+		return Harm{What: p.Name() + ", " + name, Began: began, For: between(r, 0, 3*time.Second), Undo: mend}, err
 	}
+}
+
+// mend starts a server that was damaged. One that cannot open a stream any more has no copy of it from then on, and is emptied as soon as
+// that shows.
+func mend(ctx context.Context, f *fleet.Fleet, p *fleet.Process) error {
+	if err := p.Start(ctx); err != nil {
+		return err
+	}
+	soon, cancel := context.WithTimeout(ctx, opening)
+	defer cancel()
+	if err := f.Whole(soon); err == nil || soon.Err() == nil || ctx.Err() != nil {
+		return err
+	}
+	return empty(p)
 }
 
 // marked is a file in the directory of a server that was damaged. It goes with the directory.

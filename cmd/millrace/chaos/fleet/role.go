@@ -32,7 +32,7 @@ func Play(ctx context.Context, part string, workers Workers, in io.Reader, out i
 	log = log.With("part", p.ID())
 	switch p.Role {
 	case Server:
-		return p.serve(ctx, ready)
+		return p.serve(ctx, log, ready)
 	case Node:
 		return p.orchestrate(ctx, log, ready)
 	case Worker:
@@ -47,7 +47,7 @@ func Play(ctx context.Context, part string, workers Workers, in io.Reader, out i
 	return fmt.Errorf("no part of a fleet: %q", p.Role)
 }
 
-func (p Part) serve(ctx context.Context, ready func()) error {
+func (p Part) serve(ctx context.Context, log *slog.Logger, ready func()) error {
 	if err := os.MkdirAll(p.Dir, 0o750); err != nil {
 		return err
 	}
@@ -55,7 +55,9 @@ func (p Part) serve(ctx context.Context, ready func()) error {
 	if err := os.WriteFile(config, []byte(p.Config), 0o600); err != nil {
 		return err
 	}
-	srv, err := embedded.Start(embedded.Options{Dir: p.Dir, Listen: p.Listen, Sync: p.Sync, Cluster: p.Routes, Config: config})
+	srv, err := embedded.Start(embedded.Options{
+		Dir: p.Dir, Listen: p.Listen, Sync: p.Sync, Cluster: p.Routes, Config: config, Logger: log,
+	})
 	if err != nil {
 		return err
 	}
