@@ -18,7 +18,7 @@ const (
 	// another: what was asked a moment before that would wait for the end of its time, while everybody else goes on.
 	streamPatience = time.Second
 	// leaderGrace is how long a leader may take to answer after another server has said that there is none.
-	leaderGrace = 250 * time.Millisecond
+	leaderGrace = 500 * time.Millisecond
 )
 
 // request sends a core request, and again after a while: the first answer counts. So it must be one that may be asked twice.
