@@ -164,7 +164,11 @@ func TestPlants(t *testing.T) {
 		NoArmFence: 120_000,
 	} {
 		t.Run(string(plant), func(t *testing.T) {
-			if within > max(*seeds, 20_000) {
+			most := uint64(20_000)
+			if testing.Short() {
+				most = 5_000
+			}
+			if within > max(*seeds, most) {
 				t.Skipf("shows within %d seeds: -seeds says that so many may be played", within)
 			}
 			var found Outcome
