@@ -88,7 +88,7 @@ func (s *Store) create(ctx context.Context, o Options) error {
 		_, err := s.js.CreateObjectStore(ctx, natsjs.ObjectStoreConfig{
 			Bucket: s.ns.BlobStore(), Description: "Millrace: large payloads", Replicas: o.Replicas,
 		})
-		return unlessThere("OBJ_"+s.ns.BlobStore(), err)
+		return unlessThere(s.blobStream(), err)
 	})
 	if err := group.Wait(); err != nil {
 		return err

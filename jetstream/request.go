@@ -83,14 +83,7 @@ func (s *Store) askLeader(ctx context.Context, call string, in any) (*nats.Msg, 
 // knowsALeader reports whether an answer of the JetStream API is something else than that nobody leads a stream.
 func knowsALeader(m *nats.Msg) bool {
 	const longest = 512 // of such an answer
-	if len(m.Data) > longest {
-		return true
-	}
-	var answer struct {
-		Error *natsjs.APIError `json:"error"`
-	}
-	err := protocol.Unmarshal(m.Data, &answer)
-	return err != nil || answer.Error == nil || !hasNoLeader(answer.Error)
+	return len(m.Data) > longest || !hasNoLeader(refusedCall(m, nil))
 }
 
 // api is the subject of a JetStream request.

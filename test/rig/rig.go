@@ -135,14 +135,20 @@ func Result[O any](t *testing.T, run *client.Run[O]) O {
 	return out
 }
 
-// Tasks counts the messages of the task stream; one of them is always there.
-func (e *Engine) Tasks(t *testing.T) uint64 {
+// jetStream is a plain client, to look behind the engine with.
+func (e *Engine) jetStream(t *testing.T) natsjs.JetStream {
 	t.Helper()
 	js, err := natsjs.New(e.Conn())
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := js.Stream(t.Context(), protocol.DefaultNamespace.TasksStream())
+	return js
+}
+
+// Tasks counts the messages of the task stream; one of them is always there.
+func (e *Engine) Tasks(t *testing.T) uint64 {
+	t.Helper()
+	s, err := e.jetStream(t).Stream(t.Context(), protocol.DefaultNamespace.TasksStream())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,12 +158,8 @@ func (e *Engine) Tasks(t *testing.T) uint64 {
 // Consumer is what NATS says of a queue's consumer.
 func (e *Engine) Consumer(t *testing.T, kind protocol.TaskKind, queue string) *natsjs.ConsumerInfo {
 	t.Helper()
-	js, err := natsjs.New(e.Conn())
-	if err != nil {
-		t.Fatal(err)
-	}
 	ns := protocol.DefaultNamespace
-	c, err := js.Consumer(t.Context(), ns.TasksStream(), ns.TaskConsumer(kind, queue))
+	c, err := e.jetStream(t).Consumer(t.Context(), ns.TasksStream(), ns.TaskConsumer(kind, queue))
 	if err != nil {
 		t.Fatal(err)
 	}

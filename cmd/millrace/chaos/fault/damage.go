@@ -58,8 +58,10 @@ func damage(change func(r *rand.Rand, data []byte) []byte) func(context.Context,
 			err = os.WriteFile(marked(p), nil, 0o600)
 		}
 		name, _ := filepath.Rel(p.Dir(), file) // it is below
-		mend := func(ctx context.Context) error { return mend(ctx, f, p) }
-		return Harm{What: p.Name() + ", " + name, Began: began, For: between(r, 0, 3*time.Second), Undo: mend}, err
+		return Harm{
+			What: p.Name() + ", " + name, Began: began, For: between(r, 0, 3*time.Second),
+			Undo: func(ctx context.Context) error { return mend(ctx, f, p) },
+		}, err
 	}
 }
 
