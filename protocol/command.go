@@ -123,9 +123,7 @@ func (c Command) MarshalJSON() ([]byte, error) { return Marshal(c) }
 
 // MarshalJSONTo is MarshalJSON for an encoder.
 func (c Command) MarshalJSONTo(enc *jsontext.Encoder) error {
-	o := writeObject(enc)
-	commandTypes.write(&o, c.Type(), c.Attributes)
-	return o.end()
+	return marshalTo(enc, &c)
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote.

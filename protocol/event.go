@@ -31,11 +31,7 @@ func (e Event) MarshalJSON() ([]byte, error) { return Marshal(e) }
 
 // MarshalJSONTo is MarshalJSON for an encoder.
 func (e Event) MarshalJSONTo(enc *jsontext.Encoder) error {
-	o := writeObject(enc)
-	o.member("id", jsontext.Int(e.ID))
-	o.time("time", e.Time)
-	eventTypes.write(&o, e.Type(), e.Attributes)
-	return o.end()
+	return marshalTo(enc, &e)
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote. An event type that this version does not know is an error of code

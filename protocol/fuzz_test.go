@@ -56,6 +56,7 @@ func goldens(f *testing.F, prefix string) (all [][]byte) {
 // same reads data as a type and, if it can be read, holds that what was read can be written, and is read again as the same.
 func same(t *testing.T, typ reflect.Type, data []byte) (v reflect.Value, ok bool) {
 	t.Helper()
+	likeEngine(t, typ, data)
 	v = reflect.New(typ)
 	if err := protocol.Unmarshal(data, v.Interface()); err != nil {
 		return v, false

@@ -3,6 +3,7 @@ package protocol
 import (
 	"bytes"
 	stdjson "encoding/json"
+	"reflect"
 	"sync"
 
 	"github.com/go-json-experiment/json"
@@ -23,10 +24,31 @@ var wire = json.JoinOptions(
 )
 
 // Marshal writes v, a type of this package, as compact JSON. Everything on the wire goes through it. A pointer saves copies.
-func Marshal(v any) ([]byte, error) { return json.Marshal(v, wire) }
+// What has a form is written by that, and else by the engine.
+func Marshal(v any) ([]byte, error) {
+	if value := reflect.ValueOf(v); value.IsValid() {
+		if f := formOf(value.Type()); f.shape != other {
+			if data, deep, err := write(f, value); !deep {
+				return data, err
+			}
+		}
+	}
+	return json.Marshal(v, wire)
+}
 
 // Unmarshal reads what [Marshal] wrote, or somebody who follows PROTOCOL.md.
-func Unmarshal(data []byte, v any) error { return json.Unmarshal(data, v, wire) }
+func Unmarshal(data []byte, v any) error {
+	if ptr := reflect.ValueOf(v); ptr.Kind() == reflect.Pointer && !ptr.IsNil() {
+		// What was in there before may count; the engine knows.
+		if value := ptr.Elem(); value.IsZero() {
+			if f := formOf(value.Type()); f.shape != other && read(f, value, data) {
+				return nil
+			}
+			value.SetZero()
+		}
+	}
+	return json.Unmarshal(data, v, wire)
+}
 
 // valueWriter writes values of users' types, one after the other. Only an encoder can be told not to escape.
 type valueWriter struct {
@@ -41,8 +63,8 @@ var valueWriters = sync.Pool{New: func() any {
 	return w
 }}
 
-// valueWriterKeeps is how large a buffer may become and be used again.
-const valueWriterKeeps = 64 << 10
+// bufferKeeps is how large a buffer may become and be used again.
+const bufferKeeps = 64 << 10
 
 // marshalValue writes a value of a user's type as compact JSON, as encoding/json does but for the escaping.
 func marshalValue(v any) ([]byte, error) {
@@ -52,7 +74,7 @@ func marshalValue(v any) ([]byte, error) {
 		return nil, err
 	}
 	data := bytes.Clone(bytes.TrimSuffix(w.buf.Bytes(), []byte("\n")))
-	if w.buf.Cap() <= valueWriterKeeps {
+	if w.buf.Cap() <= bufferKeeps {
 		valueWriters.Put(w)
 	}
 	return data, nil

@@ -2,66 +2,12 @@ package protocol
 
 import (
 	"strings"
-	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Payloads, events and commands are written and read member by member. As structs within the message around them they would take a
-// kilobyte more of stack each, and a goroutine that begins with a message has to grow its stack, at the price of several messages.
-
-// objectWriter writes an object, and keeps the first error.
-type objectWriter struct {
-	enc *jsontext.Encoder
-	err error
-}
-
-func writeObject(enc *jsontext.Encoder) objectWriter {
-	return objectWriter{enc, enc.WriteToken(jsontext.BeginObject)}
-}
-
-func (o *objectWriter) token(t jsontext.Token) {
-	if o.err == nil {
-		o.err = o.enc.WriteToken(t)
-	}
-}
-
-// member writes a name and a value that is one token.
-func (o *objectWriter) member(name string, value jsontext.Token) {
-	o.token(jsontext.String(name))
-	o.token(value)
-}
-
-// raw writes a name and a value that is JSON already.
-func (o *objectWriter) raw(name string, value jsontext.Value) {
-	o.token(jsontext.String(name))
-	if o.err == nil {
-		o.err = o.enc.WriteValue(value)
-	}
-}
-
-// time writes a name and a time.
-func (o *objectWriter) time(name string, t time.Time) {
-	text, err := t.AppendText(append(o.enc.AvailableBuffer(), '"'))
-	if o.err == nil {
-		o.err = err
-	}
-	o.raw(name, append(text, '"'))
-}
-
-// value writes a name and any value.
-func (o *objectWriter) value(name string, v any) {
-	o.token(jsontext.String(name))
-	if o.err == nil {
-		o.err = json.MarshalEncode(o.enc, v)
-	}
-}
-
-func (o *objectWriter) end() error {
-	o.token(jsontext.EndObject)
-	return o.err
-}
+// What the engine reads of payloads, events and commands it reads member by member. As structs within the message around them they would
+// take a kilobyte more of stack each, and a goroutine that begins with a message has to grow its stack, at the price of several messages.
 
 // readObject calls read for each member of the object that comes next and has one of the names, in capitals or not. read takes the value.
 func readObject(dec *jsontext.Decoder, names []string, read func(name string) error) error {

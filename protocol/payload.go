@@ -166,21 +166,7 @@ func (p Payload) MarshalJSON() ([]byte, error) { return Marshal(p) }
 
 // MarshalJSONTo is MarshalJSON for an encoder.
 func (p Payload) MarshalJSONTo(enc *jsontext.Encoder) error {
-	o := writeObject(enc)
-	if len(p.Metadata) > 0 {
-		o.value("metadata", p.Metadata)
-	}
-	switch {
-	case len(p.Data) == 0:
-	case p.Encoding() == EncodingJSON:
-		o.raw("data", p.Data)
-	default:
-		o.value("data", p.Data)
-	}
-	if p.Blob != nil {
-		o.value("blob", p.Blob)
-	}
-	return o.end()
+	return marshalTo(enc, &p)
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote. JSON data is compacted, so that its digest does not depend on white space.

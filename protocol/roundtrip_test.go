@@ -92,4 +92,7 @@ func roundTrip(t *rapid.T, v any) {
 		t.Fatalf("-written +read:\n%s\n%s", d, data)
 	}
 	likeEncodingJSON(t, v, data)
+	if protocol.Formed(back.Type().Elem()) && !likeEngine(t, back.Type().Elem(), data) {
+		t.Fatalf("what was written does not have the form in which it is read: %s", data)
+	}
 }

@@ -10,10 +10,14 @@ import (
 type scratch struct {
 	name string // of the type on the wire
 	typ  reflect.Type
+	form func() *form // of the type
 	pool sync.Pool
 }
 
-func scratchOf[T any](name string) *scratch { return &scratch{name: name, typ: reflect.TypeFor[T]()} }
+func scratchOf[T any](name string) *scratch {
+	t := reflect.TypeFor[T]()
+	return &scratch{name: name, typ: t, form: sync.OnceValue(func() *form { return formOf(t) })}
+}
 
 // borrow returns a pointer to a zero value.
 func (s *scratch) borrow() any {

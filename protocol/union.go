@@ -12,16 +12,6 @@ import (
 // have in common, K the type of their names.
 type types[K ~string, A any] map[K]*scratch
 
-// write writes both members.
-func (t types[K, A]) write(o *objectWriter, name K, attributes A) {
-	values := t[name]
-	p := values.borrow()
-	defer values.giveBack(p)
-	reflect.ValueOf(p).Elem().Set(reflect.ValueOf(attributes))
-	o.member("type", jsontext.String(string(name)))
-	o.value("attributes", p)
-}
-
 // named is the name that is spelled like this. One of those that there are is not copied.
 func (t types[K, A]) named(quoted jsontext.Value) K {
 	text := bytes.Trim(quoted, `"`)

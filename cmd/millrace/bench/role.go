@@ -14,6 +14,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/millrace-dev/millrace/jetstream"
 	"github.com/millrace-dev/millrace/jetstream/embedded"
 	"github.com/millrace-dev/millrace/orchestrator"
 	"github.com/millrace-dev/millrace/worker"
@@ -115,7 +116,7 @@ func Plain(args []string) bool {
 }
 
 func withConn(url string, f func(*nats.Conn) error) error {
-	nc, err := nats.Connect(url)
+	nc, err := nats.Connect(url, jetstream.Gather())
 	if err != nil {
 		return err
 	}
