@@ -1,6 +1,8 @@
 package protocol
 
 import (
+	"reflect"
+
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -149,19 +151,18 @@ func (c *Command) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 
 var commandTypes = types[CommandType, CommandAttributes]{}
 
-func registerCommand[T CommandAttributes]() struct{} {
-	var zero T
-	commandTypes[zero.CommandType()] = scratchOf[T](string(zero.CommandType()))
+func registerCommand(zero CommandAttributes) struct{} {
+	commandTypes[zero.CommandType()] = scratchOf(string(zero.CommandType()), reflect.TypeOf(zero))
 	return struct{}{}
 }
 
 var _ = []struct{}{
-	registerCommand[ScheduleActivityTask](),
-	registerCommand[RequestCancelActivityTask](),
-	registerCommand[StartTimer](),
-	registerCommand[CancelTimer](),
-	registerCommand[CompleteWorkflowExecution](),
-	registerCommand[FailWorkflowExecution](),
-	registerCommand[CancelWorkflowExecution](),
-	registerCommand[ContinueAsNewWorkflowExecution](),
+	registerCommand(ScheduleActivityTask{}),
+	registerCommand(RequestCancelActivityTask{}),
+	registerCommand(StartTimer{}),
+	registerCommand(CancelTimer{}),
+	registerCommand(CompleteWorkflowExecution{}),
+	registerCommand(FailWorkflowExecution{}),
+	registerCommand(CancelWorkflowExecution{}),
+	registerCommand(ContinueAsNewWorkflowExecution{}),
 }

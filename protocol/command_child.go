@@ -51,7 +51,7 @@ func (RequestCancelExternalWorkflowExecution) CommandType() CommandType {
 }
 
 var _ = []struct{}{
-	registerCommand[StartChildWorkflowExecution](),
-	registerCommand[SignalExternalWorkflowExecution](),
-	registerCommand[RequestCancelExternalWorkflowExecution](),
+	registerCommand(StartChildWorkflowExecution{}),
+	registerCommand(SignalExternalWorkflowExecution{}),
+	registerCommand(RequestCancelExternalWorkflowExecution{}),
 }

@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"reflect"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -75,8 +76,7 @@ func EventTypes() []EventType {
 
 var eventTypes = types[EventType, EventAttributes]{}
 
-func registerEvent[T EventAttributes]() struct{} {
-	var zero T
-	eventTypes[zero.EventType()] = scratchOf[T](string(zero.EventType()))
+func registerEvent(zero EventAttributes) struct{} {
+	eventTypes[zero.EventType()] = scratchOf(string(zero.EventType()), reflect.TypeOf(zero))
 	return struct{}{}
 }

@@ -89,11 +89,11 @@ func (ActivityTaskCancelRequested) EventType() EventType { return "ActivityTaskC
 func (ActivityTaskCanceled) EventType() EventType { return "ActivityTaskCanceled" }
 
 var _ = []struct{}{
-	registerEvent[ActivityTaskScheduled](),
-	registerEvent[ActivityTaskStarted](),
-	registerEvent[ActivityTaskCompleted](),
-	registerEvent[ActivityTaskFailed](),
-	registerEvent[ActivityTaskTimedOut](),
-	registerEvent[ActivityTaskCancelRequested](),
-	registerEvent[ActivityTaskCanceled](),
+	registerEvent(ActivityTaskScheduled{}),
+	registerEvent(ActivityTaskStarted{}),
+	registerEvent(ActivityTaskCompleted{}),
+	registerEvent(ActivityTaskFailed{}),
+	registerEvent(ActivityTaskTimedOut{}),
+	registerEvent(ActivityTaskCancelRequested{}),
+	registerEvent(ActivityTaskCanceled{}),
 }

@@ -48,8 +48,8 @@ func (ActivityTaskReset) EventType() EventType { return "ActivityTaskReset" }
 func (ActivityTaskOptionsUpdated) EventType() EventType { return "ActivityTaskOptionsUpdated" }
 
 var _ = []struct{}{
-	registerEvent[ActivityTaskPaused](),
-	registerEvent[ActivityTaskUnpaused](),
-	registerEvent[ActivityTaskReset](),
-	registerEvent[ActivityTaskOptionsUpdated](),
+	registerEvent(ActivityTaskPaused{}),
+	registerEvent(ActivityTaskUnpaused{}),
+	registerEvent(ActivityTaskReset{}),
+	registerEvent(ActivityTaskOptionsUpdated{}),
 }

@@ -170,12 +170,12 @@ func (ChildWorkflowExecutionTerminated) EventType() EventType {
 }
 
 var _ = []struct{}{
-	registerEvent[StartChildWorkflowExecutionInitiated](),
-	registerEvent[StartChildWorkflowExecutionFailed](),
-	registerEvent[ChildWorkflowExecutionStarted](),
-	registerEvent[ChildWorkflowExecutionCompleted](),
-	registerEvent[ChildWorkflowExecutionFailed](),
-	registerEvent[ChildWorkflowExecutionCanceled](),
-	registerEvent[ChildWorkflowExecutionTimedOut](),
-	registerEvent[ChildWorkflowExecutionTerminated](),
+	registerEvent(StartChildWorkflowExecutionInitiated{}),
+	registerEvent(StartChildWorkflowExecutionFailed{}),
+	registerEvent(ChildWorkflowExecutionStarted{}),
+	registerEvent(ChildWorkflowExecutionCompleted{}),
+	registerEvent(ChildWorkflowExecutionFailed{}),
+	registerEvent(ChildWorkflowExecutionCanceled{}),
+	registerEvent(ChildWorkflowExecutionTimedOut{}),
+	registerEvent(ChildWorkflowExecutionTerminated{}),
 }

@@ -83,10 +83,10 @@ func (ExternalWorkflowExecutionCancelRequested) EventType() EventType {
 }
 
 var _ = []struct{}{
-	registerEvent[SignalExternalWorkflowExecutionInitiated](),
-	registerEvent[SignalExternalWorkflowExecutionFailed](),
-	registerEvent[ExternalWorkflowExecutionSignaled](),
-	registerEvent[RequestCancelExternalWorkflowExecutionInitiated](),
-	registerEvent[RequestCancelExternalWorkflowExecutionFailed](),
-	registerEvent[ExternalWorkflowExecutionCancelRequested](),
+	registerEvent(SignalExternalWorkflowExecutionInitiated{}),
+	registerEvent(SignalExternalWorkflowExecutionFailed{}),
+	registerEvent(ExternalWorkflowExecutionSignaled{}),
+	registerEvent(RequestCancelExternalWorkflowExecutionInitiated{}),
+	registerEvent(RequestCancelExternalWorkflowExecutionFailed{}),
+	registerEvent(ExternalWorkflowExecutionCancelRequested{}),
 }

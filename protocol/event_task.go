@@ -78,9 +78,9 @@ func (WorkflowTaskFailed) EventType() EventType { return "WorkflowTaskFailed" }
 func (WorkflowTaskTimedOut) EventType() EventType { return "WorkflowTaskTimedOut" }
 
 var _ = []struct{}{
-	registerEvent[WorkflowTaskScheduled](),
-	registerEvent[WorkflowTaskStarted](),
-	registerEvent[WorkflowTaskCompleted](),
-	registerEvent[WorkflowTaskFailed](),
-	registerEvent[WorkflowTaskTimedOut](),
+	registerEvent(WorkflowTaskScheduled{}),
+	registerEvent(WorkflowTaskStarted{}),
+	registerEvent(WorkflowTaskCompleted{}),
+	registerEvent(WorkflowTaskFailed{}),
+	registerEvent(WorkflowTaskTimedOut{}),
 }

@@ -33,7 +33,7 @@ func (TimerFired) EventType() EventType { return "TimerFired" }
 func (TimerCanceled) EventType() EventType { return "TimerCanceled" }
 
 var _ = []struct{}{
-	registerEvent[TimerStarted](),
-	registerEvent[TimerFired](),
-	registerEvent[TimerCanceled](),
+	registerEvent(TimerStarted{}),
+	registerEvent(TimerFired{}),
+	registerEvent(TimerCanceled{}),
 }

@@ -50,8 +50,8 @@ func (WorkflowExecutionUpdateRejected) EventType() EventType {
 }
 
 var _ = []struct{}{
-	registerEvent[WorkflowExecutionUpdateAdmitted](),
-	registerEvent[WorkflowExecutionUpdateAccepted](),
-	registerEvent[WorkflowExecutionUpdateCompleted](),
-	registerEvent[WorkflowExecutionUpdateRejected](),
+	registerEvent(WorkflowExecutionUpdateAdmitted{}),
+	registerEvent(WorkflowExecutionUpdateAccepted{}),
+	registerEvent(WorkflowExecutionUpdateCompleted{}),
+	registerEvent(WorkflowExecutionUpdateRejected{}),
 }

@@ -198,15 +198,15 @@ func (WorkflowExecutionUnpaused) EventType() EventType { return "WorkflowExecuti
 func (WorkflowExecutionSignaled) EventType() EventType { return "WorkflowExecutionSignaled" }
 
 var _ = []struct{}{
-	registerEvent[WorkflowExecutionStarted](),
-	registerEvent[WorkflowExecutionCompleted](),
-	registerEvent[WorkflowExecutionFailed](),
-	registerEvent[WorkflowExecutionTimedOut](),
-	registerEvent[WorkflowExecutionContinuedAsNew](),
-	registerEvent[WorkflowExecutionCanceled](),
-	registerEvent[WorkflowExecutionTerminated](),
-	registerEvent[WorkflowExecutionCancelRequested](),
-	registerEvent[WorkflowExecutionPaused](),
-	registerEvent[WorkflowExecutionUnpaused](),
-	registerEvent[WorkflowExecutionSignaled](),
+	registerEvent(WorkflowExecutionStarted{}),
+	registerEvent(WorkflowExecutionCompleted{}),
+	registerEvent(WorkflowExecutionFailed{}),
+	registerEvent(WorkflowExecutionTimedOut{}),
+	registerEvent(WorkflowExecutionContinuedAsNew{}),
+	registerEvent(WorkflowExecutionCanceled{}),
+	registerEvent(WorkflowExecutionTerminated{}),
+	registerEvent(WorkflowExecutionCancelRequested{}),
+	registerEvent(WorkflowExecutionPaused{}),
+	registerEvent(WorkflowExecutionUnpaused{}),
+	registerEvent(WorkflowExecutionSignaled{}),
 }

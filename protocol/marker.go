@@ -74,10 +74,10 @@ func (WorkflowSearchAttributesUpserted) EventType() EventType {
 }
 
 var _ = []struct{}{
-	registerCommand[RecordMarker](),
-	registerCommand[ModifyWorkflowProperties](),
-	registerCommand[UpsertWorkflowSearchAttributes](),
-	registerEvent[MarkerRecorded](),
-	registerEvent[WorkflowPropertiesModified](),
-	registerEvent[WorkflowSearchAttributesUpserted](),
+	registerCommand(RecordMarker{}),
+	registerCommand(ModifyWorkflowProperties{}),
+	registerCommand(UpsertWorkflowSearchAttributes{}),
+	registerEvent(MarkerRecorded{}),
+	registerEvent(WorkflowPropertiesModified{}),
+	registerEvent(WorkflowSearchAttributesUpserted{}),
 }

@@ -14,8 +14,7 @@ type scratch struct {
 	pool sync.Pool
 }
 
-func scratchOf[T any](name string) *scratch {
-	t := reflect.TypeFor[T]()
+func scratchOf(name string, t reflect.Type) *scratch {
 	return &scratch{name: name, typ: t, form: sync.OnceValue(func() *form { return formOf(t) })}
 }
 

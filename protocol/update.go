@@ -94,9 +94,9 @@ func (CompleteUpdate) CommandType() CommandType { return "CompleteUpdate" }
 func (RejectUpdate) CommandType() CommandType { return "RejectUpdate" }
 
 var _ = []struct{}{
-	registerCommand[AcceptUpdate](),
-	registerCommand[CompleteUpdate](),
-	registerCommand[RejectUpdate](),
+	registerCommand(AcceptUpdate{}),
+	registerCommand(CompleteUpdate{}),
+	registerCommand(RejectUpdate{}),
 }
 
 // RejectedError makes the failure of an update that the run's code refused, and why it did.
