@@ -1,8 +1,6 @@
 package protocol
 
 import (
-	"reflect"
-
 	"github.com/go-json-experiment/json/jsontext"
 )
 
@@ -149,20 +147,15 @@ func (c *Command) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return err
 }
 
-var commandTypes = types[CommandType, CommandAttributes]{}
+var commandTypes = typesOf(CommandAttributes.CommandType, workflowCommands, childCommands, updateCommands, markerCommands)
 
-func registerCommand(zero CommandAttributes) struct{} {
-	commandTypes[zero.CommandType()] = scratchOf(string(zero.CommandType()), reflect.TypeOf(zero))
-	return struct{}{}
-}
-
-var _ = []struct{}{
-	registerCommand(ScheduleActivityTask{}),
-	registerCommand(RequestCancelActivityTask{}),
-	registerCommand(StartTimer{}),
-	registerCommand(CancelTimer{}),
-	registerCommand(CompleteWorkflowExecution{}),
-	registerCommand(FailWorkflowExecution{}),
-	registerCommand(CancelWorkflowExecution{}),
-	registerCommand(ContinueAsNewWorkflowExecution{}),
+var workflowCommands = []CommandAttributes{
+	ScheduleActivityTask{},
+	RequestCancelActivityTask{},
+	StartTimer{},
+	CancelTimer{},
+	CompleteWorkflowExecution{},
+	FailWorkflowExecution{},
+	CancelWorkflowExecution{},
+	ContinueAsNewWorkflowExecution{},
 }

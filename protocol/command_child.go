@@ -50,8 +50,8 @@ func (RequestCancelExternalWorkflowExecution) CommandType() CommandType {
 	return "RequestCancelExternalWorkflowExecution"
 }
 
-var _ = []struct{}{
-	registerCommand(StartChildWorkflowExecution{}),
-	registerCommand(SignalExternalWorkflowExecution{}),
-	registerCommand(RequestCancelExternalWorkflowExecution{}),
+var childCommands = []CommandAttributes{
+	StartChildWorkflowExecution{},
+	SignalExternalWorkflowExecution{},
+	RequestCancelExternalWorkflowExecution{},
 }

@@ -1,7 +1,6 @@
 package protocol
 
 import (
-	"reflect"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -74,9 +73,5 @@ func EventTypes() []EventType {
 	return types
 }
 
-var eventTypes = types[EventType, EventAttributes]{}
-
-func registerEvent(zero EventAttributes) struct{} {
-	eventTypes[zero.EventType()] = scratchOf(string(zero.EventType()), reflect.TypeOf(zero))
-	return struct{}{}
-}
+var eventTypes = typesOf(EventAttributes.EventType, workflowEvents, taskEvents, activityEvents, activityControlEvents, timerEvents,
+	childEvents, externalEvents, updateEvents, markerEvents)

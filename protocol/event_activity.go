@@ -88,12 +88,12 @@ func (ActivityTaskCancelRequested) EventType() EventType { return "ActivityTaskC
 // EventType implements [EventAttributes].
 func (ActivityTaskCanceled) EventType() EventType { return "ActivityTaskCanceled" }
 
-var _ = []struct{}{
-	registerEvent(ActivityTaskScheduled{}),
-	registerEvent(ActivityTaskStarted{}),
-	registerEvent(ActivityTaskCompleted{}),
-	registerEvent(ActivityTaskFailed{}),
-	registerEvent(ActivityTaskTimedOut{}),
-	registerEvent(ActivityTaskCancelRequested{}),
-	registerEvent(ActivityTaskCanceled{}),
+var activityEvents = []EventAttributes{
+	ActivityTaskScheduled{},
+	ActivityTaskStarted{},
+	ActivityTaskCompleted{},
+	ActivityTaskFailed{},
+	ActivityTaskTimedOut{},
+	ActivityTaskCancelRequested{},
+	ActivityTaskCanceled{},
 }

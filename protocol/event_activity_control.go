@@ -47,9 +47,9 @@ func (ActivityTaskReset) EventType() EventType { return "ActivityTaskReset" }
 // EventType implements [EventAttributes].
 func (ActivityTaskOptionsUpdated) EventType() EventType { return "ActivityTaskOptionsUpdated" }
 
-var _ = []struct{}{
-	registerEvent(ActivityTaskPaused{}),
-	registerEvent(ActivityTaskUnpaused{}),
-	registerEvent(ActivityTaskReset{}),
-	registerEvent(ActivityTaskOptionsUpdated{}),
+var activityControlEvents = []EventAttributes{
+	ActivityTaskPaused{},
+	ActivityTaskUnpaused{},
+	ActivityTaskReset{},
+	ActivityTaskOptionsUpdated{},
 }

@@ -169,13 +169,13 @@ func (ChildWorkflowExecutionTerminated) EventType() EventType {
 	return "ChildWorkflowExecutionTerminated"
 }
 
-var _ = []struct{}{
-	registerEvent(StartChildWorkflowExecutionInitiated{}),
-	registerEvent(StartChildWorkflowExecutionFailed{}),
-	registerEvent(ChildWorkflowExecutionStarted{}),
-	registerEvent(ChildWorkflowExecutionCompleted{}),
-	registerEvent(ChildWorkflowExecutionFailed{}),
-	registerEvent(ChildWorkflowExecutionCanceled{}),
-	registerEvent(ChildWorkflowExecutionTimedOut{}),
-	registerEvent(ChildWorkflowExecutionTerminated{}),
+var childEvents = []EventAttributes{
+	StartChildWorkflowExecutionInitiated{},
+	StartChildWorkflowExecutionFailed{},
+	ChildWorkflowExecutionStarted{},
+	ChildWorkflowExecutionCompleted{},
+	ChildWorkflowExecutionFailed{},
+	ChildWorkflowExecutionCanceled{},
+	ChildWorkflowExecutionTimedOut{},
+	ChildWorkflowExecutionTerminated{},
 }

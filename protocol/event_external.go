@@ -82,11 +82,11 @@ func (ExternalWorkflowExecutionCancelRequested) EventType() EventType {
 	return "ExternalWorkflowExecutionCancelRequested"
 }
 
-var _ = []struct{}{
-	registerEvent(SignalExternalWorkflowExecutionInitiated{}),
-	registerEvent(SignalExternalWorkflowExecutionFailed{}),
-	registerEvent(ExternalWorkflowExecutionSignaled{}),
-	registerEvent(RequestCancelExternalWorkflowExecutionInitiated{}),
-	registerEvent(RequestCancelExternalWorkflowExecutionFailed{}),
-	registerEvent(ExternalWorkflowExecutionCancelRequested{}),
+var externalEvents = []EventAttributes{
+	SignalExternalWorkflowExecutionInitiated{},
+	SignalExternalWorkflowExecutionFailed{},
+	ExternalWorkflowExecutionSignaled{},
+	RequestCancelExternalWorkflowExecutionInitiated{},
+	RequestCancelExternalWorkflowExecutionFailed{},
+	ExternalWorkflowExecutionCancelRequested{},
 }

@@ -77,10 +77,10 @@ func (WorkflowTaskFailed) EventType() EventType { return "WorkflowTaskFailed" }
 // EventType implements [EventAttributes].
 func (WorkflowTaskTimedOut) EventType() EventType { return "WorkflowTaskTimedOut" }
 
-var _ = []struct{}{
-	registerEvent(WorkflowTaskScheduled{}),
-	registerEvent(WorkflowTaskStarted{}),
-	registerEvent(WorkflowTaskCompleted{}),
-	registerEvent(WorkflowTaskFailed{}),
-	registerEvent(WorkflowTaskTimedOut{}),
+var taskEvents = []EventAttributes{
+	WorkflowTaskScheduled{},
+	WorkflowTaskStarted{},
+	WorkflowTaskCompleted{},
+	WorkflowTaskFailed{},
+	WorkflowTaskTimedOut{},
 }

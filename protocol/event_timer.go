@@ -32,8 +32,8 @@ func (TimerFired) EventType() EventType { return "TimerFired" }
 // EventType implements [EventAttributes].
 func (TimerCanceled) EventType() EventType { return "TimerCanceled" }
 
-var _ = []struct{}{
-	registerEvent(TimerStarted{}),
-	registerEvent(TimerFired{}),
-	registerEvent(TimerCanceled{}),
+var timerEvents = []EventAttributes{
+	TimerStarted{},
+	TimerFired{},
+	TimerCanceled{},
 }

@@ -49,9 +49,9 @@ func (WorkflowExecutionUpdateRejected) EventType() EventType {
 	return "WorkflowExecutionUpdateRejected"
 }
 
-var _ = []struct{}{
-	registerEvent(WorkflowExecutionUpdateAdmitted{}),
-	registerEvent(WorkflowExecutionUpdateAccepted{}),
-	registerEvent(WorkflowExecutionUpdateCompleted{}),
-	registerEvent(WorkflowExecutionUpdateRejected{}),
+var updateEvents = []EventAttributes{
+	WorkflowExecutionUpdateAdmitted{},
+	WorkflowExecutionUpdateAccepted{},
+	WorkflowExecutionUpdateCompleted{},
+	WorkflowExecutionUpdateRejected{},
 }

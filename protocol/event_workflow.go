@@ -197,16 +197,16 @@ func (WorkflowExecutionUnpaused) EventType() EventType { return "WorkflowExecuti
 // EventType implements [EventAttributes].
 func (WorkflowExecutionSignaled) EventType() EventType { return "WorkflowExecutionSignaled" }
 
-var _ = []struct{}{
-	registerEvent(WorkflowExecutionStarted{}),
-	registerEvent(WorkflowExecutionCompleted{}),
-	registerEvent(WorkflowExecutionFailed{}),
-	registerEvent(WorkflowExecutionTimedOut{}),
-	registerEvent(WorkflowExecutionContinuedAsNew{}),
-	registerEvent(WorkflowExecutionCanceled{}),
-	registerEvent(WorkflowExecutionTerminated{}),
-	registerEvent(WorkflowExecutionCancelRequested{}),
-	registerEvent(WorkflowExecutionPaused{}),
-	registerEvent(WorkflowExecutionUnpaused{}),
-	registerEvent(WorkflowExecutionSignaled{}),
+var workflowEvents = []EventAttributes{
+	WorkflowExecutionStarted{},
+	WorkflowExecutionCompleted{},
+	WorkflowExecutionFailed{},
+	WorkflowExecutionTimedOut{},
+	WorkflowExecutionContinuedAsNew{},
+	WorkflowExecutionCanceled{},
+	WorkflowExecutionTerminated{},
+	WorkflowExecutionCancelRequested{},
+	WorkflowExecutionPaused{},
+	WorkflowExecutionUnpaused{},
+	WorkflowExecutionSignaled{},
 }

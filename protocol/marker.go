@@ -73,11 +73,14 @@ func (WorkflowSearchAttributesUpserted) EventType() EventType {
 	return "UpsertWorkflowSearchAttributes"
 }
 
-var _ = []struct{}{
-	registerCommand(RecordMarker{}),
-	registerCommand(ModifyWorkflowProperties{}),
-	registerCommand(UpsertWorkflowSearchAttributes{}),
-	registerEvent(MarkerRecorded{}),
-	registerEvent(WorkflowPropertiesModified{}),
-	registerEvent(WorkflowSearchAttributesUpserted{}),
+var markerEvents = []EventAttributes{
+	MarkerRecorded{},
+	WorkflowPropertiesModified{},
+	WorkflowSearchAttributesUpserted{},
+}
+
+var markerCommands = []CommandAttributes{
+	RecordMarker{},
+	ModifyWorkflowProperties{},
+	UpsertWorkflowSearchAttributes{},
 }

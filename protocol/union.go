@@ -3,6 +3,7 @@ package protocol
 import (
 	"bytes"
 	"reflect"
+	"slices"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -11,6 +12,15 @@ import (
 // types are those that a member "attributes" may have. A member "type" beside it names the one that it has. A is the interface that they
 // have in common, K the type of their names.
 type types[K ~string, A any] map[K]*scratch
+
+// typesOf makes them of an empty value of each.
+func typesOf[K ~string, A any](name func(A) K, lists ...[]A) types[K, A] {
+	all := types[K, A]{}
+	for _, zero := range slices.Concat(lists...) {
+		all[name(zero)] = scratchOf(string(name(zero)), reflect.TypeOf(zero))
+	}
+	return all
+}
 
 // named is the name that is spelled like this. One of those that there are is not copied.
 func (t types[K, A]) named(quoted jsontext.Value) K {

@@ -93,10 +93,10 @@ func (CompleteUpdate) CommandType() CommandType { return "CompleteUpdate" }
 // CommandType implements [CommandAttributes].
 func (RejectUpdate) CommandType() CommandType { return "RejectUpdate" }
 
-var _ = []struct{}{
-	registerCommand(AcceptUpdate{}),
-	registerCommand(CompleteUpdate{}),
-	registerCommand(RejectUpdate{}),
+var updateCommands = []CommandAttributes{
+	AcceptUpdate{},
+	CompleteUpdate{},
+	RejectUpdate{},
 }
 
 // RejectedError makes the failure of an update that the run's code refused, and why it did.
