@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/synadia-io/orbit.go/natscontext"
 
+	"github.com/millrace-dev/millrace/jetstream"
 	"github.com/millrace-dev/millrace/orchestrator/client"
 	"github.com/millrace-dev/millrace/protocol"
 )
@@ -20,7 +21,7 @@ import (
 // connect connects to NATS as the flags, the environment or a saved context say, in the manner of the nats CLI: without any of
 // them, it is the context that is selected there, or a server on this machine.
 func (a *app) connect(opts ...nats.Option) (*nats.Conn, error) {
-	opts = append([]nats.Option{nats.Name("millrace " + Version()), nats.Timeout(a.Timeout)}, opts...)
+	opts = append([]nats.Option{nats.Name("millrace " + Version()), nats.Timeout(a.Timeout), jetstream.Gather()}, opts...)
 	who, err := a.options()
 	if err != nil {
 		return nil, err

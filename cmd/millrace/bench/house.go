@@ -97,7 +97,7 @@ func (h *house) open(ctx context.Context) (err error) {
 	if err := h.openWorker(ctx); err != nil {
 		return err
 	}
-	if h.conn, err = nats.Connect(h.server.said); err != nil {
+	if h.conn, err = connect(h.server.said); err != nil {
 		return err
 	}
 	h.client, err = client.New(h.conn)

@@ -11,7 +11,6 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"github.com/millrace-dev/millrace/jetstream"
 	"github.com/millrace-dev/millrace/jetstream/embedded"
 )
 
@@ -121,7 +120,7 @@ func (s *site) apart(ctx context.Context, o Options, dir string) error {
 		return err
 	}
 	at := func(i int) string { return urls[i%len(urls)] }
-	if s.conn, err = nats.Connect(at(2), jetstream.Gather()); err != nil {
+	if s.conn, err = connect(at(2)); err != nil {
 		return err
 	}
 	s.onClose(func() error { s.conn.Close(); return nil })

@@ -115,8 +115,11 @@ func Plain(args []string) bool {
 	return len(args) > 0 && (args[0] == rolePayload || args[0] == rolePlainWorker)
 }
 
+// connect connects as the millrace command does.
+func connect(url string) (*nats.Conn, error) { return nats.Connect(url, jetstream.Gather()) }
+
 func withConn(url string, f func(*nats.Conn) error) error {
-	nc, err := nats.Connect(url, jetstream.Gather())
+	nc, err := connect(url)
 	if err != nil {
 		return err
 	}

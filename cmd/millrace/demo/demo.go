@@ -18,6 +18,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/millrace-dev/millrace/cmd/examples/transcode/pipeline"
+	"github.com/millrace-dev/millrace/jetstream"
 	"github.com/millrace-dev/millrace/orchestrator/client"
 	"github.com/millrace-dev/millrace/protocol"
 )
@@ -254,5 +255,5 @@ func (d *demo) stop() {
 
 // connect connects for good: the server will be killed under the connection.
 func connect(url string) (*nats.Conn, error) {
-	return nats.Connect(url, nats.MaxReconnects(-1), nats.ReconnectWait(look), nats.ReconnectJitter(0, 0))
+	return nats.Connect(url, nats.MaxReconnects(-1), nats.ReconnectWait(look), nats.ReconnectJitter(0, 0), jetstream.Gather())
 }

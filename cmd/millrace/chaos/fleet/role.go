@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/millrace-dev/millrace/jetstream"
 	"github.com/millrace-dev/millrace/jetstream/embedded"
 	"github.com/millrace-dev/millrace/orchestrator"
 )
@@ -97,7 +98,7 @@ const pingEvery = 5 * time.Second
 // the links.
 func connect(url string) (*nats.Conn, error) {
 	return nats.Connect(url, nats.MaxReconnects(-1), nats.ReconnectWait(250*time.Millisecond), nats.RetryOnFailedConnect(true),
-		nats.PingInterval(pingEvery), nats.IgnoreDiscoveredServers(), nats.ErrorHandler(unheard))
+		nats.PingInterval(pingEvery), jetstream.Gather(), nats.IgnoreDiscoveredServers(), nats.ErrorHandler(unheard))
 }
 
 // unheard is for what NATS reports of a connection and belongs to nothing that somebody waits for: here connections break all the time.
