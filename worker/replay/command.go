@@ -36,9 +36,10 @@ func (r *Run) emit(attributes protocol.CommandAttributes, op *Operation) *comman
 }
 
 // callers is where the code is that asks for something, after some frames of ours, while it is compared with history: only then may
-// somebody have to be told, and looking costs a tenth of a short step.
+// somebody have to be told, and looking costs a tenth of a short step. It costs a third of the replay of a whole history, which can be
+// replayed once more to look: see [Run.explain].
 func (r *Run) callers(skip int) []uintptr {
-	if !r.turn.replaying {
+	if !r.turn.replaying || r.blind {
 		return nil
 	}
 	var found [maxCallers]uintptr

@@ -41,6 +41,17 @@ func (r *Run) mismatch(recorded []protocol.Event) {
 	})
 }
 
+// explain replays a history that the code does not fit once more, in a run that notes where its code asks for what it does. Code that does
+// something else each time is shown as it was the first time, without the places.
+func (r *Run) explain(events []protocol.Event, updates []protocol.UpdateCall) {
+	again := New(r.program)
+	again.explains = true
+	defer again.Close()
+	if a := again.Step(events, updates...); a.Cause == r.broken.Cause {
+		r.broken.Failure = a.Failure
+	}
+}
+
 // columns writes two columns of equal length, with a mark before one of the lines.
 func columns(b *strings.Builder, left, right []string, mark int) {
 	width := 0

@@ -67,6 +67,9 @@ type Run struct {
 
 	closed bool // the program returned, or the run was ended from outside
 	over   bool // Close was called
+
+	explains bool // it is there to show where its code and the history part: see [Run.explain]
+	blind    bool // nobody notes where the code asks for things
 }
 
 // turn is the step that the code is in, or the last one it took.
@@ -127,8 +130,12 @@ func (r *Run) Step(events []protocol.Event, updates ...protocol.UpdateCall) Answ
 	if r.broken == nil && r.over {
 		r.fail(protocol.CauseWorkflowPanic, &protocol.Failure{Message: "the run was closed: replay its history with a new one"})
 	}
-	for r.broken == nil && len(events) > 0 {
-		events = r.feed(events, updates)
+	r.blind = r.last == 0 && !r.explains
+	for rest := events; r.broken == nil && len(rest) > 0; {
+		rest = r.feed(rest, updates)
+	}
+	if r.blind && r.broken != nil && r.broken.Cause == protocol.CauseNonDeterministic {
+		r.explain(events, updates)
 	}
 	return r.state()
 }

@@ -215,6 +215,30 @@ func TestReportNamesTheLineOfTheWorkflow(t *testing.T) {
 	wantFailure(t, a, protocol.CauseNonDeterministic, "timer 1 of 1m0s  at replay/run_test.go:")
 }
 
+// The place is looked for in a replay of its own. Code that does something else each time is shown as it was when it was found out.
+func TestReportOfCodeThatDoesSomethingElseEachTime(t *testing.T) {
+	t.Parallel()
+	replays, next := 0, func() time.Duration { return time.Second }
+	w := world(t, func(ctx workflow.Context) error { return workflow.Sleep(ctx, next()) })
+	w.Start(nil)
+	w.Step()
+	for _, c := range []struct {
+		then time.Duration // what the second replay does
+		want string
+	}{{time.Second, "timer 1 of 1m0s\n"}, {time.Hour, "timer 1 of 1h0m0s  at replay/run_test.go:"}} {
+		replays, next = 0, func() time.Duration {
+			if replays++; replays == 1 {
+				return time.Minute
+			}
+			return c.then
+		}
+		wantFailure(t, w.Replay(), protocol.CauseNonDeterministic, c.want)
+		if replays != 2 {
+			t.Errorf("%d replays", replays)
+		}
+	}
+}
+
 func TestReplayOfARunThatEndedOutside(t *testing.T) {
 	t.Parallel()
 	w := world(t, func(ctx workflow.Context) error { return workflow.Sleep(ctx, time.Hour) })
