@@ -11,7 +11,8 @@ import (
 )
 
 // New returns a worker for a task queue, with the workflows and activities that its options register. The connection stays
-// the caller's: it must be open while the worker runs. Mistakes in the options are reported by [Worker.Run].
+// the caller's: it must be open while the worker runs. One that was made with [jetstream.Gather] carries more. Mistakes in the options are
+// reported by [Worker.Run].
 func New(nc *nats.Conn, queue string, opts ...Option) *Worker {
 	return newWorker(queue, opts, func(ctx context.Context, ns protocol.Namespace) (Store, error) {
 		s, err := jetstream.Open(ctx, nc, ns)
