@@ -12,7 +12,7 @@ import (
 // Gather is an option for [nats.Connect] that makes fewer writes of many messages. The library writes to the socket as soon as one
 // goroutine has published something. With Gather whoever else is ready to publish comes first, and all of it is written together: the
 // process, the server and the kernel between them have less to do, a tenth of what a workflow takes when hundreds are under way. A message
-// that is published alone is not held back.
+// that is published alone is not held back, and neither is one of a process that is busy with something else.
 //
 // The millrace command connects like this; a program of yours does if it says so:
 //
@@ -56,6 +56,8 @@ func (g gatherer) SkipTLSHandshake() bool {
 const (
 	// gatherMost is how many bytes wait at most. Who has more to write waits until that is written.
 	gatherMost = 64 << 10
+	// gatherBusy is how soon after the last write there must be something to write for more to be waited for.
+	gatherBusy = time.Millisecond
 	// gatherClosing is how long the last of them may take once the connection is closed.
 	gatherClosing = time.Second
 )
@@ -80,10 +82,17 @@ func gather(conn net.Conn) *gathered {
 	return g
 }
 
+// run writes what waits. If there is much to write, whoever is ready to publish does it first. Not otherwise: in a process that computes on
+// all its processors others are ready, and each of them keeps a processor for ten milliseconds; what is published there once in a while
+// must not wait for them.
 func (g *gathered) run() {
+	last := time.Time{}
 	for range g.some {
-		runtime.Gosched() // whoever is ready to publish does it now
+		if time.Since(last) < gatherBusy {
+			runtime.Gosched()
+		}
 		_ = g.flush()
+		last = time.Now()
 	}
 }
 
