@@ -42,8 +42,6 @@ type rows struct {
 	waiting  map[string]*unstored // by workflow ID
 	armed    *time.Timer
 	pause    time.Duration // until the next batch
-	doubts   map[string]*doubt
-	looking  *time.Timer // at them; nil while there are none
 	closed   bool
 	flushing sync.WaitGroup
 }
@@ -75,7 +73,7 @@ type rowSource struct {
 func newRows(index Index, log *slog.Logger) *rows {
 	return &rows{
 		index: index, log: log, writing: make(chan struct{}, 1), pause: rowsEvery,
-		dirty: make(map[string]*rowWrite), waiting: make(map[string]*unstored), doubts: make(map[string]*doubt),
+		dirty: make(map[string]*rowWrite), waiting: make(map[string]*unstored),
 	}
 }
 
@@ -208,9 +206,6 @@ func (r *rows) flush() {
 		if w == nil {
 			continue // it could not be confirmed
 		}
-		if w.sent {
-			r.doubt(w)
-		}
 		for _, done := range w.done {
 			done()
 		}
@@ -235,8 +230,6 @@ func (r *rows) forsake(ctx context.Context, batch map[string]*rowWrite) {
 		w.row = protocol.Row{ID: w.row.ID, Run: w.row.Run} // nobody knows what is there
 		if r.correct(ctx, w) != nil {
 			again[key] = w
-		} else {
-			r.doubt(w)
 		}
 	}
 	if len(again) > 0 {
@@ -327,10 +320,8 @@ func (r *rows) keep(batch map[string]*rowWrite) time.Duration {
 func (r *rows) stop() {
 	r.mu.Lock()
 	r.closed = true
-	for _, timer := range []*time.Timer{r.armed, r.looking} {
-		if timer != nil && timer.Stop() {
-			r.flushing.Done()
-		}
+	if r.armed != nil && r.armed.Stop() {
+		r.flushing.Done()
 	}
 	r.mu.Unlock()
 	r.flushing.Wait()
