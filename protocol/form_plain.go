@@ -17,22 +17,17 @@ var special = func() (special [256]bool) {
 
 // plainText reports whether text needs no escapes within quotes.
 func plainText(s string) bool {
+	ascii := true
 	for i := range len(s) {
-		if special[s[i]] {
-			return s[i] >= utf8.RuneSelf && plainRunes(s[i:])
-		}
-	}
-	return true
-}
-
-// plainRunes is plainText for text of any language.
-func plainRunes(s string) bool {
-	for i := range len(s) {
-		if special[s[i]] && s[i] < utf8.RuneSelf {
+		switch c := s[i]; {
+		case !special[c]:
+		case c >= utf8.RuneSelf:
+			ascii = false
+		default:
 			return false
 		}
 	}
-	return utf8.ValidString(s)
+	return ascii || utf8.ValidString(s)
 }
 
 // textEnd returns where the string ends that begins at i, behind its quote, and whether it means itself; or -1 when it is none.

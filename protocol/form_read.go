@@ -49,7 +49,7 @@ func (r *reader) value(f *form, v reflect.Value) (ok bool) {
 			v.SetInt(n)
 		}
 	case natural:
-		digits, _ := r.digits()
+		digits, _ := r.number()
 		n, err := strconv.ParseUint(string(digits), 10, 64)
 		v.SetUint(n)
 		ok = err == nil
@@ -207,32 +207,31 @@ func (r *reader) raw(p *Payload) bool {
 	if p.Encoding() != EncodingJSON {
 		return r.left(&p.Data)
 	}
-	end := plainJSON(r.data, r.at, formDepth)
-	if end < 0 {
-		return false
-	}
-	p.Data = bytes.Clone(r.data[r.at:end])
-	r.at = end
-	return true
+	data, ok := r.upTo(plainJSON(r.data, r.at, formDepth))
+	p.Data = bytes.Clone(data)
+	return ok
 }
 
 // left has the engine read a value.
 func (r *reader) left(ptr any) bool {
-	end := plainJSON(r.data, r.at, formDepth)
-	if end < 0 || json.Unmarshal(r.data[r.at:end], ptr, wire) != nil {
-		return false
+	data, ok := r.upTo(plainJSON(r.data, r.at, formDepth))
+	return ok && json.Unmarshal(data, ptr, wire) == nil
+}
+
+// upTo reads what is there up to an end, if there is one.
+func (r *reader) upTo(end int) ([]byte, bool) {
+	if end < 0 {
+		return nil, false
 	}
+	data := r.data[r.at:end]
 	r.at = end
-	return true
+	return data, true
 }
 
 // word reads what is expected, and reports whether it is there.
 func (r *reader) word(s string) bool {
-	if len(r.data)-r.at < len(s) || string(r.data[r.at:r.at+len(s)]) != s {
-		return false
-	}
-	r.at += len(s)
-	return true
+	_, ok := r.upTo(wordEnd(r.data, r.at, s))
+	return ok
 }
 
 func (r *reader) ahead(c byte) bool { return r.at < len(r.data) && r.data[r.at] == c }
@@ -240,12 +239,11 @@ func (r *reader) ahead(c byte) bool { return r.at < len(r.data) && r.data[r.at] 
 // text reads a string.
 func (r *reader) text() ([]byte, bool) {
 	end, plain := textEnd(r.data, r.at)
-	if end < 0 {
+	s, ok := r.upTo(end)
+	switch {
+	case !ok:
 		return nil, false
-	}
-	s := r.data[r.at:end]
-	r.at = end
-	if plain {
+	case plain:
 		return s[1 : len(s)-1], true
 	}
 	s, err := jsontext.AppendUnquote(nil, s)
@@ -268,38 +266,23 @@ func (r *reader) string(s []byte) string {
 	return *known
 }
 
-// digits reads the digits of a number without a fraction, and its sign.
-func (r *reader) digits() (digits []byte, ok bool) {
-	end := numberEnd(r.data, r.at)
-	if end < 0 {
-		return nil, false
-	}
-	digits = r.data[r.at:end]
-	r.at = end
-	return digits, string(digits) != "-0"
-}
+// number reads a number.
+func (r *reader) number() ([]byte, bool) { return r.upTo(numberEnd(r.data, r.at)) }
 
 func (r *reader) whole() (int64, bool) {
-	digits, ok := r.digits()
+	digits, ok := r.number()
 	if len(digits) == 1 { // most
 		return int64(digits[0] - '0'), ok
 	}
 	n, err := strconv.ParseInt(string(digits), 10, 64)
-	return n, ok && err == nil
+	return n, err == nil && string(digits) != "-0"
 }
 
 func (r *reader) fraction(v reflect.Value) bool {
-	end := numberEnd(r.data, r.at)
-	if end < 0 {
-		return false
-	}
-	n, err := strconv.ParseFloat(string(r.data[r.at:end]), 64)
-	if err != nil {
-		return false
-	}
+	digits, _ := r.number()
+	n, err := strconv.ParseFloat(string(digits), 64)
 	v.SetFloat(n)
-	r.at = end
-	return true
+	return err == nil
 }
 
 func (r *reader) moment(t *time.Time) bool {

@@ -106,21 +106,22 @@ func (w *writer) compound(f *form, v reflect.Value) {
 
 func (w *writer) object(f *form, v reflect.Value) {
 	w.add("{")
-	first := true
 	for i := range f.fields {
 		m := &f.fields[i]
-		value := v.Field(m.index)
-		if m.omits(value) {
-			continue
+		if value := v.Field(m.index); !m.omits(value) {
+			w.member(m.start)
+			w.value(m.form, value)
 		}
-		if !first {
-			w.add(",")
-		}
-		first = false
-		w.add(m.start)
-		w.value(m.form, value)
 	}
 	w.add("}")
+}
+
+// member begins the next member of an object.
+func (w *writer) member(start string) {
+	if w.buf[len(w.buf)-1] != '{' {
+		w.add(",")
+	}
+	w.add(start)
 }
 
 func (w *writer) list(f *form, v reflect.Value) {
@@ -159,30 +160,22 @@ func (w *writer) attributes(values *scratch, a any) {
 }
 
 func (w *writer) payload(p Payload) {
-	begin := "{"
+	w.add("{")
 	if len(p.Metadata) > 0 {
-		w.add(`{"metadata":`)
+		w.member(`"metadata":`)
 		w.left(p.Metadata)
-		begin = ","
 	}
 	if len(p.Data) > 0 {
-		w.add(begin)
-		w.add(`"data":`)
+		w.member(`"data":`)
 		if p.Encoding() == EncodingJSON {
 			w.raw(p.Data)
 		} else {
 			w.left(p.Data)
 		}
-		begin = ","
 	}
 	if p.Blob != nil {
-		w.add(begin)
-		w.add(`"blob":`)
+		w.member(`"blob":`)
 		w.left(p.Blob)
-		begin = ","
-	}
-	if begin == "{" {
-		w.add(begin)
 	}
 	w.add("}")
 }

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// scratch lends out values of one type, to write JSON from and to read it into. The engine wants values that it can address, which lie
-// on the heap, and a message has several of them that only pass through.
+// scratch lends out values of one type to read JSON into. They must be addressable, and lie on the heap for that, and a message has several
+// of them that only pass through.
 type scratch struct {
 	name string // of the type on the wire
 	typ  reflect.Type

@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/nats-io/nats.go"
-
 	"github.com/millrace-dev/millrace/orchestrator/client"
 )
 
@@ -66,7 +64,7 @@ func digestHellos(ctx context.Context, s *session, url string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.stop()) }()
-	nc, err := nats.Connect(url)
+	nc, err := connect(url)
 	if err != nil {
 		return err
 	}
