@@ -58,7 +58,7 @@ const (
 	gatherMost = 64 << 10
 	// gatherBusy is how soon after the last write there must be something to write for more to be waited for.
 	gatherBusy = time.Millisecond
-	// gatherClosing is how long the last of them may take once the connection is closed.
+	// gatherClosing is how long the last bytes may take once the connection is closed.
 	gatherClosing = time.Second
 )
 

@@ -9,7 +9,6 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/millrace-dev/millrace/jetstream"
-	"github.com/millrace-dev/millrace/jetstream/embedded"
 )
 
 // TestGatheredConnection: nothing is lost of what was published before the connection was closed, and it comes back after its server did.
@@ -21,23 +20,17 @@ func TestGatheredConnection(t *testing.T) {
 	lost, back := make(chan struct{}, 10), make(chan struct{}, 10)
 	nc, err := nats.Connect(srv.URL(), jetstream.Gather(), nats.MaxReconnects(-1), nats.ReconnectWait(1), nats.ReconnectJitter(0, 0),
 		nats.DisconnectErrHandler(func(*nats.Conn, error) { lost <- struct{}{} }), nats.ReconnectHandler(func(*nats.Conn) { back <- struct{}{} }))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	defer nc.Close()
 	srv.Close()
 	await(t, lost)
 	srv = listening(t, dir, address)
 	await(t, back)
 
-	heard := make(chan *nats.Msg, 10_000)
 	listener := connect(t, srv)
-	if _, err := listener.ChanSubscribe("gathered.>", heard); err != nil {
-		t.Fatal(err)
-	}
-	if err := listener.Flush(); err != nil {
-		t.Fatal(err)
-	}
+	heard, err := listener.SubscribeSync("gathered.>")
+	must(t, err)
+	must(t, listener.Flush())
 	const n = 5_000
 	large := strings.Repeat("x", 500_000)
 	for i := range n {
@@ -45,33 +38,18 @@ func TestGatheredConnection(t *testing.T) {
 		if i%1_000 == 0 {
 			data = large
 		}
-		if err := nc.Publish(fmt.Sprint("gathered.", i), []byte(data)); err != nil {
-			t.Fatal(err)
-		}
+		must(t, nc.Publish(fmt.Sprint("gathered.", i), []byte(data)))
 	}
 	nc.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
 	for i := range n {
-		select {
-		case m := <-heard:
-			if want := fmt.Sprint("gathered.", i); m.Subject != want {
-				t.Fatalf("heard %s, want %s", m.Subject, want)
-			}
-		case <-ctx.Done():
-			t.Fatalf("%d of %d arrived", i, n)
+		m, err := heard.NextMsg(patience)
+		if err != nil {
+			t.Fatalf("%d of %d arrived: %v", i, n, err)
+		}
+		if want := fmt.Sprint("gathered.", i); m.Subject != want {
+			t.Fatalf("heard %s, want %s", m.Subject, want)
 		}
 	}
-}
-
-func listening(t *testing.T, dir, address string) *embedded.Server {
-	t.Helper()
-	srv, err := embedded.Start(embedded.Options{Dir: dir, Sync: quickSync, Listen: address})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(srv.Close)
-	return srv
 }
 
 func await(t *testing.T, c <-chan struct{}) {

@@ -42,7 +42,13 @@ func start(t *testing.T) *world {
 
 func serve(t *testing.T) *embedded.Server {
 	t.Helper()
-	srv, err := embedded.Start(embedded.Options{Dir: t.TempDir(), Sync: quickSync})
+	return listening(t, t.TempDir(), "")
+}
+
+// listening serves what is in a directory, on an address if there is one.
+func listening(t *testing.T, dir, address string) *embedded.Server {
+	t.Helper()
+	srv, err := embedded.Start(embedded.Options{Dir: dir, Sync: quickSync, Listen: address})
 	if err != nil {
 		t.Fatal(err)
 	}

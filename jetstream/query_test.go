@@ -10,7 +10,6 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/millrace-dev/millrace/jetstream"
-	"github.com/millrace-dev/millrace/jetstream/embedded"
 	"github.com/millrace-dev/millrace/protocol"
 )
 
@@ -199,9 +198,7 @@ func (deafDialer) Dial(network, address string) (net.Conn, error) {
 // Who may not read history is not made to wait for it again and again.
 func TestQueryCachedOfWhoMayNotRead(t *testing.T) {
 	t.Parallel()
-	srv, err := embedded.Start(embedded.Options{Dir: t.TempDir(), Sync: quickSync, Listen: "127.0.0.1:0"})
-	must(t, err)
-	t.Cleanup(srv.Close)
+	srv := listening(t, t.TempDir(), "127.0.0.1:0")
 	node := connect(t, srv)
 	w, err := jetstream.Create(t.Context(), node, ns, jetstream.Options{Shards: 1})
 	must(t, err)
