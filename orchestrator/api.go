@@ -3,9 +3,11 @@ package orchestrator
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -206,18 +208,31 @@ func (c control) describe(ctx context.Context, r protocol.RunRequest) (protocol.
 		return protocol.Description{}, err
 	}
 	d := v.workflow.Describe()
-	shard := protocol.Shard(r.ID, c.store.Shards())
-	for i, a := range d.Activities[:min(len(d.Activities), 100)] {
-		task, at, err := c.store.Retry(ctx, shard, r.ID, d.Run, a.ScheduledID)
-		if err != nil {
+	for i := range d.Activities[:min(len(d.Activities), 100)] {
+		if err := c.attempt(ctx, r.ID, d.Run, &d.Activities[i]); err != nil {
 			return d, err
-		}
-		if task != nil {
-			p := &d.Activities[i]
-			p.Attempt, p.Forgiven, p.LastFailure, p.NextAttempt = task.Attempt, task.Forgiven, task.LastFailure, at
 		}
 	}
 	return d, nil
+}
+
+// attempt adds which attempt of an activity waits, lies on its queue or runs: history tells only of those that somebody must know of.
+// One that cannot be read is passed over, so that what else there is to see is seen.
+func (c control) attempt(ctx context.Context, workflow, run string, p *protocol.PendingActivity) error {
+	task, at, err := c.store.Retry(ctx, protocol.Shard(workflow, c.store.Shards()), workflow, run, p.ScheduledID)
+	if task == nil && err == nil {
+		task, err = c.store.QueuedActivity(ctx, p.Queue, run, p.ScheduledID)
+	}
+	switch {
+	case errors.Is(err, protocol.ErrCorrupt):
+		return nil
+	case err != nil || task == nil || task.Number() < p.Attempt+p.Forgiven:
+		return err
+	case task.HandedTo != "":
+		at = time.Time{} // a worker has it: then somebody asks whether it still does
+	}
+	p.Attempt, p.Forgiven, p.LastFailure, p.NextAttempt = task.Attempt, task.Forgiven, task.LastFailure, at
+	return nil
 }
 
 func (c control) result(ctx context.Context, r protocol.RunRequest) (protocol.Outcome, error) {

@@ -175,14 +175,16 @@ type TimerInput struct {
 }
 
 // NeedsInbox reports whether an input must lie in the inbox until it is done, and cannot come directly: a termination has no request ID by
-// which it would be known again; and what takes more than one record, because it ends a run before it begins another, would be half done
-// for ever if node and sender died in between.
+// which it would be known again, and the failure of whichever attempt there is may leave no event with its own; and what takes more than
+// one record, because it ends a run before it begins another, would be half done for ever if node and sender died in between.
 func NeedsInbox(b InputBody) bool {
 	switch b := b.(type) {
 	case TerminateInput, ResetInput:
 		return true
 	case StartInput:
 		return b.Conflict == ConflictTerminate
+	case ActivityResult:
+		return b.Latest
 	}
 	return false
 }

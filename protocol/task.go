@@ -180,6 +180,8 @@ type ActivityResult struct {
 	Attempt     int    `json:"attempt"`
 	Forgiven    int    `json:"forgiven_attempts,omitzero"`
 	Reset       int64  `json:"reset_event_id,omitzero"`
+	// Latest is as in an [ActivityToken].
+	Latest bool `json:"latest,omitzero"`
 	// Scheduled repeats the task's ScheduledTime. History may have lost its end, and another activity have been scheduled by the same
 	// event: then the result is not that one's.
 	Scheduled time.Time `json:"scheduled_time,omitzero"`
@@ -254,6 +256,8 @@ type ActivityToken struct {
 	Attempt     int    `json:"attempt"`
 	Forgiven    int    `json:"forgiven_attempts,omitzero"`
 	Reset       int64  `json:"reset_event_id,omitzero"`
+	// Latest says that a later attempt is meant, if there is one by then: whoever made the token knows the activity, not the attempt.
+	Latest bool `json:"latest,omitzero"`
 }
 
 // Number counts every attempt, whether it counts for the retry policy or not: no two attempts of an activity share one.

@@ -37,9 +37,13 @@ func (c *Client) endActivity(ctx context.Context, token string, r protocol.Activ
 		return err
 	}
 	r.Run, r.ScheduledID, r.Worker = t.Run, t.ScheduledID, c.identity
-	r.Attempt, r.Forgiven, r.Reset = t.Attempt, t.Forgiven, t.Reset
+	r.Attempt, r.Forgiven, r.Reset, r.Latest = t.Attempt, t.Forgiven, t.Reset, t.Latest
 	r.RequestID = newID()
-	_, err = c.ask(ctx, t.Workflow, r, protocol.TaskID(t.Run, t.ScheduledID, t.Number()), true)
+	id := protocol.TaskID(t.Run, t.ScheduledID, t.Number()) // only the first result of an attempt is stored
+	if t.Latest {
+		id = r.RequestID // that one may be over, and another meant
+	}
+	_, err = c.ask(ctx, t.Workflow, r, id, true)
 	return err
 }
 
@@ -74,7 +78,7 @@ func (c *Client) HeartbeatActivity(ctx context.Context, token string, details an
 }
 
 // ActivityToken makes the token of a pending activity out of its workflow ID and activity ID, as [Client.Describe] shows them, for whoever
-// was not handed one.
+// was not handed one. Unlike a token that an attempt handed out, it is good for whichever attempt is pending when it is used.
 func (c *Client) ActivityToken(ctx context.Context, workflow, activity string, opts ...ToOption) (string, error) {
 	d, err := c.Describe(ctx, workflow, opts...)
 	if err != nil {
@@ -84,6 +88,7 @@ func (c *Client) ActivityToken(ctx context.Context, workflow, activity string, o
 		if a.ActivityID == activity {
 			return protocol.ActivityToken{
 				Workflow: workflow, Run: d.Run, ScheduledID: a.ScheduledID, Attempt: a.Attempt, Forgiven: a.Forgiven, Reset: a.Reset,
+				Latest: true,
 			}.String(), nil
 		}
 	}

@@ -75,7 +75,7 @@ func ExampleClient_CompleteActivity() {
 		fmt.Println(err)
 		return
 	}
-	token := <-questions // from activity.Token; c.ActivityToken(ctx, "question", "1") makes the same one
+	token := <-questions // from activity.Token; c.ActivityToken(ctx, "question", "1") makes one too
 	canceled, err := c.HeartbeatActivity(ctx, token, "thinking about it")
 	fmt.Println("canceled:", canceled, err)
 	if err := c.CompleteActivity(ctx, token, "you may"); err != nil {

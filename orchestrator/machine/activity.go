@@ -162,6 +162,9 @@ func (t *Turn) takeResult(in protocol.Input, b protocol.ActivityResult) {
 		return
 	}
 	a, ok := t.run.activities.get(b.ScheduledID)
+	if b.Latest && b.Number() < a.number() {
+		b.Attempt, b.Forgiven, b.Reset = a.Attempt, a.Forgiven, a.Reset
+	}
 	if b = a.own(b); !ok || b.Failure != nil && b.Number() < a.number() {
 		t.refuse(in, protocol.Errorf(protocol.CodeNotFound, "attempt %d of that activity is over", b.Attempt).
 			WithHint("`millrace describe %s` shows what is pending", t.w.ID))

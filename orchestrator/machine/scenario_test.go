@@ -198,7 +198,7 @@ func (s *story) arrives(f []string) bool {
 	case "fail":
 		r := s.w.reports(number(1), int(number(2)))
 		r.Failure = &protocol.Failure{Message: "no", Application: &protocol.ApplicationFailure{NonRetryable: arg(3) == "terminal"}}
-		r.Interrupted = arg(3) == "interrupted"
+		r.Interrupted, r.Latest = arg(3) == "interrupted", arg(3) == "latest"
 		s.w.arrive(r, "")
 	case "lost":
 		s.w.lose(number(1))

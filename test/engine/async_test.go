@@ -83,6 +83,42 @@ func TestAsyncCompletionByID(t *testing.T) {
 	}
 }
 
+// Elsewhere asks on another queue, and again after an hour.
+func (d *desk) Elsewhere(ctx workflow.Context, queue string) (string, error) {
+	return workflow.Do(ctx, d.Ask, "may I?", workflow.Queue(queue), workflow.Retry(workflow.RetryPolicy{
+		InitialInterval: workflow.Duration(time.Hour),
+	}))
+}
+
+// A token that was made of IDs is good for the attempt that is pending when it is used, and describe shows which that is. What an attempt
+// handed out is good for that attempt alone.
+func TestTokensByIDAreOfTheLatestAttempt(t *testing.T) {
+	t.Parallel()
+	e := rig.Start(t)
+	d := &desk{tokens: make(chan string, 1)}
+	e.Work(t, worker.Workflow(d.Elsewhere), worker.Activity(d.Ask))
+	c, run := e.Client(), rig.Run(t, e, d.Elsewhere, "nobody")
+	e.Await(t, run.ID(), "ActivityTaskScheduled")
+	first, err := c.ActivityToken(t.Context(), run.ID(), "1")
+	check(t, err)
+	for n := 1; n < 4; n++ {
+		check(t, c.FailActivity(t.Context(), first, errors.New("not yet")))
+		if p := pending(t, e, run.ID()); p.Attempt != n+1 || !p.NextAttempt.After(time.Now()) || p.LastFailure.Message != "not yet" {
+			t.Errorf("after %d failures, describe shows %+v", n, p)
+		}
+	}
+	check(t, c.ResetActivity(t.Context(), run.ID(), "1"))
+	rig.Until(t, "the first attempt is back on its queue", func() bool {
+		p := pending(t, e, run.ID())
+		return p.NextAttempt.IsZero() && p.Attempt == 1 && p.Forgiven == 3
+	})
+	check(t, c.FailActivity(t.Context(), first, errors.New("not yet")))
+	check(t, c.CompleteActivity(t.Context(), first, "at last"))
+	if got := rig.Result(t, run); got != "at last" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func (d *desk) Watch(ctx workflow.Context, question string) (string, error) {
 	return workflow.Do(ctx, d.Ask, question, workflow.HeartbeatTimeout(300*time.Millisecond), workflow.Retry(workflow.RetryPolicy{
 		InitialInterval: workflow.Duration(time.Millisecond),
