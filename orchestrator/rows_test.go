@@ -39,8 +39,16 @@ func (i *slowIndex) PutRows(_ context.Context, rows []protocol.Row) error {
 type index struct {
 	Index
 
-	put    func(protocol.Row) error
+	put func(protocol.Row) error
+
+	mu     sync.Mutex
 	stored []protocol.Row
+}
+
+func (i *index) store(row protocol.Row) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.stored = append(i.stored, row)
 }
 
 func (i *index) PutRows(_ context.Context, rows []protocol.Row) error {
@@ -48,7 +56,7 @@ func (i *index) PutRows(_ context.Context, rows []protocol.Row) error {
 		if err := i.put(r); err != nil {
 			return err
 		}
-		i.stored = append(i.stored, r)
+		i.store(r)
 	}
 	return nil
 }
@@ -134,14 +142,56 @@ func TestARowOfALostShardIsPutRight(t *testing.T) {
 		r.flush()
 		r.put(from, protocol.Row{ID: "wf", Run: "new", Status: protocol.StatusRunning}, time.Now(), func() {})
 		lost()
-		<-time.After(time.Minute)
+		<-time.After(time.Hour)
 		if err := r.settle(t.Context(), "wf"); err != nil {
 			t.Error(err)
 		}
 		r.stop()
-		want := []protocol.Row{{ID: "wf", Run: "sent", Status: protocol.StatusCompleted}}
+		want := slices.Repeat([]protocol.Row{{ID: "wf", Run: "sent", Status: protocol.StatusCompleted}}, 1+len(doubtedFor))
 		if !slices.EqualFunc(i.stored, want, shows) {
 			t.Errorf("stored are %v, want %v", i.stored, want)
+		}
+	})
+}
+
+// A row that nobody acknowledged is stored by a server that stood still, when a newer one of the run has been stored long since. The node
+// has the shard as ever; it stores the newer one again, until nobody can be left who stood still.
+func TestARowThatComesLateIsPutRight(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		late := true
+		i := &index{}
+		i.put = func(row protocol.Row) error {
+			if late {
+				late = false
+				time.AfterFunc(time.Minute, func() { i.store(row) })
+				return errors.New("NATS did not answer in time")
+			}
+			return nil
+		}
+		r := newRows(i, slog.New(slog.DiscardHandler))
+		status := protocol.StatusRunning
+		from := &rowSource{t.Context(), says(true), func(_ context.Context, id, run string) (*protocol.Row, error) {
+			return &protocol.Row{ID: id, Run: run, Status: status}, nil
+		}}
+		stored := make(chan struct{}, 2)
+		put := func() {
+			r.put(from, protocol.Row{ID: "wf", Run: "run", Status: status}, time.Now(), func() { stored <- struct{}{} })
+			<-stored
+		}
+		put()
+		status = protocol.StatusCompleted
+		put()
+		<-time.After(time.Hour)
+		r.stop()
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		if n := len(r.doubts); n != 0 || r.armed != nil {
+			t.Errorf("%d doubts are left", n)
+		}
+		old := slices.IndexFunc(i.stored[2:], func(r protocol.Row) bool { return r.Status == protocol.StatusRunning })
+		if last := i.stored[len(i.stored)-1]; old < 0 || last.Status != protocol.StatusCompleted {
+			t.Errorf("stored are %v", i.stored)
 		}
 	})
 }
