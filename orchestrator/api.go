@@ -3,11 +3,9 @@ package orchestrator
 import (
 	"cmp"
 	"context"
-	"errors"
 	"log/slog"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -200,39 +198,6 @@ func (c control) look(ctx context.Context, id, run string, f func(*machine.Workf
 		f(v.workflow)
 	}
 	return err
-}
-
-func (c control) describe(ctx context.Context, r protocol.RunRequest) (protocol.Description, error) {
-	v, err := c.read(ctx, r.ID, r.Run)
-	if err != nil {
-		return protocol.Description{}, err
-	}
-	d := v.workflow.Describe()
-	for i := range d.Activities[:min(len(d.Activities), 100)] {
-		if err := c.attempt(ctx, r.ID, d.Run, &d.Activities[i]); err != nil {
-			return d, err
-		}
-	}
-	return d, nil
-}
-
-// attempt adds which attempt of an activity waits, lies on its queue or runs: history tells only of those that somebody must know of.
-// One that cannot be read is passed over, so that what else there is to see is seen.
-func (c control) attempt(ctx context.Context, workflow, run string, p *protocol.PendingActivity) error {
-	task, at, err := c.store.Retry(ctx, protocol.Shard(workflow, c.store.Shards()), workflow, run, p.ScheduledID)
-	if task == nil && err == nil {
-		task, err = c.store.QueuedActivity(ctx, p.Queue, run, p.ScheduledID)
-	}
-	switch {
-	case errors.Is(err, protocol.ErrCorrupt):
-		return nil
-	case err != nil || task == nil || task.Number() < p.Attempt+p.Forgiven:
-		return err
-	case task.HandedTo != "":
-		at = time.Time{} // a worker has it: then somebody asks whether it still does
-	}
-	p.Attempt, p.Forgiven, p.LastFailure, p.NextAttempt = task.Attempt, task.Forgiven, task.LastFailure, at
-	return nil
 }
 
 func (c control) result(ctx context.Context, r protocol.RunRequest) (protocol.Outcome, error) {

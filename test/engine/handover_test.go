@@ -113,6 +113,9 @@ func TestHandedActivityRunsOnce(t *testing.T) {
 	}
 	_, cut := join(t, e, "second") // while nobody but its first node knows of the attempts
 	knockAll()                     // a record that leaves the activity running: only the last one can be unfinished
+	if p := pending(t, e, all[0].ID()); p.Attempt != 1 || !p.NextAttempt.IsZero() {
+		t.Errorf("an activity that runs is described as %+v", p)
+	}
 	rig.Until(t, "two shards each", func() bool { return owners(t, e)["second"] == 2 })
 	knockAll()
 	cut.Close()
