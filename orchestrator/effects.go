@@ -54,6 +54,7 @@ func (a *actor) perform(ready machine.Ready, batch []item) error {
 	err := a.follow(fx, ready.Retries, batch, true)
 	if err == nil {
 		a.shard.handed.end(a.id, ready)
+		a.dropStrays()
 	}
 	return err
 }

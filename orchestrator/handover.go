@@ -234,6 +234,9 @@ func (s *shard) lookAfter(it item, task protocol.ActivityTask) {
 		if err != nil {
 			return
 		}
+		if !has {
+			s.strays.add(task)
+		}
 		it.watch = has // its workflow watches on: a step may arm the retry of the same attempt right now, in the same place
 		s.route(it)
 	})
@@ -273,6 +276,7 @@ func (a *actor) refind(fx *machine.Effects) (watched []machine.Retry, err error)
 		if has {
 			held = append(held, task)
 		} else {
+			a.shard.strays.add(task)
 			task.HandedTo = ""
 			queued = append(queued, task)
 		}

@@ -48,6 +48,14 @@ type ways struct {
 	via   way
 	asked *sync.Map     // the nonces of the tasks that workers were offered
 	loses *atomic.Int32 // how many words to stop get lost
+	cut   *atomic.Int32 // how often a worker is asked in vain what it was handed
+}
+
+func (w ways) StillHas(ctx context.Context, task protocol.ActivityTask) (bool, error) {
+	if w.cut.Add(-1) >= 0 {
+		return false, nil
+	}
+	return w.Store.StillHas(ctx, task)
 }
 
 func (w ways) CancelActivity(queue string, c protocol.CancelActivity) error {
@@ -203,7 +211,7 @@ func newRelayOf(t *testing.T, first *mortal, via way, opts ...worker.Option) *re
 	if err != nil {
 		t.Fatal(err)
 	}
-	first.ways, first.died = ways{store, via, new(sync.Map), new(atomic.Int32)}, make(chan struct{})
+	first.ways, first.died = ways{store, via, new(sync.Map), new(atomic.Int32), new(atomic.Int32)}, make(chan struct{})
 	r := &relay{t: t, store: first.ways, client: c, js: js, ready: make(chan struct{}), first: first}
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan struct{}), make(chan error, 1)

@@ -38,7 +38,7 @@ type rows struct {
 	mu       sync.Mutex
 	dirty    map[string]*rowWrite
 	waiting  map[string]*unstored // by workflow ID
-	doubts   map[string]*doubt
+	doubts   doubts
 	armed    *time.Timer   // for what comes next
 	next     time.Time     // when it fires
 	looked   bool          // at what is in doubt, the last time
@@ -74,7 +74,7 @@ type rowSource struct {
 func newRows(index Index, log *slog.Logger) *rows {
 	return &rows{
 		index: index, log: log, writing: make(chan struct{}, 1), pause: rowsEvery,
-		dirty: make(map[string]*rowWrite), waiting: make(map[string]*unstored), doubts: make(map[string]*doubt),
+		dirty: make(map[string]*rowWrite), waiting: make(map[string]*unstored), doubts: doubts{latest: make(map[string]*doubt)},
 	}
 }
 
@@ -179,11 +179,11 @@ func (r *rows) arm(by time.Time) {
 
 // armNext arms for what comes next, if anything does. The lock is held.
 func (r *rows) armNext() {
-	if due := r.earliest(); len(r.dirty) > 0 || !due.IsZero() {
-		soon := time.Now().Add(r.pause)
-		if len(r.dirty) == 0 && due.After(soon) {
-			soon = due
-		}
+	soon, d := time.Now().Add(r.pause), r.doubts.next()
+	switch {
+	case d != nil && len(r.dirty) == 0 && d.due.After(soon):
+		r.arm(d.due)
+	case d != nil || len(r.dirty) > 0:
 		r.arm(soon)
 	}
 }
@@ -191,10 +191,7 @@ func (r *rows) armNext() {
 // act writes what waits or looks at what is due, in turns. Never both: whoever waited for what was written goes on at that moment, and what
 // a node does besides would be done in an order that no simulation can repeat.
 func (r *rows) act() {
-	due := r.due()
-	if r.looked = len(due) > 0 && !r.looked; r.looked {
-		r.look(due)
-	} else {
+	if r.looked = !r.looked && r.look(); !r.looked {
 		r.flush()
 	}
 }

@@ -186,7 +186,7 @@ func TestARowThatComesLateIsPutRight(t *testing.T) {
 		r.stop()
 		i.mu.Lock()
 		defer i.mu.Unlock()
-		if n := len(r.doubts); n != 0 || r.armed != nil {
+		if n := len(r.doubts.latest); n != 0 || r.armed != nil {
 			t.Errorf("%d doubts are left", n)
 		}
 		old := slices.IndexFunc(i.stored[2:], func(r protocol.Row) bool { return r.Status == protocol.StatusRunning })

@@ -46,6 +46,7 @@ type shard struct {
 	time    *timekeeper   // of the node
 	ledger  *ledger
 	handed  *handovers
+	strays  strays
 	senders senders
 	work    *room // of the inbox, and what comes directly
 	awake   *room // of the timers stream, with what is held until it is due

@@ -48,7 +48,7 @@ func (w *Worker) track(e *execution) bool {
 	if w.recalled.has(key, e.number) {
 		return false
 	}
-	w.executions[key] = e
+	w.executions[key] = append(w.executions[key], e)
 	return true
 }
 
@@ -56,10 +56,13 @@ func (w *Worker) track(e *execution) bool {
 func (w *Worker) untrack(e *execution) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.executions[e.key()] == e {
-		delete(w.executions, e.key())
+	key := e.key()
+	if left := slices.DeleteFunc(w.executions[key], func(other *execution) bool { return other == e }); len(left) > 0 {
+		w.executions[key] = left
+	} else {
+		delete(w.executions, key)
 	}
-	w.reports[e.key()] = e.number
+	w.reports[key] = e.number
 }
 
 // settled notes that nothing is left to be told of an attempt.
@@ -77,12 +80,15 @@ func (w *Worker) cancelActivity(c protocol.CancelActivity) (held []protocol.Acti
 	if c.Why == protocol.StopRecall {
 		return w.recall(c)
 	}
-	if e, ok := w.executions[execKey{c.Run, c.ScheduledID}]; ok {
+	for _, e := range w.executions[execKey{c.Run, c.ScheduledID}] {
 		e.interrupt(c)
-	} else if c.ScheduledID == 0 {
-		for key, e := range w.executions {
-			if key.run == c.Run {
-				e.cancel(protocol.CanceledError("the workflow has ended"))
+	}
+	if c.ScheduledID == 0 {
+		for key, all := range w.executions {
+			for _, e := range all {
+				if key.run == c.Run {
+					e.cancel(protocol.CanceledError("the workflow has ended"))
+				}
 			}
 		}
 	}
@@ -93,10 +99,12 @@ func (w *Worker) cancelActivity(c protocol.CancelActivity) (held []protocol.Acti
 func (w *Worker) recall(c protocol.CancelActivity) (held []protocol.ActivityAttempt) {
 	for _, a := range c.Attempts {
 		key := execKey{c.Run, a.ScheduledID}
-		if e, runs := w.executions[key]; runs {
+		if all, runs := w.executions[key]; runs {
 			held = append(held, a)
-			if c.Stop != "" { // it may have begun after it was told to stop
-				e.interrupt(protocol.CancelActivity{Why: c.Stop})
+			for _, e := range all {
+				if c.Stop != "" { // it may have begun after it was told to stop
+					e.interrupt(protocol.CancelActivity{Why: c.Stop})
+				}
 			}
 		} else if number, reports := w.reports[key]; reports && number == a.Number {
 			held = append(held, a) // to begin it once more would be too much: its result is on the way

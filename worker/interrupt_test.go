@@ -74,6 +74,24 @@ func TestRecalledAttemptDoesNotBegin(t *testing.T) {
 	})
 }
 
+// A worker that was taken for dead may have two attempts of one activity. Both hear that it is to stop.
+func TestEveryAttemptIsToldToStop(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := work(t, act(func(ctx context.Context, _ string) (string, error) {
+			<-ctx.Done()
+			return "", ctx.Err()
+		}))
+		first, second := s.start(attempt(t, "in"), 1), s.start(attempt(t, "in"), 2)
+		synctest.Wait()
+		s.cancel(protocol.CancelActivity{Run: testRun, ScheduledID: 5})
+		for _, task := range []*fakeTask{first, second} {
+			if how := receive(t, task.ended, "the task's end"); how != "ack" {
+				t.Errorf("the task ended with %s", how)
+			}
+		}
+	})
+}
+
 // An attempt that began after it was told to stop is told with the recall.
 func TestRecallStopsWhatHasBegun(t *testing.T) {
 	bubble(t, func(t *testing.T) {

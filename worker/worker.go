@@ -37,15 +37,15 @@ type Worker struct {
 	caution caution
 
 	mu         sync.Mutex
-	executions map[execKey]*execution
-	reports    map[execKey]int // the number of an attempt that has ended, until its result is told
+	executions map[execKey][]*execution // more than one attempt runs of an activity whose worker was taken for dead
+	reports    map[execKey]int          // the number of an attempt that has ended, until its result is told
 	recalled   recalls
 }
 
 func newWorker(queue string, opts []Option, open func(context.Context, protocol.Namespace) (Store, error)) *Worker {
 	w := &Worker{
 		config: defaults(), queue: queue, open: open,
-		draining: make(chan struct{}), executions: make(map[execKey]*execution), reports: make(map[execKey]int),
+		draining: make(chan struct{}), executions: make(map[execKey][]*execution), reports: make(map[execKey]int),
 		hands:   hands{promised: make(map[promise]time.Time), held: make(map[execKey]int)},
 		caution: caution{of: make(map[string]wary)},
 	}

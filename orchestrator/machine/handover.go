@@ -70,6 +70,15 @@ func (w *Workflow) Awaits(task protocol.ActivityTask) bool {
 	return w.Run.Open() && w.Run.ID() == task.Run && w.Run.awaits(task)
 }
 
+// Pending reports whether an activity of a run is not over.
+func (w *Workflow) Pending(run string, event int64) bool {
+	if w.Run == nil || !w.Run.Open() || w.Run.ID() != run {
+		return false
+	}
+	_, ok := w.Run.activities.get(event)
+	return ok
+}
+
 func (r *Run) awaits(task protocol.ActivityTask) bool {
 	a, ok := r.activities.get(task.ScheduledID)
 	return ok && a.number() == task.Number() && (!a.Async || a.begun != task.Number())
