@@ -72,7 +72,7 @@ func (r *rows) doubt(w *rowWrite) {
 	r.arm(d.due)
 }
 
-// look stores again what is due, and reports whether there was anything. If one cannot be stored, it waits from the beginning with the others.
+// look stores again what is due, and reports whether there was anything. If one cannot be stored, all of them wait from the beginning.
 func (r *rows) look() bool {
 	r.mu.Lock()
 	due := r.doubts.take(time.Now())
