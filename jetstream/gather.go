@@ -62,7 +62,8 @@ const (
 	gatherClosing = time.Second
 )
 
-// gathered is a connection whose writes are gathered.
+// gathered is a connection whose writes are gathered. Between writes it has no goroutine: the client library forgets a connection on which
+// the server did not greet it, unclosed, and a goroutine would keep it, and its socket, for as long as the process lives.
 type gathered struct {
 	net.Conn
 
@@ -71,28 +72,30 @@ type gathered struct {
 
 	mu      sync.Mutex
 	waiting []byte
-	err     error // why nothing is written any more
-	closed  bool
-	some    chan struct{} // says that something waits
+	err     error     // why nothing is written any more
+	closed  bool      // nothing is taken any more
+	runs    bool      // somebody writes what waits
+	last    time.Time // when that was done
 }
 
-func gather(conn net.Conn) *gathered {
-	g := &gathered{Conn: conn, some: make(chan struct{}, 1)}
-	go g.run()
-	return g
-}
+func gather(conn net.Conn) *gathered { return &gathered{Conn: conn} }
 
-// run writes what waits. If there is much to write, whoever is ready to publish does it first. Not otherwise: in a process that computes on
-// all its processors others are ready, and each of them keeps a processor for ten milliseconds; what is published there once in a while
-// must not wait for them.
+// run writes until nothing waits. If there is much to write, whoever is ready to publish does it first. Not otherwise: in a process that
+// computes on all its processors others are ready, and each of them keeps a processor for ten milliseconds; what is published there once in
+// a while must not wait for them.
 func (g *gathered) run() {
-	last := time.Time{}
-	for range g.some {
-		if time.Since(last) < gatherBusy {
+	for {
+		g.mu.Lock()
+		busy := time.Since(g.last) < gatherBusy
+		if g.runs = len(g.waiting) > 0; !g.runs {
+			g.mu.Unlock()
+			return
+		}
+		g.mu.Unlock()
+		if busy {
 			runtime.Gosched()
 		}
 		_ = g.flush()
-		last = time.Now()
 	}
 }
 
@@ -108,11 +111,9 @@ func (g *gathered) Write(data []byte) (int, error) {
 	}
 	g.waiting = append(g.waiting, data...)
 	full := len(g.waiting) >= gatherMost
-	if !full {
-		select {
-		case g.some <- struct{}{}:
-		default:
-		}
+	if !full && !g.runs {
+		g.runs = true
+		go g.run()
 	}
 	g.mu.Unlock()
 	if full {
@@ -132,10 +133,11 @@ func (g *gathered) flush() error {
 	g.waiting = g.spare[:0]
 	g.mu.Unlock()
 	if err == nil && len(data) > 0 {
-		if _, err = g.Conn.Write(data); err != nil {
-			g.mu.Lock()
-			g.err = err
-			g.mu.Unlock()
+		_, err = g.Conn.Write(data)
+		g.mu.Lock()
+		g.err, g.last = err, time.Now()
+		g.mu.Unlock()
+		if err != nil {
 			_ = g.Conn.Close()
 		}
 	}
@@ -150,9 +152,6 @@ func (g *gathered) Close() error {
 	g.mu.Lock()
 	again := g.closed
 	g.closed = true
-	if !again {
-		close(g.some)
-	}
 	g.mu.Unlock()
 	if !again {
 		_ = g.SetWriteDeadline(time.Now().Add(gatherClosing)) // whoever writes now must not take longer either

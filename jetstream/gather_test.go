@@ -48,6 +48,18 @@ func TestWritesAreGathered(t *testing.T) {
 	})
 }
 
+// TestNothingIsLeftOfAForgottenConnection: the client library drops a connection unclosed on which nobody greets it, and makes the next one.
+func TestNothingIsLeftOfAForgottenConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		write(t, gather(near), "hello")
+		buf := make([]byte, 100)
+		if n, err := far.Read(buf); string(buf[:n]) != "hello" {
+			t.Errorf("read %q, %v", buf[:n], err)
+		}
+	}) // which fails if a goroutine is left
+}
+
 // TestWritersWait: a socket that takes nothing does not fill the memory.
 func TestWritersWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
