@@ -50,6 +50,7 @@ type actor struct {
 	armed    time.Time         // the wake-up that is known to be in the timers stream
 	armedSeq uint64            // and where it lies there; zero when it has fired
 	strange  bool              // whether a wake-up is armed is not known: the workflow was read from history
+	late     bool              // a wake-up was sent, and nobody said that it is armed: it may come yet
 	last     *protocol.Record  // the last record, until its effects were looked after
 	kept     keeping           // of the last step, by the worker that answered it
 	foreign  bool              // its effects may be unfinished: another node wrote it

@@ -22,6 +22,9 @@ const (
 	rouseFor = 2 * time.Second
 )
 
+// lateFor is when somebody looks, after a run has ended, whether a wake-up of it came late: that long after the time before.
+var lateFor = [...]time.Duration{3 * time.Second, 20 * time.Second, 2 * time.Minute}
+
 // rearm brings the workflow's wake-up in line with its next deadline. A wake-up that is armed for an earlier moment
 // is left alone: it will find nothing to do and come back here, which costs less than replacing it each time.
 func (a *actor) rearm() error {
@@ -40,6 +43,10 @@ func (a *actor) rearm() error {
 		soon := !a.strange && (a.armed.IsZero() || a.armed.Before(s.time.now().Add(lead))) // not armed, or it has fired
 		upTo := a.armedSeq
 		a.armed, a.armedSeq, a.strange = time.Time{}, 0, false
+		if a.late {
+			a.late = false
+			s.lookForLate(a.id, 0)
+		}
 		if soon {
 			return nil
 		}
@@ -61,6 +68,7 @@ func (a *actor) arm(fires, due time.Time) error {
 		if err == nil {
 			a.armedSeq, a.armed = seq, waits
 		}
+		a.late = a.late || err != nil
 		return err
 	})
 	if err == nil {
@@ -70,6 +78,20 @@ func (a *actor) arm(fires, due time.Time) error {
 		s.rouse(a.id)
 	}
 	return err
+}
+
+// lookForLate looks a few times for a wake-up of a run that has ended. One that nobody acknowledged may have waited in a server that stood
+// still, and been stored when the place was empty again; it would lie there until its time, which may be months away.
+func (s *shard) lookForLate(workflow string, looked int) {
+	if looked == len(lateFor) {
+		return
+	}
+	s.after(lateFor[looked], func() {
+		if seq, err := s.store.Wakeup(s.ctx, s.id, workflow); err != nil || seq != 0 {
+			s.rouse(workflow) // if it is that of a run that has begun since, that one arms its own again
+		}
+		s.lookForLate(workflow, looked+1)
+	})
 }
 
 // rouse has the wake-up of a workflow fire at once, because it may be out of date. Whoever has the shard finds nothing to do then, and arms

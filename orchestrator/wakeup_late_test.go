@@ -155,3 +155,40 @@ func TestAWakeupThatNobodyNeeds(t *testing.T) {
 	}
 	r.unarmed()
 }
+
+// hoarder is a store whose first wake-up NATS keeps for itself, and stores when the run has ended.
+type hoarder struct {
+	ways
+
+	arrives func()
+}
+
+func (s *hoarder) ArmWakeup(ctx context.Context, shard int, id string, at, due time.Time, known uint64) (uint64, time.Time, error) {
+	if s.arrives == nil {
+		s.arrives = func() { _, _, _ = s.Store.ArmWakeup(context.WithoutCancel(ctx), shard, id, at, due, known) }
+		return 0, time.Time{}, errors.New("NATS did not answer in time")
+	}
+	return s.Store.ArmWakeup(ctx, shard, id, at, due, known)
+}
+
+// A wake-up that nobody acknowledged is stored when the run has ended and the one that was armed instead is gone. The node has had the shard
+// all the time, and nobody else would look.
+func TestAWakeupIsStoredAfterTheEnd(t *testing.T) {
+	t.Parallel()
+	r := newRelay(t, direct, never, chains()...)
+	<-r.ready
+	old := &hoarder{ways: r.store}
+	s := newShard(t.Context(), 0, protocol.DefaultNamespace, old, r.rows(r.store), slog.New(slog.DiscardHandler), uuid.NewString)
+	t.Cleanup(func() { s.stop(context.Background(), nil) })
+	a := &actor{shard: s, id: "wf", known: true}
+	r.start("waits", client.Delay(time.Hour))
+	must(t, a.load(nil))
+	must(t, a.rearm())
+	must(t, r.client.Terminate(t.Context(), "wf"))
+	r.unarmed()
+	a.forget()
+	must(t, a.load(nil))
+	must(t, a.rearm())
+	old.arrives()
+	r.unarmed()
+}
