@@ -102,12 +102,13 @@ func (g *gathered) run() {
 // Write puts data with what waits. Its error may be that of an earlier write.
 func (g *gathered) Write(data []byte) (int, error) {
 	g.mu.Lock()
-	if g.closed && g.err == nil {
-		g.err = net.ErrClosed
+	err := g.err
+	if err == nil && g.closed {
+		err = net.ErrClosed
 	}
-	if g.err != nil {
-		defer g.mu.Unlock()
-		return 0, g.err
+	if err != nil {
+		g.mu.Unlock()
+		return 0, err
 	}
 	g.waiting = append(g.waiting, data...)
 	full := len(g.waiting) >= gatherMost

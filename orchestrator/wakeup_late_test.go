@@ -32,17 +32,24 @@ func (s tardy) ArmWakeup(ctx context.Context, shard int, id string, at, due time
 	return s.Store.ArmWakeup(context.WithoutCancel(ctx), shard, id, at, due, known)
 }
 
+// knows is a workflow as another node knows it: its run waits for an hour.
+func (r *relay) knows(store Store) *actor {
+	r.t.Helper()
+	s := newShard(r.t.Context(), 0, protocol.DefaultNamespace, store, r.rows(r.store), slog.New(slog.DiscardHandler), uuid.NewString)
+	r.t.Cleanup(func() { s.stop(context.Background(), nil) })
+	a := &actor{shard: s, id: "wf", known: true}
+	r.start("waits", client.Delay(time.Hour))
+	must(r.t, a.load(nil))
+	return a
+}
+
 // replaced is a workflow as a node knows it that has been replaced: its run waits for an hour. Meanwhile it was terminated, and the node
 // that has the shard now has disarmed its wake-up.
 func (r *relay) replaced() (a *actor, old tardy) {
 	r.t.Helper()
 	old = tardy{ways: r.store, sent: make(chan struct{}, 1)}
-	s := newShard(r.t.Context(), 0, protocol.DefaultNamespace, &old, r.rows(r.store), slog.New(slog.DiscardHandler), uuid.NewString)
-	old.loses = s.cancel
-	r.t.Cleanup(func() { s.stop(context.Background(), nil) })
-	a = &actor{shard: s, id: "wf", known: true}
-	r.start("waits", client.Delay(time.Hour))
-	must(r.t, a.load(nil))
+	a = r.knows(&old)
+	old.loses = a.shard.cancel
 	must(r.t, r.client.Terminate(r.t.Context(), "wf"))
 	r.unarmed()
 	return a, old
@@ -178,11 +185,7 @@ func TestAWakeupIsStoredAfterTheEnd(t *testing.T) {
 	r := newRelay(t, direct, never, chains()...)
 	<-r.ready
 	old := &hoarder{ways: r.store}
-	s := newShard(t.Context(), 0, protocol.DefaultNamespace, old, r.rows(r.store), slog.New(slog.DiscardHandler), uuid.NewString)
-	t.Cleanup(func() { s.stop(context.Background(), nil) })
-	a := &actor{shard: s, id: "wf", known: true}
-	r.start("waits", client.Delay(time.Hour))
-	must(t, a.load(nil))
+	a := r.knows(old)
 	must(t, a.rearm())
 	must(t, r.client.Terminate(t.Context(), "wf"))
 	r.unarmed()

@@ -80,16 +80,16 @@ func (w *Worker) cancelActivity(c protocol.CancelActivity) (held []protocol.Acti
 	if c.Why == protocol.StopRecall {
 		return w.recall(c)
 	}
-	for _, e := range w.executions[execKey{c.Run, c.ScheduledID}] {
-		e.interrupt(c)
+	interrupt(w.executions[execKey{c.Run, c.ScheduledID}], c.Why)
+	if c.ScheduledID != 0 {
+		return nil
 	}
-	if c.ScheduledID == 0 {
-		for key, all := range w.executions {
-			for _, e := range all {
-				if key.run == c.Run {
-					e.cancel(protocol.CanceledError("the workflow has ended"))
-				}
-			}
+	for key, all := range w.executions {
+		if key.run != c.Run {
+			continue
+		}
+		for _, e := range all {
+			e.cancel(protocol.CanceledError("the workflow has ended"))
 		}
 	}
 	return nil
@@ -101,10 +101,8 @@ func (w *Worker) recall(c protocol.CancelActivity) (held []protocol.ActivityAtte
 		key := execKey{c.Run, a.ScheduledID}
 		if all, runs := w.executions[key]; runs {
 			held = append(held, a)
-			for _, e := range all {
-				if c.Stop != "" { // it may have begun after it was told to stop
-					e.interrupt(protocol.CancelActivity{Why: c.Stop})
-				}
+			if c.Stop != "" { // it may have begun after it was told to stop
+				interrupt(all, c.Stop)
 			}
 		} else if number, reports := w.reports[key]; reports && number == a.Number {
 			held = append(held, a) // to begin it once more would be too much: its result is on the way
@@ -115,14 +113,16 @@ func (w *Worker) recall(c protocol.CancelActivity) (held []protocol.ActivityAtte
 	return held
 }
 
-// interrupt cancels the attempt's context, with the reason as its cause.
-func (e *execution) interrupt(c protocol.CancelActivity) {
-	switch c.Why {
-	case protocol.StopPaused:
-		e.cancel(activity.ErrPaused)
-	case protocol.StopReset:
-		e.cancel(activity.ErrReset)
-	default:
-		e.cancel(protocol.CanceledError("the workflow canceled the activity"))
+// interrupt cancels the attempts' contexts, with the reason as their cause.
+func interrupt(all []*execution, why protocol.StopReason) {
+	for _, e := range all {
+		switch why {
+		case protocol.StopPaused:
+			e.cancel(activity.ErrPaused)
+		case protocol.StopReset:
+			e.cancel(activity.ErrReset)
+		default:
+			e.cancel(protocol.CanceledError("the workflow canceled the activity"))
+		}
 	}
 }

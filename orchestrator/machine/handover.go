@@ -67,7 +67,7 @@ func (r Ready) Ends(run string, event int64) bool {
 // Awaits reports whether the run waits for the end of an attempt that was handed over: it is neither over, nor has somebody else to
 // complete it, nor a later one to follow it.
 func (w *Workflow) Awaits(task protocol.ActivityTask) bool {
-	return w.Run.Open() && w.Run.ID() == task.Run && w.Run.awaits(task)
+	return w.Pending(task.Run, task.ScheduledID) && w.Run.awaits(task)
 }
 
 // Pending reports whether an activity of a run is not over.

@@ -149,9 +149,7 @@ func TestWhatAnActivityAloneCannot(t *testing.T) {
 // Somebody else completes an activity that runs alone.
 func TestAsyncActivityAlone(t *testing.T) {
 	t.Parallel()
-	e := rig.Start(t)
-	d := &desk{tokens: make(chan string, 1)}
-	e.Work(t, worker.Activity(d.Ask))
+	e, d := openDesk(t)
 	ended := make(chan string, 1)
 	go func() {
 		answer, err := client.DoActivity(context.WithoutCancel(t.Context()), e.Client(), d.Ask, "may I?", again, client.Queue(rig.Queue))

@@ -17,6 +17,14 @@ import (
 // desk hands the tokens of its activities to whoever completes them.
 type desk struct{ tokens chan string }
 
+// openDesk is an engine with a worker that has a desk.
+func openDesk(t *testing.T) (*rig.Engine, *desk) {
+	t.Helper()
+	e, d := rig.Start(t), &desk{tokens: make(chan string, 1)}
+	e.Work(t, worker.Workflow(d.Decide), worker.Workflow(d.Elsewhere), worker.Workflow(d.Watch), worker.Activity(d.Ask))
+	return e, d
+}
+
 func (d *desk) Ask(ctx context.Context, _ string) (string, error) {
 	d.tokens <- activity.Token(ctx)
 	return "", activity.ErrResultPending
@@ -31,9 +39,7 @@ func (d *desk) Decide(ctx workflow.Context, question string) (string, error) {
 // An activity ends long after its worker: by token, from anywhere, once. A failure is tried again.
 func TestAsyncCompletion(t *testing.T) {
 	t.Parallel()
-	e := rig.Start(t)
-	d := &desk{tokens: make(chan string, 1)}
-	e.Work(t, worker.Workflow(d.Decide), worker.Activity(d.Ask))
+	e, d := openDesk(t)
 	run := rig.Run(t, e, d.Decide, "may I?")
 	c := e.Client()
 	first := <-d.tokens
@@ -62,9 +68,7 @@ func TestAsyncCompletion(t *testing.T) {
 // Whoever was handed no token makes one of the IDs that describe shows.
 func TestAsyncCompletionByID(t *testing.T) {
 	t.Parallel()
-	e := rig.Start(t)
-	d := &desk{tokens: make(chan string, 1)}
-	e.Work(t, worker.Workflow(d.Decide), worker.Activity(d.Ask))
+	e, d := openDesk(t)
 	run := rig.Run(t, e, d.Decide, "may I?")
 	<-d.tokens
 	e.Await(t, run.ID(), "ActivityTaskStarted")
@@ -94,9 +98,7 @@ func (d *desk) Elsewhere(ctx workflow.Context, queue string) (string, error) {
 // handed out is good for that attempt alone.
 func TestTokensByIDAreOfTheLatestAttempt(t *testing.T) {
 	t.Parallel()
-	e := rig.Start(t)
-	d := &desk{tokens: make(chan string, 1)}
-	e.Work(t, worker.Workflow(d.Elsewhere), worker.Activity(d.Ask))
+	e, d := openDesk(t)
 	c, run := e.Client(), rig.Run(t, e, d.Elsewhere, "nobody")
 	e.Await(t, run.ID(), "ActivityTaskScheduled")
 	first, err := c.ActivityToken(t.Context(), run.ID(), "1")
@@ -128,9 +130,7 @@ func (d *desk) Watch(ctx workflow.Context, question string) (string, error) {
 // Whoever was to complete an activity falls silent: the next attempt asks anew, and finds what was reported.
 func TestAsyncSilence(t *testing.T) {
 	t.Parallel()
-	e := rig.Start(t)
-	d := &desk{tokens: make(chan string, 1)}
-	e.Work(t, worker.Workflow(d.Watch), worker.Activity(d.Ask))
+	e, d := openDesk(t)
 	run := rig.Run(t, e, d.Watch, "may I?")
 	first := <-d.tokens
 	e.Await(t, run.ID(), "ActivityTaskStarted")
