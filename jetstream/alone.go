@@ -43,6 +43,13 @@ func (a *alone) is(nc *nats.Conn) (yes, ask bool) {
 	return a.yes, ask
 }
 
+// knows reports whether it is known that the server of this ID is alone.
+func (a *alone) knows(server string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.yes && a.server == server
+}
+
 // giveUp asks a server no more that does not allow it.
 func (a *alone) giveUp(server string) {
 	a.mu.Lock()

@@ -26,6 +26,14 @@ const verdictsKept = 4
 // An error of code busy says that nothing was done, because there is no room for a new run; one of code timeout, that the input is stored
 // and nobody has said yet what became of it.
 func (s *Store) Ask(ctx context.Context, workflow string, body protocol.InputBody, id string, once bool) (protocol.Verdict, error) {
+	v, err := s.tell(ctx, workflow, body, id, once)
+	if err == nil && v.Nonce != "" {
+		s.keepers.learn(workflow, kept{keeper{v.Run, v.Worker}, v.Nonce, true})
+	}
+	return v, err
+}
+
+func (s *Store) tell(ctx context.Context, workflow string, body protocol.InputBody, id string, once bool) (protocol.Verdict, error) {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, askTimeout)

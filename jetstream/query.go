@@ -19,6 +19,9 @@ import (
 //
 // The worker must be the one that the record names: two workers may have taken the same step, one of them in vain, and code that draws
 // numbers or looks at the clock has come to different states.
+//
+// The reading is spared where the worker would know better, which hearing.go explains: a step that was the last one is so until the worker
+// hears that it was overtaken.
 
 const (
 	// queryPatience is how long nothing may be heard of a query that went its direct way. A worker that is at it says so every 500 ms.
@@ -32,25 +35,36 @@ const (
 // keeper says where a workflow's latest run is kept: in the cache of a worker, which is named by its key.
 type keeper struct{ run, worker string }
 
+// kept is what is known of a run that was asked: who kept it and, if that worker is one that would hear of a later step, the nonce of the
+// last one that was recorded.
+type kept struct {
+	keeper
+	nonce string
+	rests bool // no step came between the last two questions, or whoever asks has heard of the last one
+}
+
 // keepers remembers who kept the runs that were asked. What it says may be old: it saves time, and proves nothing.
 type keepers struct {
 	mu     sync.Mutex
-	known  map[string]keeper
+	known  map[string]kept
 	paused time.Time // until then nobody is asked directly
 }
 
-func (k *keepers) of(workflow string) (known keeper, paused bool) {
+func (k *keepers) of(workflow string) (known kept, paused bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.known[workflow], !k.paused.IsZero() && time.Now().Before(k.paused)
 }
 
 // note remembers a keeper. When there are too many, any other one is forgotten.
-func (k *keepers) note(workflow string, now keeper) {
+func (k *keepers) note(workflow string, now kept) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.known == nil {
-		k.known = make(map[string]keeper)
+		k.known = make(map[string]kept)
+	}
+	if k.known[workflow] == now {
+		return
 	}
 	k.known[workflow] = now
 	for other := range k.known {
@@ -58,6 +72,15 @@ func (k *keepers) note(workflow string, now keeper) {
 			break
 		}
 		delete(k.known, other)
+	}
+}
+
+// learn notes what is known of a step, if its workflow is one that is asked, and whose worker was found to be one that hears of others.
+func (k *keepers) learn(workflow string, now kept) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.known[workflow].nonce != "" {
+		k.known[workflow] = now
 	}
 }
 
@@ -72,36 +95,19 @@ func (k *keepers) pause() {
 func (s *Store) QueryCached(
 	ctx context.Context, workflow, run string, q protocol.WorkflowQuery,
 ) (answer protocol.QueryAnswer, known bool) {
-	hint, paused := s.keepers.of(workflow)
+	before, paused := s.keepers.of(workflow)
 	if paused || protocol.ValidateID("workflow ID", workflow) != nil {
 		return answer, false
 	}
-	stream := s.ns.HistoryStream(s.shard(workflow))
-	refusal, done := s.allowed(ctx, s.ns.Queries(""), s.api("STREAM.MSG.GET."+stream), s.api("DIRECT.GET."+stream+"."))
-	defer done(nil) //nolint:errcheck // the control API is asked instead
-	ctx = refusal
-	a := &asking{s: s, workflow: workflow, query: q}
+	if run != "" && run != before.run {
+		before = kept{}
+	}
+	a := &asking{s: s, workflow: workflow, run: run, query: q}
 	defer a.close()
-	if hint.worker != "" && (run == "" || run == hint.run) && a.tell(hint) != nil {
+	if !a.believe(ctx, before) && !a.look(ctx, before.keeper) || !a.confirmed(ctx) {
 		return answer, false
 	}
-	if a.read() != nil || !a.await(ctx) || a.last.worker == "" || run != "" && run != a.last.run {
-		return answer, false
-	}
-	switch {
-	case a.asked != a.last.keeper: // the first time, or another worker has it now
-		if a.tell(a.last.keeper) != nil || !a.await(ctx) {
-			return answer, false
-		}
-		s.keepers.note(workflow, a.last.keeper)
-	case a.answer.Nonce != "" && a.answer.Nonce != a.last.nonce: // most often the step has been recorded by now
-		if a.last = nil; a.read() != nil || !a.await(ctx) {
-			return answer, false
-		}
-	}
-	if !a.confirmed(ctx) {
-		return answer, false
-	}
+	a.remember(before)
 	answer = protocol.QueryAnswer{ID: workflow, Run: a.last.run, Failure: a.answer.Failure}
 	if a.answer.Query != nil {
 		answer.Result, answer.Failure = a.answer.Query.Result, a.answer.Query.Failure
@@ -113,6 +119,7 @@ func (s *Store) QueryCached(
 type asking struct {
 	s        *Store
 	workflow string
+	run      string // empty: the latest
 	query    protocol.WorkflowQuery
 
 	records, answers <-chan *nats.Msg
@@ -121,12 +128,36 @@ type asking struct {
 	asked  keeper                       // who was told last
 	answer *protocol.WorkflowTaskAnswer // what that worker said; nil: nothing yet
 	last   *lastRecord                  // nil: not read yet
+	silent bool                         // nothing was heard for too long
 }
 
 // lastRecord is what the headers of a workflow's last record say.
 type lastRecord struct {
 	keeper
 	nonce string
+}
+
+// look finds out what the last record is, and what the worker says that it names. Who kept the run before is told at the same time, if that
+// was not done yet.
+func (a *asking) look(ctx context.Context, before keeper) bool {
+	stream := a.s.ns.HistoryStream(a.s.shard(a.workflow))
+	ctx, done := a.s.allowed(ctx, a.s.ns.Queries(""), a.s.api("STREAM.MSG.GET."+stream), a.s.api("DIRECT.GET."+stream+"."))
+	defer done(nil) //nolint:errcheck // the control API is asked instead
+	if a.asked != before && a.tell(before) != nil {
+		return false
+	}
+	a.last = nil
+	if a.silent || a.read() != nil || !a.await(ctx) || a.last.worker == "" || a.run != "" && a.run != a.last.run {
+		return false
+	}
+	switch {
+	case a.asked != a.last.keeper: // the first time, or another worker has it now
+		return a.tell(a.last.keeper) == nil && a.await(ctx)
+	case a.answer.Nonce != "" && a.answer.Nonce != a.last.nonce: // most often the step has been recorded by now
+		a.last = nil
+		return a.read() == nil && a.await(ctx)
+	}
+	return true
 }
 
 func (a *asking) close() {
@@ -216,6 +247,7 @@ func (a *asking) await(ctx context.Context) bool {
 			}
 			a.answer = answer
 		case <-silence.C:
+			a.silent = true
 			if a.last == nil && a.s.nc.IsConnected() {
 				a.s.keepers.pause()
 			}
@@ -285,7 +317,7 @@ func (a *asking) queue() string {
 // ServeQueries takes the questions to the runs that a worker has in its cache until stop is called. handle runs on the goroutine of the
 // subscription and must not block.
 func (s *Store) ServeQueries(queue, worker string, handle func(*protocol.QueryTask, Responder)) (stop func(), err error) {
-	return s.subscribe(s.ns.Queries(protocol.WorkerKey(queue, worker)), "", func(m *nats.Msg) {
+	sub, err := s.subscription(s.ns.Queries(protocol.WorkerKey(queue, worker)), "", func(m *nats.Msg) {
 		var task protocol.QueryTask
 		if err := unpack(m.Data, &task); err != nil {
 			_ = s.responder(m)(unreadable(worker, err))
@@ -293,4 +325,12 @@ func (s *Store) ServeQueries(queue, worker string, handle func(*protocol.QueryTa
 		}
 		handle(&task, s.responder(m))
 	})
+	if err != nil {
+		return nil, err
+	}
+	// However much waits, nothing is dropped: what is dropped could be that a run has gone on elsewhere.
+	if err := sub.SetPendingLimits(-1, -1); err != nil {
+		return nil, wrap(err)
+	}
+	return func() { _ = sub.Unsubscribe() }, nil
 }

@@ -35,7 +35,7 @@ func (a *actor) draft(ctx context.Context, fresh []item) (*taking, error) {
 // hear is what a worker says of the step, whether it has foreseen it or is asked. An input that cannot wait interrupts the asking.
 func (t *taking) hear(ctx context.Context) (answer *protocol.WorkflowTaskAnswer, interrupted bool, err error) {
 	if a := t.foreseen; a != nil {
-		t.foreseen = nil
+		t.foreseen, t.cached = nil, true
 		return a, false, nil
 	}
 	asking, cancel := context.WithCancel(ctx)

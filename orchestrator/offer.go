@@ -23,6 +23,7 @@ const (
 // nobody took it.
 func (t *taking) ask(ctx context.Context) (*protocol.WorkflowTaskAnswer, error) {
 	task := t.turn.Task(t.shard.time.now())
+	t.cached = false
 	if worker := t.turn.Worker(); worker != "" {
 		answer, err := t.askWorker(ctx, worker, task)
 		if answer != nil {
@@ -48,7 +49,7 @@ func (t *taking) askWorker(ctx context.Context, worker string, task *protocol.Wo
 	cached := task.Base != "" && !t.whole && t.w.Run != nil && worker == t.w.Run.Worker
 	if cached {
 		answer, err := t.offerTo(ctx, worker, t.brief(task))
-		if answer == nil || answer.Refusal == "" {
+		if t.cached = answer != nil && answer.Refusal == ""; t.cached || answer == nil {
 			return answer, err
 		}
 		if answer.Refusal != protocol.RefusalCacheMiss {

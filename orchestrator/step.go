@@ -111,10 +111,10 @@ func (a *actor) takeStep(ctx context.Context, fresh []item) (left []item, err er
 			return t.batch, err
 		}
 	}
-	err = a.commit(ready)
+	err = t.record(ready)
 	if errors.Is(err, protocol.ErrTooLarge) {
 		ready = t.tooLarge(err)
-		err = a.commit(ready)
+		err = t.record(ready)
 	}
 	if n := len(t.batch); n > 1 && errors.Is(err, protocol.ErrTooLarge) {
 		// What came while the worker worked makes it too large. One input alone fits, as it was a message itself.
@@ -238,6 +238,7 @@ type taking struct {
 	whole bool // the worker's cache cannot hold what the turn has become
 
 	foreseen *protocol.WorkflowTaskAnswer // what a worker said before it was asked; nil when it did not, or that does not count
+	cached   bool                         // whoever answered last took the step from its cache
 }
 
 // decide asks workers until the step is decided: by an answer, by a failure, or because nobody is there.

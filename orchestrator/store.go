@@ -137,6 +137,9 @@ type Exchange interface {
 	// answer. It gives up when nothing, not even a sign of progress, is heard for the time of patience.
 	// Errors: code no_worker when nobody listens; timeout when the worker fell silent.
 	Offer(ctx context.Context, worker string, task *protocol.WorkflowTask, patience time.Duration) (*protocol.WorkflowTaskAnswer, error)
+	// Overtake tells the worker of a key that the run in its cache goes on without it, as q says. When it returns, the worker hears of that
+	// before any question that is asked after the next record of the workflow was stored; if there is such a worker.
+	Overtake(ctx context.Context, shard int, worker string, q protocol.QueryTask) error
 }
 
 // Index holds the rows that list shows.

@@ -335,6 +335,10 @@ type Verdict struct {
 	Error *Error `json:"error,omitempty"`
 	// Update is what became of an update so far.
 	Update *UpdateOutcome `json:"update,omitempty"`
+	// Worker and Nonce, after a signal or an update, are those of the record that the input led to, if a worker took the step and has the
+	// run in its cache: a query by the same client need not read them. Worker is a [WorkerKey].
+	Worker string `json:"worker,omitempty"`
+	Nonce  string `json:"nonce,omitempty"`
 }
 
 // Outcome is how a run ended.

@@ -56,10 +56,17 @@ type WorkflowQuery struct {
 
 // QueryTask asks a worker about a run that it has in its cache, whatever step the run is at: the [WorkflowTaskAnswer] says at which by its
 // Nonce. A worker that has it not answers cache_miss.
+//
+// On the same subject, because it must not come after a question that was asked later, the worker hears that it was overtaken; nobody waits
+// for an answer to that.
 type QueryTask struct {
 	Workflow string        `json:"workflow_id"`
 	Run      string        `json:"run_id"`
-	Query    WorkflowQuery `json:"query"`
+	Query    WorkflowQuery `json:"query,omitzero"`
+	// Overtaken, when true, asks nothing: a record is about to be stored of a step that was not taken from this worker's cache, or of none.
+	// The worker must forget the run, unless it was left by the step of the nonce Unless, which is that record's and this worker's own.
+	Overtaken bool   `json:"overtaken,omitzero"`
+	Unless    string `json:"unless,omitempty"`
 }
 
 // WorkflowQueryAnswer is what the code answered: a result or a failure.
@@ -105,6 +112,9 @@ type WorkflowTaskAnswer struct {
 	Query *WorkflowQueryAnswer `json:"query,omitempty"`
 	// Nonce, in the answer to a [QueryTask], is that of the step which left the run as it answered. It may not be recorded.
 	Nonce string `json:"nonce,omitempty"`
+	// HeardOn, beside it, is the ID of the NATS server through which the worker has heard, without a gap since before it answered for
+	// that step, whatever was sent to it. It is empty when there may have been a gap.
+	HeardOn string `json:"heard_on,omitempty"`
 	// Failure and Cause are set when the step could not be taken; the run stays as it was and the step is tried again.
 	Failure *Failure        `json:"failure,omitempty"`
 	Cause   TaskFailedCause `json:"cause,omitempty"`

@@ -5,6 +5,7 @@ import (
 	"context"
 	"sync"
 
+	"github.com/millrace-dev/millrace/protocol"
 	"github.com/millrace-dev/millrace/worker/replay"
 )
 
@@ -21,6 +22,8 @@ type cache struct {
 	order  *list.List               // of *cached, most recently used first
 	out    map[string]chan struct{} // runs that were taken out; closed when they are done with
 	closed bool
+
+	overtaken uint64 // how often the worker was told that a run has gone on elsewhere
 }
 
 // cached is a run of a type, and the nonce of the step that left it as it is. Nobody has asked for that step when it was foreseen.
@@ -30,6 +33,12 @@ type cached struct {
 	nonce    string
 	kind     string
 	foreseen bool
+
+	// heard is the stretch in which the worker has heard all that it was sent since before it answered for the step: if the run has gone
+	// on elsewhere, it was told. The zero value says that it may not have been.
+	heard protocol.Hearing
+	lent  bool   // it was taken out and is to come back as it was
+	asOf  uint64 // how often the worker had been told, then
 }
 
 func newCache(size int) *cache {
@@ -77,7 +86,24 @@ func (c *cache) remove(id string) *cached {
 		return nil
 	}
 	delete(c.runs, id)
-	return c.order.Remove(e).(*cached) //nolint:forcetypeassert // only put adds
+	run := c.order.Remove(e).(*cached) //nolint:forcetypeassert // only put adds
+	run.lent, run.asOf = true, c.overtaken
+	return run
+}
+
+// overtake forgets a run that goes on without its cached state, unless it was left by the step of this nonce. If it is taken out, whoever
+// has it may bring it back long after, as it was: of no run that was out meanwhile is it said any more that the worker would know better.
+func (c *cache) overtake(id, unless string) {
+	c.mu.Lock()
+	c.overtaken++
+	var old *cached
+	if e, ok := c.runs[id]; ok && e.Value.(*cached).nonce != unless { //nolint:forcetypeassert // only add adds
+		old = c.remove(id)
+	}
+	c.mu.Unlock()
+	if old != nil {
+		old.run.Close()
+	}
 }
 
 // put gives a run to the cache, in place of any older one of the same ID. Runs that fall out are closed here, which unwinds
@@ -94,7 +120,15 @@ func (c *cache) add(r *cached) (out []*cached) {
 	if c.closed || c.size <= 0 {
 		return []*cached{r}
 	}
-	if e, ok := c.runs[r.id]; ok {
+	e, there := c.runs[r.id]
+	if r.lent && there {
+		return []*cached{r} // whoever had it kept it for so long that its next step was taken without it
+	}
+	if r.lent && r.asOf != c.overtaken {
+		r.heard = protocol.Hearing{}
+	}
+	r.lent = false
+	if there {
 		out = append(out, c.order.Remove(e).(*cached)) //nolint:forcetypeassert // only add adds
 	}
 	c.runs[r.id] = c.order.PushFront(r)

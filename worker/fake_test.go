@@ -40,6 +40,7 @@ type fake struct {
 	results  []protocol.ActivityResult
 	told     []told
 	heard    chan struct{} // what is ready is heard when something comes from it; nil: at once
+	hearing  protocol.Hearing
 	buried   []protocol.Delivery
 	beats    map[execKey]protocol.Heartbeat
 	beaten   []time.Time // when heartbeats were stored
@@ -126,6 +127,12 @@ func (f *fake) ServeQueries(_, _ string, handle func(*protocol.QueryTask, Respon
 	}
 	f.queries = handle
 	return f.take("queries"), nil
+}
+
+func (f *fake) Hearing() protocol.Hearing {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.hearing
 }
 
 func (f *fake) Pull(ctx context.Context, kind protocol.TaskKind, q TaskQueue, handle func(Task)) (Puller, error) {

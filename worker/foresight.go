@@ -62,7 +62,7 @@ func (w *Worker) hurry(ctx context.Context, task *protocol.WorkflowTask, run *re
 		defer func() { <-w.steps }()
 		answer := w.advance(ctx, task, run)
 		if answer != nil && decided.CompareAndSwap(false, true) {
-			w.keep(&cached{id: task.Run, run: run, nonce: task.Nonce, kind: task.Type, foreseen: true})
+			w.keep(&cached{id: task.Run, run: run, nonce: task.Nonce, kind: task.Type, foreseen: true, heard: w.store.Hearing()})
 		} else {
 			run.Close()
 		}

@@ -15,6 +15,10 @@ const queryTimeout = 10 * time.Second
 // takeQuery answers a question that comes past the orchestrators, from the cache or not at all. The answer says which step left the run as
 // it is; whoever asks finds out whether that is the last one that was recorded.
 func (w *Worker) takeQuery(ctx context.Context, q *protocol.QueryTask, respond Responder) {
+	if q.Overtaken { // before the next question, whatever else is under way
+		w.cache.overtake(q.Run, q.Unless)
+		return
+	}
 	say := func(a *protocol.WorkflowTaskAnswer) {
 		a.Worker, a.SDK, a.Version = w.identity, SDK, w.version
 		if err := respond(a); err != nil {
@@ -58,6 +62,9 @@ func (w *Worker) answerQuery(ctx context.Context, q *protocol.QueryTask, say fun
 	})
 	answer := w.ask(ctx, c.run, &protocol.WorkflowTask{Workflow: q.Workflow, Run: q.Run, Query: &q.Query})
 	answer.Nonce, answer.Pinned = c.nonce, w.registry.pinned[c.kind]
+	if c.heard == w.store.Hearing() { // it was in no gap that the worker might have been told of a later step
+		answer.HeardOn = c.heard.Server
+	}
 	w.cache.put(c)
 	stop()
 	if left > 0 {

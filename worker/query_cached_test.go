@@ -119,3 +119,106 @@ func TestQueryDuringAStep(t *testing.T) {
 		}
 	})
 }
+
+// overtake tells the worker that the script's run goes on without its cache.
+func (s *site) overtake(unless string) {
+	s.queries(&protocol.QueryTask{Workflow: replaytest.Workflow, Run: replaytest.RunID, Overtaken: true, Unless: unless}, nil)
+}
+
+// hears checks which server the worker says it has heard everything through.
+func (s *site) hears(want string) {
+	s.t.Helper()
+	if a, _ := s.query(1); a.Query == nil || a.HeardOn != want {
+		s.t.Errorf("the answer is %+v, heard on %q, want %q", a.Query, a.HeardOn, want)
+	}
+}
+
+// The worker says that it would know of a later step for as long as it does.
+func TestQueryOfAWorkerThatHears(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		code := adder{}
+		f := newFake()
+		hears := func(server string, stretch uint64) {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			f.hearing = protocol.Hearing{Server: server, Stretch: stretch}
+		}
+		hears("A", 0)
+		s := at(t, f, flow(code.run))
+		p := play(t, code.run, 3)
+		st := p.next()
+		s.takes(st, st.task)
+		s.hears("A")
+		s.overtake(st.task.Nonce) // by the step that it is at
+		s.hears("A")
+		hears("A", 1) // after a gap, in which it may have missed something
+		s.hears("")
+		p.Signal("word", "a")
+		st = p.next()
+		s.takes(st, st.task)
+		s.hears("A")
+		hears("", 0) // of several servers
+		s.hears("")
+		p.Signal("word", "b")
+		st = p.next()
+		s.takes(st, st.task)
+		s.hears("")
+		hears("A", 1)
+		s.hears("")
+		s.overtake("another")
+		if a, _ := s.query(1); a.Refusal != protocol.RefusalCacheMiss {
+			t.Errorf("a run that goes on elsewhere is answered for with %+v", a)
+		}
+	})
+}
+
+// Who has taken a run out of the cache, and brings it back after it was overtaken, does not bring back what the worker said of it.
+func TestQueryDuringWhichTheRunIsOvertaken(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		code := adder{hold: make(chan struct{})}
+		f := newFake()
+		f.hearing = protocol.Hearing{Server: "A"}
+		s := at(t, f, flow(code.run))
+		p := play(t, code.run, 3)
+		st := p.next()
+		s.takes(st, st.task)
+		begun := make(chan *protocol.WorkflowTaskAnswer, 1)
+		input, err := protocol.Encode(-1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ask := func() {
+			s.queries(&protocol.QueryTask{
+				Workflow: replaytest.Workflow, Run: replaytest.RunID, Query: protocol.WorkflowQuery{Name: total.Name(), Input: input},
+			}, func(a *protocol.WorkflowTaskAnswer) error {
+				if !a.Progress {
+					begun <- a
+				}
+				return nil
+			})
+		}
+		ask()
+		synctest.Wait() // the handler has the run
+		s.overtake("")
+		code.hold <- struct{}{}
+		if a := receive(t, begun, "the answer"); a.HeardOn != "A" {
+			t.Errorf("a query that was asked before is answered as heard on %q", a.HeardOn)
+		}
+		s.hears("")
+		// One whose handler does not come back for so long that the run's next step begins without it.
+		p.Signal("word", "a")
+		st = p.next()
+		s.takes(st, st.task)
+		ask()
+		receive(t, begun, "the failure")
+		p.Signal("word", "b")
+		st = p.next()
+		s.misses(st.task)
+		s.takes(st, st.full)
+		s.overtake(st.task.Nonce)
+		s.hears("A")
+		code.hold <- struct{}{}
+		synctest.Wait() // it has given the run back as it was
+		s.hears("A")
+	})
+}

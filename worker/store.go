@@ -13,8 +13,11 @@ type Store interface {
 	// ServeWorkflowTasks hands out workflow tasks until stop is called; handle must not block. Without a handle it only
 	// says that the worker is there, to whoever asks.
 	ServeWorkflowTasks(queue, worker string, handle func(*protocol.WorkflowTask, Responder)) (stop func(), err error)
-	// ServeQueries hands out questions to the runs in the worker's cache until stop is called; handle must not block.
+	// ServeQueries hands out questions to the runs in the worker's cache until stop is called, in the order in which the server had them;
+	// handle must not block.
 	ServeQueries(queue, worker string, handle func(*protocol.QueryTask, Responder)) (stop func(), err error)
+	// Hearing is the stretch of time in which nothing is lost of what is sent to this worker.
+	Hearing() protocol.Hearing
 	// Pull hands out tasks of one kind until it is stopped; handle must not block.
 	Pull(ctx context.Context, kind protocol.TaskKind, q TaskQueue, handle func(Task)) (Puller, error)
 	// OnHandOver calls give for the activities that this worker is handed without a queue, and ask for those that it is asked about,

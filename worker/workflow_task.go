@@ -102,11 +102,11 @@ func (w *Worker) step(ctx context.Context, task *protocol.WorkflowTask, ready fu
 		run.Close()
 		return failedTask(protocol.CauseWorkflowPanic, protocol.NewFailure(fmt.Errorf("store the payloads of the step: %w", err)))
 	}
-	nonce := task.Nonce
-	if answer.Unchanged {
-		nonce = cmp.Or(task.Base, task.Last) // the step will not be recorded: the run is where the last one that was left it
+	left := &cached{id: task.Run, run: run, nonce: task.Nonce, kind: task.Type, heard: w.store.Hearing()}
+	if answer.Unchanged { // the step will not be recorded: the run is where the last one that was left it, how long ago is not known
+		left.nonce, left.heard = cmp.Or(task.Base, task.Last), protocol.Hearing{}
 	}
-	w.keep(&cached{id: task.Run, run: run, nonce: nonce, kind: task.Type})
+	w.keep(left)
 	return reply
 }
 

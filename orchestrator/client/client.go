@@ -190,7 +190,7 @@ func (c *Client) pause(ctx context.Context, id string, resume bool, to to) error
 // decoded here, in lists and in histories; the others stay encoded.
 func (c *Client) Describe(ctx context.Context, id string, opts ...ToOption) (protocol.Description, error) {
 	var d protocol.Description
-	err := c.request(ctx, protocol.EndpointDescribe, protocol.RunRequest{ID: id, Run: target(opts).run}, &d)
+	err := c.request(ctx, protocol.EndpointDescribe, protocol.RunRequest{ID: id, Run: aim(to{}, opts).run}, &d)
 	c.edge(ctx).LookAll(&d)
 	return d, err
 }

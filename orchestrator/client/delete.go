@@ -13,5 +13,5 @@ import (
 // An error of code conflict says that the run has not ended; unavailable, that something is still being done for it: try again.
 func (c *Client) Delete(ctx context.Context, id string, opts ...ToOption) error {
 	var v protocol.Verdict
-	return c.request(ctx, protocol.EndpointDelete, protocol.RunRequest{ID: id, Run: target(opts).run}, &v)
+	return c.request(ctx, protocol.EndpointDelete, protocol.RunRequest{ID: id, Run: aim(to{}, opts).run}, &v)
 }

@@ -32,7 +32,7 @@ func (c *Client) Export(ctx context.Context, id string, opts ...ToOption) (proto
 // pages reads a history, page by page, as it is.
 func (c *Client) pages(ctx context.Context, id string, opts []ToOption) iter.Seq2[protocol.HistoryPage, error] {
 	return func(yield func(protocol.HistoryPage, error) bool) {
-		req := protocol.HistoryRequest{ID: id, Run: target(opts).run}
+		req := protocol.HistoryRequest{ID: id, Run: aim(to{}, opts).run}
 		for {
 			var page protocol.HistoryPage
 			err := c.request(ctx, protocol.EndpointHistory, req, &page)

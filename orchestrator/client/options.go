@@ -102,8 +102,13 @@ type to struct {
 	reject                             protocol.QueryReject
 }
 
+// target is for a call that changes something: a repetition of it is known by its ID.
 func target(opts []ToOption) to {
-	t := to{requestID: newID()}
+	return aim(to{requestID: newID()}, opts)
+}
+
+// aim is for one that does not.
+func aim(t to, opts []ToOption) to {
 	for _, o := range opts {
 		o(&t)
 	}

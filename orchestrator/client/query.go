@@ -24,7 +24,7 @@ func Reject(condition protocol.QueryReject) ToOption { return func(t *to) { t.re
 // not known. in may be a [protocol.Payload] as well, and nil for a query that takes nothing.
 func QueryNamed[O any](ctx context.Context, c *Client, id, name string, in any, opts ...ToOption) (O, error) {
 	var out O
-	to := target(opts)
+	to := aim(to{}, opts)
 	payload, err := c.seal(ctx, in)
 	if err != nil {
 		return out, err

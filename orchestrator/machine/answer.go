@@ -16,6 +16,8 @@ type Reply struct {
 	// is left of it must go before it is told. Seq is where it lies in the inbox; zero says that it came directly.
 	Traceless bool
 	Seq       uint64
+
+	asks bool // whoever hears it may have a question next
 }
 
 // Withdraws reports whether the input must leave the inbox before the verdict is told.

@@ -210,6 +210,11 @@ func (t *Turn) finish(retry *TaskRetry) Ready {
 		Prev: t.w.Digest, First: t.run.First, Inputs: t.consumed, Time: t.now, Events: t.events, Handed: t.handed,
 		Worker: t.keeper(),
 	}
+	for i, v := range t.verdicts {
+		if v.asks && r.Record.Worker != "" && v.Verdict.Run == t.run.ID() {
+			t.verdicts[i].Verdict.Worker, t.verdicts[i].Verdict.Nonce = r.Record.Worker, t.nonce
+		}
+	}
 	r.Ended = !t.run.Open()
 	if t.run.Step == 0 {
 		own := func(q protocol.TakenRequest) bool { return q.ID == t.run.Start.RequestID }

@@ -6,6 +6,32 @@ import (
 	"github.com/millrace-dev/millrace/protocol"
 )
 
+// Who signals a run, or updates it, hears where a question can go next; others have no use for that.
+func TestVerdictsNameTheKeeper(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	verdict := func(r Ready, worker string) {
+		t.Helper()
+		want := protocol.Verdict{ID: workflowID, Run: w.w.Run.ID(), Worker: worker}
+		if worker != "" {
+			want.Nonce = r.Record.Nonce
+		}
+		if len(r.Verdicts) != 1 || r.Verdicts[0].Verdict != want {
+			t.Errorf("the verdicts are %s, want %s", text(r.Verdicts), text(want))
+		}
+	}
+	w.start("request-1", 0)
+	verdict(answer(t, w), "")
+	w.arrive(protocol.SignalInput{Name: "word", RequestID: "request-2"}, "request-2")
+	verdict(answer(t, w), "orders.ada")
+	w.arrive(protocol.SignalInput{Name: "word", RequestID: "request-3"}, "request-3")
+	verdict(decide(t, w), "") // nobody took the step
+	w.arrive(protocol.CancelInput{RequestID: "request-4"}, "request-4")
+	verdict(answer(t, w), "")
+	w.arrive(protocol.SignalInput{Name: "word", RequestID: "request-5"}, "request-5")
+	verdict(answer(t, w, protocol.CompleteWorkflowExecution{}), "") // the run has ended
+}
+
 // A record names the worker whose cache holds the run, if the step was that worker's and the run goes on.
 func TestARecordNamesTheKeeperOfItsRun(t *testing.T) {
 	t.Parallel()

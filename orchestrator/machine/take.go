@@ -60,9 +60,15 @@ func (t *Turn) reply(in protocol.Input, v protocol.Verdict) {
 	if from := in.From(); in.Reply != "" || from != nil {
 		v.ID = t.w.ID
 		t.verdicts = append(t.verdicts, Reply{
-			Subject: in.Reply, Origin: from, Verdict: v, Traceless: t.traceless(in, v), Seq: in.Seq,
+			Subject: in.Reply, Origin: from, Verdict: v, Traceless: t.traceless(in, v), Seq: in.Seq, asks: asks(in, v),
 		})
 	}
+}
+
+// asks reports whether a verdict is for somebody who changed what a run's code can be asked about.
+func asks(in protocol.Input, v protocol.Verdict) bool {
+	kind := in.Body.InputKind()
+	return in.Reply != "" && v.Error == nil && (kind == protocol.KindSignal || kind == protocol.KindUpdate)
 }
 
 func (t *Turn) accept(in protocol.Input) { t.reply(in, protocol.Verdict{Run: t.run.ID()}) }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	natsjs "github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/goleak"
 
@@ -88,9 +89,15 @@ func (e *Engine) Work(t *testing.T, opts ...worker.Option) (stop func()) {
 // WorkOn is Work on another queue.
 func (e *Engine) WorkOn(t *testing.T, queue string, opts ...worker.Option) (stop func()) {
 	t.Helper()
+	return WorkOver(t, e.Conn(), queue, opts...)
+}
+
+// WorkOver is WorkOn over a connection of the worker's own.
+func WorkOver(t *testing.T, nc *nats.Conn, queue string, opts ...worker.Option) (stop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, ended := make(chan struct{}), make(chan error, 1)
-	w := worker.New(e.Conn(), queue, append([]worker.Option{
+	w := worker.New(nc, queue, append([]worker.Option{
 		worker.Logger(Logger(t)), worker.Grace(time.Second), worker.OnReady(func() { close(ready) }),
 	}, opts...)...)
 	go func() { ended <- w.Run(ctx) }()

@@ -14,4 +14,5 @@ const (
 	NoArmFence                 Plant = "a wake-up takes whatever place it finds"
 	RepeatedWord               Plant = "a worker's word for the second call has the ID of its first"
 	NoTaskID                   Plant = "a task is dispatched again without its ID"
+	NotOvertaken               Plant = "a worker is not told that a run goes on without it"
 )

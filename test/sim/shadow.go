@@ -21,6 +21,7 @@ import (
 //   - a run that completes has received every signal that it got
 //   - an attempt is not put on its queue twice
 //   - parents and children tell the same story
+//   - no worker takes a step for a run's last one that is not
 //
 // That everything comes to its end, and that nothing is left on any stream, is for [world.over].
 type shadow struct {
@@ -136,6 +137,8 @@ func (s *shadow) record(m message) {
 		return
 	}
 	r.Size = len(data)
+	look := s.goesOn(s.workflows[r.Workflow])
+	defer look()
 	wf := s.workflows[r.Workflow]
 	if wf == nil {
 		wf = machine.New(r.Workflow)
@@ -156,6 +159,25 @@ func (s *shadow) record(m message) {
 		s.event(&r, e)
 	}
 	s.owe(wf, &r)
+}
+
+// goesOn looks, once a record is folded into a workflow, whether the worker that kept its run takes the step before for the last one.
+// Another worker may have taken that step as well, in vain: it is not named by the record, and nobody believes it.
+func (s *shadow) goesOn(wf *machine.Workflow) (look func()) {
+	if wf == nil || !wf.Run.Open() || wf.Run.Base == "" {
+		return func() {}
+	}
+	run, base, keeper := wf.Run.ID(), wf.Run.Base, wf.Run.Worker
+	return func() {
+		if wf.Run.ID() == run && wf.Run.Open() && wf.Run.Base == base {
+			return
+		}
+		for _, c := range s.w.workers {
+			if k := c.cache[run]; c.name == keeper && k != nil && k.heard && k.nonce == base {
+				s.w.failf("%s was not told that %s has gone on, and would answer queries as of step %s", c.name, wf.ID, base)
+			}
+		}
+	}
 }
 
 // owe notes what must happen before the inputs of a record are released.

@@ -161,7 +161,7 @@ func TestPlants(t *testing.T) {
 	for plant, within := range map[Plant]uint64{
 		NoFence: 2_000, WildcardFence: 5_000, ReleaseBeforeEffects: 2_000, DuplicateInFlightIsSuccess: 20_000,
 		InFlightIsSuccess: 2_000, StaleRead: 2_000, NoTaskID: 2_000, RepeatedWord: 20_000,
-		NoArmFence: 120_000,
+		NoArmFence: 120_000, NotOvertaken: 2_000,
 	} {
 		t.Run(string(plant), func(t *testing.T) {
 			most := uint64(20_000)

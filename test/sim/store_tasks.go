@@ -195,6 +195,22 @@ func (s *store) Offer(
 	return p.wait(ctx)
 }
 
+// Overtake implements [orchestrator.Exchange].
+func (s *store) Overtake(ctx context.Context, _ int, worker string, q protocol.QueryTask) error {
+	if s.node.w.scenario.Plant == NotOvertaken {
+		return nil
+	}
+	_, err := request(ctx, s.node, fmt.Sprintf("tells %s that %s goes on", worker, q.Workflow), func() (struct{}, error) {
+		for _, c := range s.node.w.workers {
+			if protocol.WorkerKey(queue, c.name) == worker {
+				c.overtake(q.Run, q.Unless)
+			}
+		}
+		return struct{}{}, nil
+	})
+	return err
+}
+
 // worker is one by name, or any when the name is empty; nil when there is none.
 func (w *world) worker(name string) *crew {
 	if name == "" {

@@ -33,6 +33,7 @@ type crew struct {
 type kept struct {
 	run   *replay.Run
 	nonce string
+	heard bool // the worker would have been told of a later step
 }
 
 // attempt is an attempt of an activity that runs.
@@ -118,6 +119,14 @@ func (c *crew) step(task *protocol.WorkflowTask) *protocol.WorkflowTaskAnswer {
 	return c.advance(task, k, events)
 }
 
+// overtake is as in worker/cache.go.
+func (c *crew) overtake(run, unless string) {
+	if k := c.cache[run]; k != nil && k.nonce != unless {
+		k.run.Close()
+		delete(c.cache, run)
+	}
+}
+
 // catchUp is as in worker/workflow_task.go.
 func (k *kept) catchUp(task *protocol.WorkflowTask) bool {
 	return k.run.LastEvent() >= task.Recorded || k.run.Recorded(task.After+1, task.Recorded)
@@ -131,9 +140,9 @@ func (c *crew) advance(task *protocol.WorkflowTask, k *kept, events []protocol.E
 		c.w.failf("the code of %s failed: %s", task.Workflow, answer.Failure.Message)
 		return &protocol.WorkflowTaskAnswer{Worker: c.name, Cause: answer.Cause, Failure: answer.Failure}
 	}
-	k.nonce = task.Nonce
+	k.nonce, k.heard = task.Nonce, true
 	if answer.Unchanged {
-		k.nonce = cmp.Or(task.Base, task.Last)
+		k.nonce, k.heard = cmp.Or(task.Base, task.Last), false
 	}
 	if k.run.Closed() || k.nonce == "" {
 		k.run.Close()
