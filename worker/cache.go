@@ -93,17 +93,15 @@ func (c *cache) remove(id string) *cached {
 
 // overtake forgets a run that goes on without its cached state, unless it was left by the step of this nonce. If it is taken out, whoever
 // has it may bring it back long after, as it was: of no run that was out meanwhile is it said any more that the worker would know better.
-func (c *cache) overtake(id, unless string) {
+// What was forgotten is to be closed.
+func (c *cache) overtake(id, unless string) (old *cached) {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.overtaken++
-	var old *cached
 	if e, ok := c.runs[id]; ok && e.Value.(*cached).nonce != unless { //nolint:forcetypeassert // only add adds
-		old = c.remove(id)
+		return c.remove(id)
 	}
-	c.mu.Unlock()
-	if old != nil {
-		old.run.Close()
-	}
+	return nil
 }
 
 // put gives a run to the cache, in place of any older one of the same ID. Runs that fall out are closed here, which unwinds

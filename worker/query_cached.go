@@ -16,7 +16,9 @@ const queryTimeout = 10 * time.Second
 // it is; whoever asks finds out whether that is the last one that was recorded.
 func (w *Worker) takeQuery(ctx context.Context, q *protocol.QueryTask, respond Responder) {
 	if q.Overtaken { // before the next question, whatever else is under way
-		w.cache.overtake(q.Run, q.Unless)
+		if old := w.cache.overtake(q.Run, q.Unless); old != nil {
+			w.store.Go(old.run.Close) // which waits for what the code defers
+		}
 		return
 	}
 	say := func(a *protocol.WorkflowTaskAnswer) {

@@ -20,7 +20,8 @@ const (
 func FailWhenBusy() Option { return func(c *Client) { c.failWhenBusy = true } }
 
 // insist asks again while there is no room for a new run. When there is no time left for that, the refusal is the error, and not that of
-// the context: nothing was done.
+// the context: nothing was done. A question that time may cut short would leave that open, so none is begun that has less time than the
+// pause before it.
 func (c *Client) insist(ctx context.Context, ask func() (protocol.Verdict, error)) (protocol.Verdict, error) {
 	for pause := busyFirst; ; pause = min(2*pause, busyMost) {
 		v, err := ask()
@@ -28,7 +29,7 @@ func (c *Client) insist(ctx context.Context, ask func() (protocol.Verdict, error
 			return v, err
 		}
 		wait := pause/2 + rand.N(pause) //nolint:gosec // so that those who were refused together do not come back together
-		if end, ok := ctx.Deadline(); ok && time.Until(end) <= wait {
+		if end, ok := ctx.Deadline(); ok && time.Until(end) <= 2*wait {
 			return v, err
 		}
 		select {

@@ -94,7 +94,7 @@ func TestClientsWaitForRoom(t *testing.T) {
 	if _, err := untilBusy(t, hasty(t, e), Hello, "x"); !errors.Is(err, protocol.ErrBusy) {
 		t.Fatal(err)
 	}
-	short, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	short, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 	defer cancel()
 	if _, err := client.Start(short, e.Client(), Hello, "x", client.Queue(rig.Queue)); !errors.Is(err, protocol.ErrBusy) {
 		t.Errorf("got %v when time was up, want the refusal", err)
