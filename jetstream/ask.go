@@ -28,7 +28,7 @@ const verdictsKept = 4
 func (s *Store) Ask(ctx context.Context, workflow string, body protocol.InputBody, id string, once bool) (protocol.Verdict, error) {
 	v, err := s.tell(ctx, workflow, body, id, once)
 	if err == nil && v.Nonce != "" {
-		s.keepers.learn(workflow, kept{keeper{v.Run, v.Worker}, v.Nonce, true})
+		s.keepers.learn(workflow, kept{lastRecord{keeper{v.Run, v.Worker}, v.Nonce}, true})
 	}
 	return v, err
 }

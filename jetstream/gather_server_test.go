@@ -1,7 +1,6 @@
 package jetstream_test
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -23,9 +22,9 @@ func TestGatheredConnection(t *testing.T) {
 	must(t, err)
 	defer nc.Close()
 	srv.Close()
-	await(t, lost)
+	next(t, lost, "the loss of the connection")
 	srv = listening(t, dir, address)
-	await(t, back)
+	next(t, back, "the connection")
 
 	listener := connect(t, srv)
 	heard, err := listener.SubscribeSync("gathered.>")
@@ -51,16 +50,5 @@ func TestGatheredConnection(t *testing.T) {
 		if want := fmt.Sprint("gathered.", i); m.Subject != want {
 			t.Fatalf("heard %s, want %s", m.Subject, want)
 		}
-	}
-}
-
-func await(t *testing.T, c <-chan struct{}) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	select {
-	case <-c:
-	case <-ctx.Done():
-		t.Fatal("it did not happen")
 	}
 }

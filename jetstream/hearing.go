@@ -2,7 +2,6 @@ package jetstream
 
 import (
 	"context"
-	"strings"
 
 	"github.com/nats-io/nats.go"
 
@@ -50,8 +49,8 @@ func (s *Store) Overtake(ctx context.Context, shard int, worker string, q protoc
 		if _, err := s.Last(ctx, shard, q.Workflow); err != nil {
 			return err
 		}
-		if verb, of, ok := refusal(s.nc.LastError()); ok && verb == "Publish" && strings.HasPrefix(of, s.ns.Queries("")) {
-			return unauthorized(verb, of) // better not to go on than to leave the worker in the belief that it knows
+		if err := s.refused("Publish", s.ns.Queries("")); err != nil {
+			return err // better not to go on than to leave the worker in the belief that it knows
 		}
 		if s.nc.Stats().Reconnects == before {
 			return nil
@@ -65,7 +64,7 @@ func (a *asking) believe(ctx context.Context, last kept) bool {
 	if !last.rests || a.tell(last.keeper) != nil {
 		return false
 	}
-	a.last = &lastRecord{keeper: last.keeper, nonce: last.nonce}
+	a.last = &last.lastRecord
 	return a.await(ctx) && a.heard()
 }
 
@@ -80,10 +79,11 @@ func (a *asking) heard() bool {
 
 // remember leaves what was found out to the next query.
 func (a *asking) remember(before kept) {
-	now := kept{keeper: a.last.keeper}
+	now := kept{lastRecord: *a.last}
 	if a.heard() {
-		now.nonce = a.last.nonce
-		now.rests = now.keeper == before.keeper && now.nonce == before.nonce
+		now.rests = now.lastRecord == before.lastRecord
+	} else {
+		now.nonce = ""
 	}
 	a.s.keepers.note(a.workflow, now)
 }

@@ -33,13 +33,11 @@ func readings(t *testing.T, w *world) (count func() int) {
 func (k *keeper) attentive(s *jetstream.Store) {
 	heard := s.Hearing()
 	k.again.Store(func(answer jetstream.Responder) {
-		a := &protocol.WorkflowTaskAnswer{Worker: k.name, Nonce: k.nonce.Load().(string), Query: &protocol.WorkflowQueryAnswer{
-			Result: protocol.Payload{Data: []byte(`"` + k.name + ` says hello"`)},
-		}}
-		if s.Hearing() == heard {
-			a.HeardOn = heard.Server
+		on := heard.Server
+		if s.Hearing() != heard {
+			on = ""
 		}
-		_ = answer(a) // an error says that the test is over
+		_ = answer(k.says("hello", on)) // an error says that the test is over
 	})
 }
 
@@ -102,9 +100,7 @@ func TestQueryOfAWorkerElsewhere(t *testing.T) {
 	ada := keep(t, w.other(t), "ada", "n1")
 	took(t, w.Store, "n1", "ada", 0)
 	ada.again.Store(func(answer jetstream.Responder) {
-		_ = answer(&protocol.WorkflowTaskAnswer{Worker: "ada", Nonce: "n1", HeardOn: "another", Query: &protocol.WorkflowQueryAnswer{
-			Result: protocol.Payload{Data: []byte(`"ada says hello"`)},
-		}})
+		_ = answer(ada.says("hello", "another"))
 	})
 	count := readings(t, w)
 	for range 10 {

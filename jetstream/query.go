@@ -38,8 +38,7 @@ type keeper struct{ run, worker string }
 // kept is what is known of a run that was asked: who kept it and, if that worker is one that would hear of a later step, the nonce of the
 // last one that was recorded.
 type kept struct {
-	keeper
-	nonce string
+	lastRecord
 	rests bool // no step came between the last two questions, or whoever asks has heard of the last one
 }
 

@@ -33,13 +33,20 @@ func keep(t *testing.T, s *jetstream.Store, name, nonce string) *keeper {
 			return
 		}
 		// An error says that the test is over: there are questions whose answer does not matter.
-		_ = answer(&protocol.WorkflowTaskAnswer{Worker: name, Nonce: k.nonce.Load().(string), Query: &protocol.WorkflowQueryAnswer{
-			Result: protocol.Payload{Data: []byte(`"` + name + " says " + q.Query.Name + `"`)},
-		}})
+		_ = answer(k.says(q.Query.Name, ""))
 	})
 	must(t, err)
 	t.Cleanup(stop)
 	return k
+}
+
+// says is its answer to a question, and through which server it has heard everything.
+func (k *keeper) says(what, heardOn string) *protocol.WorkflowTaskAnswer {
+	return &protocol.WorkflowTaskAnswer{
+		Worker: k.name, Nonce: k.nonce.Load().(string), HeardOn: heardOn, Query: &protocol.WorkflowQueryAnswer{
+			Result: protocol.Payload{Data: []byte(`"` + k.name + " says " + what + `"`)},
+		},
+	}
 }
 
 // took records a step that a worker took.

@@ -48,7 +48,7 @@ func (s *Store) subscription(subject, group string, handle func(*nats.Msg)) (*na
 		return nil, wrap(err)
 	}
 	if err = s.flush(); err == nil {
-		err = s.refusedSubscription(subject)
+		err = s.refused("Subscription", subject)
 	}
 	if err != nil {
 		_ = sub.Unsubscribe()
@@ -57,9 +57,11 @@ func (s *Store) subscription(subject, group string, handle func(*nats.Msg)) (*na
 	return sub, nil
 }
 
-// refusedSubscription is the server's word about a subscription that was just made and flushed, if it did not want it.
-func (s *Store) refusedSubscription(subject string) error {
-	if verb, of, ok := refusal(s.nc.LastError()); ok && verb == "Subscription" && of == subject {
+// refused is the server's word about something that has just reached it, if it did not want it. A subject that ends with a dot stands for
+// all that begin with it.
+func (s *Store) refused(what, subject string) error {
+	verb, of, ok := refusal(s.nc.LastError())
+	if w := (wait{subjects: []string{subject}}); ok && verb == what && w.is(of) {
 		return unauthorized(verb, of)
 	}
 	return nil

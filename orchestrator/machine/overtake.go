@@ -1,10 +1,6 @@
 package machine
 
-import (
-	"slices"
-
-	"github.com/millrace-dev/millrace/protocol"
-)
+import "github.com/millrace-dev/millrace/protocol"
 
 // Overtaken is the key of the worker whose cache has the run as its last completed step left it, if that will no longer be so once the step
 // is recorded: somebody else took it, it failed, or the run ends without its code being asked. cached says that the worker took the
@@ -15,7 +11,7 @@ func (w *Workflow) Overtaken(step Ready, cached bool) (worker string) {
 		return ""
 	}
 	goesOn := step.Ended || step.Record.Run != r.ID()
-	for _, e := range slices.Backward(step.Record.Events) {
+	for _, e := range step.Record.Events {
 		switch e.Attributes.(type) {
 		case protocol.WorkflowTaskCompleted:
 			if cached {

@@ -27,11 +27,7 @@ func sharded(o *orchestrator.Options) { o.Shards, o.Listen = shards, "127.0.0.1:
 // join attaches another node to the engine's NATS, over a connection of its own.
 func join(t *testing.T, e *rig.Engine, name string) (*orchestrator.Server, *nats.Conn) {
 	t.Helper()
-	nc, err := nats.Connect(e.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(nc.Close)
+	nc := dialed(t, e)
 	srv, err := orchestrator.Attach(t.Context(), nc, orchestrator.Options{Node: name, Logger: rig.Logger(t)})
 	if err != nil {
 		t.Fatal(err)

@@ -37,6 +37,14 @@ func (r *roamer) Count(ctx workflow.Context, until int) (int, error) {
 	return n, err
 }
 
+// counts asks a roamer how far it has come.
+func counts(t *testing.T, e *rig.Engine, id string, want int) {
+	t.Helper()
+	if got, err := client.Query(t.Context(), e.Client(), id, counted, struct{}{}); err != nil || got != want {
+		t.Fatalf("the query is answered with %d, %v, want %d", got, err, want)
+	}
+}
+
 // dialed is a connection to the engine's NATS, as a process of its own has it.
 func dialed(t *testing.T, e *rig.Engine, opts ...nats.Option) *nats.Conn {
 	t.Helper()
@@ -125,17 +133,13 @@ func TestQueriesBetweenUpdatesAndSignals(t *testing.T) {
 	words := []string{"0"}
 	rig.Until(t, "what the server says of itself is known", func() bool {
 		readings()
-		if got, err := client.Query(t.Context(), e.Client(), run.ID(), counted, struct{}{}); err != nil || got != 1 {
-			t.Fatalf("the query is answered with %d, %v", got, err)
-		}
+		counts(t, e, run.ID(), 1)
 		hears(t, e, hearer.ID(), words...)
 		return readings() == 0
 	})
 	for n := range 5 {
 		ask(t, e, run.ID(), add, 1)
-		if got, err := client.Query(t.Context(), e.Client(), run.ID(), counted, struct{}{}); err != nil || got != n+2 {
-			t.Fatalf("after %d updates the query is answered with %d, %v", n+2, got, err)
-		}
+		counts(t, e, run.ID(), n+2)
 		words = append(words, strconv.Itoa(n+1))
 		signals(t, e, hearer.ID(), words[n+1])
 		hears(t, e, hearer.ID(), words...)
@@ -176,16 +180,10 @@ func TestQueryOfAWorkerThatWasCutOff(t *testing.T) {
 		nats.DisconnectErrHandler(func(*nats.Conn, error) { lost <- struct{}{} }), nats.ReconnectHandler(func(*nats.Conn) { back <- struct{}{} }))
 	rig.WorkOver(t, first, rig.Queue, worker.Workflow(r.Count))
 	run, readings := rig.Run(t, e, r.Count, 10), spied(t, e)
-	query := func(want int) {
-		t.Helper()
-		if got, err := client.Query(t.Context(), e.Client(), run.ID(), counted, struct{}{}); err != nil || got != want {
-			t.Fatalf("the query is answered with %d, %v, want %d", got, err, want)
-		}
-	}
 	ask(t, e, run.ID(), add, 1)
 	rig.Until(t, "nobody reads history any more", func() bool {
 		readings()
-		query(1)
+		counts(t, e, run.ID(), 1)
 		return readings() == 0
 	})
 	b.set(true)
@@ -196,5 +194,5 @@ func TestQueryOfAWorkerThatWasCutOff(t *testing.T) {
 	b.set(false)
 	<-back
 	check(t, first.Flush()) // it is asked again
-	query(2)
+	counts(t, e, run.ID(), 2)
 }
